@@ -1,0 +1,45 @@
+#!/bin/sh
+':'; //; self=$(readlink -f "$0"); root=${self%/bin/tsbuild.js}; for node in "$root"/node_modules/node-linux-*/bin/node "$root"/../node-linux-*/bin/node; do [ -x "$node" ] && exec "$node" "$self" "$@"; done; exec node "$self" "$@"
+// The two lines above are a shell script that picks the Node installed with tsbuild, or else the one on the PATH;
+// to Node they are a comment and a string. What follows runs under Node, also as `node bin/tsbuild.js`.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createRequire, enableCompileCache } from 'node:module';
+import { constants } from 'node:os';
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+const cli = new URL('../dist/cli.cjs', import.meta.url).pathname;
+
+if (!existsSync(cli)) {
+  process.stderr.write(
+    'tsbuild: it is not built yet\n  hint: run `npm ci` (or `npm run build`) in its folder\n',
+  );
+  process.exitCode = 8;
+} else if (major > 22 || (major === 22 && minor >= 15)) {
+  enableCompileCache(new URL('../dist/cache', import.meta.url).pathname);
+  createRequire(import.meta.url)(cli);
+} else {
+  rerunUnderNewerNode();
+}
+
+/** zstd and the compile cache need 22.15. */
+function rerunUnderNewerNode() {
+  const node = ['../node_modules', '../..']
+    .map((folder) => new URL(`${folder}/node-linux-${process.arch}/bin/node`, import.meta.url).pathname)
+    .find((path) => existsSync(path));
+  if (node === undefined) {
+    process.stderr.write(
+      `tsbuild: needs Node 22.15 or newer, this is ${process.version}, and no newer one is installed beside it\n  hint: npm install node-linux-${process.arch}@24\n`,
+    );
+    process.exitCode = 8;
+    return;
+  }
+  const child = spawn(node, [cli, ...process.argv.slice(2)], { stdio: 'inherit' });
+  // The terminal's Ctrl-C reaches the child by itself; what is sent to this process alone is passed on.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'])
+    process.on(signal, () => child.kill(signal));
+  child.on(
+    'exit',
+    (code, signal) => (process.exitCode = signal === null ? code : 128 + constants.signals[signal]),
+  );
+}

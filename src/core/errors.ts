@@ -1,0 +1,114 @@
+import type { SourceExcerpt } from './source.ts';
+
+/**
+ * Every error a user can meet, with the exit status of its class and what it means. Codes are stable:
+ * scripts match on them. Exit statuses by class: 1 general, 2 usage, 3 Dockerfile, 4 context,
+ * 5 a RUN step failed, 6 registry, 7 disk, 8 the container could not be set up, 70 internal, 130 interrupted.
+ */
+export const errorCodes = {
+  USAGE: { exit: 2, meaning: 'The command line is wrong.' },
+  DOCKERFILE_NOT_FOUND: { exit: 3, meaning: 'There is no Dockerfile at the expected path.' },
+  DOCKERFILE_SYNTAX: { exit: 3, meaning: 'A line of the Dockerfile is not a valid instruction.' },
+  DOCKERFILE_EXPANSION: { exit: 3, meaning: 'A variable expression of the Dockerfile cannot be expanded.' },
+  DOCKERFILE_INVALID: { exit: 3, meaning: 'An instruction is well-formed, but its values make no sense.' },
+  DOCKERFILE_UNSUPPORTED: { exit: 3, meaning: 'The Dockerfile asks for something this version does not do.' },
+  STAGE_NOT_FOUND: { exit: 3, meaning: 'A stage, or the --target, does not exist.' },
+  IGNORE_PATTERN_INVALID: { exit: 4, meaning: 'A line of the ignore file is not a valid pattern.' },
+  CONTEXT_NOT_FOUND: { exit: 4, meaning: 'The build context is not a readable folder.' },
+  CONTEXT_CHANGED: { exit: 4, meaning: 'A file of the context changed while it was being copied.' },
+  COPY_SOURCE_NOT_FOUND: { exit: 4, meaning: 'A COPY or ADD source does not exist.' },
+  COPY_FAILED: { exit: 4, meaning: 'A COPY or ADD could not be carried out.' },
+  RUN_FAILED: { exit: 5, meaning: 'The command of a RUN step ended with a non-zero exit status.' },
+  USER_NOT_FOUND: { exit: 3, meaning: 'A user or group does not exist in the root file system.' },
+  IMAGE_NOT_FOUND: { exit: 1, meaning: 'No such image in the local store or its registry.' },
+  IMAGE_INVALID: { exit: 1, meaning: 'An image, manifest or config breaks the OCI or Docker format.' },
+  IMAGE_IN_USE: { exit: 1, meaning: 'The image is used by a container or has several names.' },
+  PLATFORM_MISMATCH: { exit: 1, meaning: 'The image has no variant for the wanted platform.' },
+  REFERENCE_INVALID: { exit: 2, meaning: 'An image name is malformed.' },
+  DIGEST_INVALID: { exit: 1, meaning: 'A digest is malformed.' },
+  DIGEST_MISMATCH: { exit: 1, meaning: 'Content does not have the digest or size it was promised to have.' },
+  BLOB_NOT_FOUND: { exit: 1, meaning: 'A blob is not in the store.' },
+  ARCHIVE_INVALID: { exit: 1, meaning: 'An archive is damaged, hostile or of an unknown kind.' },
+  ARCHIVE_LIMIT: { exit: 1, meaning: 'An archive is larger than the limits that protect this machine.' },
+  STORE_VERSION: {
+    exit: 1,
+    meaning: 'The store was written by a newer version, or for another user or driver.',
+  },
+  STORE_DAMAGED: { exit: 1, meaning: 'A file of the store does not hold what it should.' },
+  STORE_LOCKED: { exit: 1, meaning: 'The store is locked by another process.' },
+  REGISTRY_UNREACHABLE: { exit: 6, meaning: 'The registry could not be reached.' },
+  REGISTRY_DENIED: { exit: 6, meaning: 'The registry refused access.' },
+  REGISTRY_ERROR: { exit: 6, meaning: 'The registry answered with an error.' },
+  DISK_FULL: { exit: 7, meaning: 'The disk is full.' },
+  PERMISSION_DENIED: { exit: 7, meaning: 'The operating system refused access.' },
+  IO_ERROR: { exit: 7, meaning: 'Reading or writing failed.' },
+  HOST_UNSUPPORTED: { exit: 8, meaning: 'This machine lacks something that is needed.' },
+  RUNTIME_SETUP: { exit: 8, meaning: 'The container could not be set up.' },
+  COMMAND_NOT_FOUND: { exit: 127, meaning: 'The command does not exist in the container.' },
+  COMMAND_NOT_EXECUTABLE: { exit: 126, meaning: 'The command exists but cannot be executed.' },
+  LIMIT_UNAVAILABLE: { exit: 8, meaning: 'A resource limit was asked for that this machine cannot apply.' },
+  CONTAINER_NOT_FOUND: { exit: 1, meaning: 'No such container.' },
+  CONTAINER_NAME_IN_USE: { exit: 1, meaning: 'Another container has this name.' },
+  CONTAINER_STATE: { exit: 1, meaning: 'The container is not in a state that allows this.' },
+  SECRET_INVALID: { exit: 2, meaning: 'A build secret is missing, unreadable or too large.' },
+  INTERRUPTED: { exit: 130, meaning: 'The user or another process asked to stop.' },
+  INTERNAL: { exit: 70, meaning: 'A defect of tsbuild itself.' },
+} as const satisfies Record<string, { exit: number; meaning: string }>;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+export interface ErrorDetails {
+  /** What the user can do about it, one line. */
+  readonly hint?: string | undefined;
+  /** Where in the user's own text the mistake is. */
+  readonly at?: SourceExcerpt | undefined;
+  readonly cause?: unknown;
+}
+
+/** The one error class for what a user can meet. A programmer's mistake stays a plain Error. */
+export class TsbuildError extends Error {
+  override readonly name = 'TsbuildError';
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly at: SourceExcerpt | undefined;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.hint = details.hint;
+    this.at = details.at;
+  }
+
+  get exitStatus(): number {
+    return errorCodes[this.code].exit;
+  }
+
+  /** The same error with its place; an innermost place, once known, is kept. */
+  locatedAt(at: SourceExcerpt): TsbuildError {
+    if (this.at !== undefined) return this;
+    return new TsbuildError(this.code, this.message, { hint: this.hint, at, cause: this.cause });
+  }
+}
+
+export function isErrno(error: unknown, ...codes: readonly string[]): error is NodeJS.ErrnoException {
+  if (!(error instanceof Error) || !('code' in error)) return false;
+  return typeof error.code === 'string' && codes.includes(error.code);
+}
+
+/** A failed system call as an error a user understands; anything else unchanged. */
+export function fromErrno(error: unknown, doing: string): unknown {
+  if (error instanceof TsbuildError) return error;
+  if (isErrno(error, 'ENOSPC', 'EDQUOT')) {
+    return new TsbuildError('DISK_FULL', `${doing}: no space left on the device`, {
+      hint: 'free some space, or point --root (TSBUILD_ROOT) to a larger disk',
+      cause: error,
+    });
+  }
+  if (isErrno(error, 'EACCES', 'EPERM', 'EROFS')) {
+    return new TsbuildError('PERMISSION_DENIED', `${doing}: ${error.message}`, { cause: error });
+  }
+  if (isErrno(error, 'EIO', 'EMFILE', 'ENFILE', 'ENOTDIR', 'EISDIR', 'ENOENT', 'ENAMETOOLONG', 'ELOOP')) {
+    return new TsbuildError('IO_ERROR', `${doing}: ${error.message}`, { cause: error });
+  }
+  return error;
+}

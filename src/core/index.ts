@@ -1,0 +1,7 @@
+export * from './assert.ts';
+export * from './bytes.ts';
+export * from './digest.ts';
+export * from './errors.ts';
+export * from './events.ts';
+export * from './json.ts';
+export * from './source.ts';

@@ -1,0 +1,154 @@
+/** runtime-spec config.md and config-linux.md: what this runtime reads of config.json. Kept in the spec's own names. */
+export interface RuntimeConfig {
+  readonly ociVersion: string;
+  readonly process: ProcessConfig;
+  readonly root: { readonly path: string; readonly readonly?: boolean | undefined };
+  readonly hostname?: string | undefined;
+  readonly domainname?: string | undefined;
+  readonly mounts: readonly MountConfig[];
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
+  readonly linux: LinuxConfig;
+}
+
+export interface ProcessConfig {
+  readonly terminal?: boolean | undefined;
+  readonly consoleSize?: { readonly height: number; readonly width: number } | undefined;
+  readonly cwd: string;
+  readonly env: readonly string[];
+  readonly args: readonly string[];
+  readonly rlimits?:
+    readonly { readonly type: string; readonly soft: number; readonly hard: number }[] | undefined;
+  readonly user: UserConfig;
+  readonly capabilities: CapabilitySets;
+  readonly noNewPrivileges?: boolean | undefined;
+  readonly oomScoreAdj?: number | undefined;
+  readonly apparmorProfile?: string | undefined;
+  readonly selinuxLabel?: string | undefined;
+}
+
+export interface UserConfig {
+  readonly uid: number;
+  readonly gid: number;
+  readonly umask?: number | undefined;
+  readonly additionalGids?: readonly number[] | undefined;
+}
+
+export interface CapabilitySets {
+  readonly bounding: readonly string[];
+  readonly effective: readonly string[];
+  readonly permitted: readonly string[];
+  readonly inheritable: readonly string[];
+  readonly ambient: readonly string[];
+}
+
+export interface MountConfig {
+  readonly destination: string;
+  readonly type?: string | undefined;
+  readonly source?: string | undefined;
+  readonly options?: readonly string[] | undefined;
+}
+
+export interface LinuxConfig {
+  readonly namespaces: readonly { readonly type: NamespaceType; readonly path?: string | undefined }[];
+  readonly uidMappings?: readonly IdMapping[] | undefined;
+  readonly gidMappings?: readonly IdMapping[] | undefined;
+  readonly devices?: readonly DeviceConfig[] | undefined;
+  readonly cgroupsPath?: string | undefined;
+  readonly resources?: ResourceConfig | undefined;
+  readonly sysctl?: Readonly<Record<string, string>> | undefined;
+  readonly seccomp?: SeccompConfig | undefined;
+  readonly rootfsPropagation?: string | undefined;
+  readonly maskedPaths?: readonly string[] | undefined;
+  readonly readonlyPaths?: readonly string[] | undefined;
+}
+
+export type NamespaceType = 'pid' | 'network' | 'mount' | 'ipc' | 'uts' | 'user' | 'cgroup' | 'time';
+
+export interface IdMapping {
+  readonly containerID: number;
+  readonly hostID: number;
+  readonly size: number;
+}
+
+export interface DeviceConfig {
+  readonly path: string;
+  readonly type: 'c' | 'b' | 'u' | 'p';
+  readonly major: number;
+  readonly minor: number;
+  readonly fileMode?: number | undefined;
+  readonly uid?: number | undefined;
+  readonly gid?: number | undefined;
+}
+
+export interface ResourceConfig {
+  readonly devices?: readonly DeviceRule[] | undefined;
+  readonly memory?:
+    | {
+        readonly limit?: number | undefined;
+        readonly reservation?: number | undefined;
+        /** Memory and swap together; -1 is unlimited. */
+        readonly swap?: number | undefined;
+        readonly swappiness?: number | undefined;
+        readonly disableOOMKiller?: boolean | undefined;
+      }
+    | undefined;
+  readonly cpu?:
+    | {
+        readonly shares?: number | undefined;
+        readonly quota?: number | undefined;
+        readonly period?: number | undefined;
+        readonly cpus?: string | undefined;
+        readonly mems?: string | undefined;
+      }
+    | undefined;
+  readonly pids?: { readonly limit: number } | undefined;
+  readonly blockIO?: { readonly weight?: number | undefined } | undefined;
+}
+
+export interface DeviceRule {
+  readonly allow: boolean;
+  readonly type?: 'a' | 'c' | 'b' | undefined;
+  readonly major?: number | undefined;
+  readonly minor?: number | undefined;
+  readonly access?: string | undefined;
+}
+
+export type SeccompAction =
+  | 'SCMP_ACT_ALLOW'
+  | 'SCMP_ACT_ERRNO'
+  | 'SCMP_ACT_KILL'
+  | 'SCMP_ACT_KILL_PROCESS'
+  | 'SCMP_ACT_KILL_THREAD'
+  | 'SCMP_ACT_TRAP'
+  | 'SCMP_ACT_LOG'
+  | 'SCMP_ACT_TRACE';
+
+export interface SeccompConfig {
+  readonly defaultAction: SeccompAction;
+  readonly defaultErrnoRet?: number | undefined;
+  readonly architectures?: readonly string[] | undefined;
+  readonly flags?: readonly string[] | undefined;
+  readonly syscalls?: readonly SeccompRule[] | undefined;
+}
+
+export interface SeccompRule {
+  readonly names: readonly string[];
+  readonly action: SeccompAction;
+  readonly errnoRet?: number | undefined;
+  readonly args?: readonly SeccompArg[] | undefined;
+}
+
+export interface SeccompArg {
+  readonly index: number;
+  /** 64-bit; decimal string where a number would lose bits. */
+  readonly value: number;
+  readonly valueTwo?: number | undefined;
+  readonly op:
+    | 'SCMP_CMP_NE'
+    | 'SCMP_CMP_LT'
+    | 'SCMP_CMP_LE'
+    | 'SCMP_CMP_EQ'
+    | 'SCMP_CMP_GE'
+    | 'SCMP_CMP_GT'
+    | 'SCMP_CMP_MASKED_EQ';
+}

@@ -1,0 +1,74 @@
+import type { ByteString, Digest } from '../core/index.ts';
+import type { OverlaySource } from '../sys/overlay.ts';
+import type { RootDir } from '../sys/rootdir.ts';
+
+/** Name of a snapshot's folder: ten random characters of [a-z0-9]; short, since old kernels take all lowers in one page. */
+export type SnapshotId = string & { readonly __snapshot: true };
+
+/** A committed, immutable difference on disk (an overlay upper) on top of `parents`. */
+export interface Snapshot {
+  readonly id: SnapshotId;
+  /** All snapshots of the state, bottom first, this one last: the overlay's lowers in reverse. */
+  readonly chain: readonly SnapshotId[];
+}
+
+/** A merged tree held by a detached mount: never in the host's mount table, gone with its descriptor. */
+export interface MountedRoot extends AsyncDisposable {
+  readonly root: RootDir;
+}
+
+export type EntryKind = 'file' | 'directory' | 'symlink' | 'hardlink' | 'char' | 'block' | 'fifo';
+
+/** One normalised difference between two merged trees; names are relative, without `./`, sorted bytewise, a whiteout before its siblings' additions. */
+export type Change =
+  | { readonly kind: 'remove'; readonly path: ByteString }
+  | { readonly kind: 'put'; readonly path: ByteString; readonly entry: Entry };
+
+export interface Entry {
+  readonly type: EntryKind;
+  /** Permission and set-id bits, 0…07777. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Whole seconds since the epoch. */
+  readonly mtime: number;
+  /** Bytes of a file's content; 0 else. */
+  readonly size: number;
+  /** Symlink text, or for a hard link the path of the first name in this layer. */
+  readonly link?: ByteString | undefined;
+  readonly device?: { readonly major: number; readonly minor: number } | undefined;
+  /** Only those that a layer carries (design decision 5), sorted by name. */
+  readonly xattrs: readonly (readonly [name: ByteString, value: ByteString])[];
+}
+
+/** A layer of our own making. */
+export interface PackedLayer {
+  readonly diffId: Digest;
+  /** Bytes of the uncompressed tar, which is in the blob store under its diff id. */
+  readonly size: number;
+  /** Digest of the changes without times: what content cut-off compares. */
+  readonly changesDigest: Digest;
+  readonly entries: number;
+}
+
+/** A writable state on top of a parent; disposing without commit removes it. */
+export interface ActiveSnapshot extends AsyncDisposable {
+  readonly id: SnapshotId;
+  readonly overlay: OverlaySource;
+  /** The merged tree, writable, for the builder's own file operations. Close it before commit. */
+  mount(): Promise<MountedRoot>;
+  /** Makes it immutable. */
+  commit(): Promise<Snapshot>;
+}
+
+export interface Snapshotter {
+  /** `undefined` is the empty root. */
+  prepare(parent: Snapshot | undefined): Promise<ActiveSnapshot>;
+  /** Read-only merged tree. */
+  view(snapshot: Snapshot | undefined): Promise<MountedRoot>;
+  /** Differences of a committed snapshot against its parents. */
+  changes(snapshot: Snapshot): AsyncIterable<Change>;
+  /** True while its folder stands and was committed. */
+  exists(id: SnapshotId): Promise<boolean>;
+  remove(id: SnapshotId): Promise<void>;
+}

@@ -1,0 +1,77 @@
+import type { Digest, Json } from '../core/index.ts';
+
+/**
+ * The solver's vocabulary. Three identities are kept apart: `Vertex.id` (the same definition within this run,
+ * for single flight), the cache key (the same meaning across runs and machines), and the result itself.
+ */
+
+/** Parts of a key by name, as data, so that a miss can be explained later. */
+export type KeyParts = { readonly [part: string]: Json };
+
+export interface CacheMap<R> {
+  /** What the step itself is, without its inputs. */
+  readonly parts: KeyParts;
+  /** One for each of the vertex's inputs, in order. */
+  readonly inputs: readonly {
+    /** What of the input counts, by name (a path): part of the key. */
+    readonly selector?: string | undefined;
+    /** Digest of what of the input counts, by content. */
+    contentDigest(result: R): Promise<Digest>;
+  }[];
+}
+
+export interface RunContext {
+  readonly signal: AbortSignal;
+  /** Output of the step, as it comes. */
+  log(stream: 'stdout' | 'stderr', data: Uint8Array): void;
+  /** Progress of a part of the step (bytes of a layer). */
+  status(id: string, current: number, total?: number): void;
+  warn(message: string): void;
+}
+
+export interface Op<R> {
+  /** How to key it. Undefined: never cached (cheap, or not a function of its inputs). */
+  cacheMap(signal: AbortSignal): Promise<CacheMap<R>>;
+  exec(inputs: readonly R[], context: RunContext): Promise<R>;
+}
+
+export interface Vertex<R> {
+  /** Names the definition; two vertices with one id are one. */
+  readonly id: Digest;
+  /** One line for progress: `[build 2/5] RUN make`. */
+  readonly name: string;
+  /** The same across edits of the step, for explaining: stage and position. */
+  readonly identity: string;
+  readonly op: Op<R>;
+  readonly inputs: readonly Vertex<R>[];
+  /** Never answered from the cache (--no-cache); its result is still saved. */
+  readonly ignoreCache: boolean;
+  /** Takes a job slot while it executes; false for what only resolves. */
+  readonly heavy: boolean;
+}
+
+export interface CacheRecord<R> {
+  readonly result: R;
+  readonly parts: KeyParts;
+  readonly inputKeys: readonly Digest[];
+  readonly identity: string;
+  /** ISO 8601. */
+  readonly created: string;
+}
+
+/** The right to make the result of a key; others who want it wait until it is disposed. */
+export interface Claim extends AsyncDisposable {
+  readonly key: Digest;
+}
+
+export interface ResultCache<R> {
+  lookup(key: Digest): Promise<R | undefined>;
+  /** Waits while another process works on the key. */
+  claim(key: Digest, signal: AbortSignal): Promise<{ readonly existing: R } | { readonly claim: Claim }>;
+  save(keys: readonly Digest[], record: CacheRecord<R>): Promise<void>;
+  /** Whether any record has these parts, whatever its inputs: only then is a parent's content worth waiting for. */
+  knows(parts: Digest): Promise<boolean>;
+  /** The earlier result with the same content, or this one. */
+  canonical(result: R): Promise<R>;
+  nearest(identity: string): Promise<CacheRecord<R> | undefined>;
+}

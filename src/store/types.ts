@@ -1,0 +1,110 @@
+import type { Readable } from 'node:stream';
+
+import type { Digest, Json } from '../core/index.ts';
+import type { Descriptor } from '../oci/types.ts';
+
+/** Content-addressed bytes in the store's OCI layout. */
+export interface BlobStore {
+  /**
+   * Stores the bytes: temporary file, then rename, so that no half blob is ever visible. The promise means
+   * "the content is stored", not "because of this call". With `expected`, other content is DIGEST_MISMATCH
+   * and nothing is stored; reading stops at the expected size.
+   */
+  put(
+    bytes: AsyncIterable<Uint8Array> | Uint8Array,
+    expected?: { digest?: Digest | undefined; size?: number | undefined },
+  ): Promise<{ digest: Digest; size: number }>;
+  /** Streams the blob and verifies it: the stream fails with DIGEST_MISMATCH at its end. Throws BLOB_NOT_FOUND. */
+  open(digest: Digest): Promise<Readable>;
+  /** The whole of a small blob, verified. `limit` in bytes, default 8 MiB. */
+  read(digest: Digest, limit?: number): Promise<Buffer>;
+  stat(digest: Digest): Promise<{ size: number } | undefined>;
+  delete(digest: Digest): Promise<void>;
+  list(): AsyncIterable<Digest>;
+  /** Host path of the blob, for host tools and for reflink. May not exist. */
+  path(digest: Digest): string;
+}
+
+/** A name given to an image: the normalised reference (`docker.io/library/app:latest`) and its manifest. */
+export interface Ref {
+  readonly name: string;
+  readonly target: Descriptor;
+}
+
+/** One file a ref; the layout's index.json is derived from them. */
+export interface RefStore {
+  get(name: string): Promise<Ref | undefined>;
+  set(ref: Ref): Promise<void>;
+  /** False when there was none. */
+  delete(name: string): Promise<boolean>;
+  list(): Promise<readonly Ref[]>;
+}
+
+/** What the store knows of an image, by image id (config digest), named or not. */
+export interface ImageRecord {
+  readonly id: Digest;
+  readonly manifest: Descriptor;
+  /** ISO 8601, when it came into this store. */
+  readonly added: string;
+  /** Canonical names with digest under which it was pulled or pushed: `docker.io/library/debian@sha256:…`. */
+  readonly repoDigests: readonly string[];
+}
+
+export interface ImageRecordStore {
+  get(id: Digest): Promise<ImageRecord | undefined>;
+  put(record: ImageRecord): Promise<void>;
+  delete(id: Digest): Promise<boolean>;
+  list(): Promise<readonly ImageRecord[]>;
+}
+
+/**
+ * Small JSON records under a collection and a key, each a file written atomically. Collections are fixed names;
+ * keys are checked against a whitelist before they become a file name. A damaged record reads as absent.
+ */
+export interface RecordStore {
+  get(collection: RecordCollection, key: string): Promise<Json | undefined>;
+  put(collection: RecordCollection, key: string, value: Json): Promise<void>;
+  has(collection: RecordCollection, key: string): Promise<boolean>;
+  delete(collection: RecordCollection, key: string): Promise<void>;
+  list(collection: RecordCollection): AsyncIterable<string>;
+}
+
+/**
+ * `results`: cache key → result. `ops`: own definition of a step → marker that some record exists.
+ * `states`: content digest of a state → its first result. `nearest`: step identity → newest record, for explain.
+ * `chains`: chain id → snapshot. `distribution`: diff id → known compressed forms.
+ */
+export type RecordCollection = 'results' | 'ops' | 'states' | 'nearest' | 'chains' | 'distribution';
+
+/** A held flock; disposing releases it. */
+export interface Lock extends AsyncDisposable {
+  readonly name: string;
+}
+
+/** Keeps what is named in it, and all that is made after it began, from being collected. Disposing ends it. */
+export interface Lease extends AsyncDisposable {
+  keep(item: { readonly blob: Digest } | { readonly snapshot: string }): Promise<void>;
+}
+
+export interface Store {
+  readonly root: string;
+  /** Folder of the OCI layout that other tools read in place. */
+  readonly layout: string;
+  /** Folder of the snapshots, owned by `snapshot/`. */
+  readonly snapshots: string;
+  /** Folder of the containers' state, owned by `runtime/` and `cli/`. */
+  readonly containers: string;
+  readonly blobs: BlobStore;
+  readonly refs: RefStore;
+  readonly images: ImageRecordStore;
+  readonly records: RecordStore;
+  /** Temporary folder on the store's file system, removed on dispose; swept by the next process if this one dies. */
+  tempDir(): Promise<{ readonly path: string } & AsyncDisposable>;
+  /** Waits for the named lock (flock, so a dead holder holds nothing). `onWait` is called once with the holder's pid when it must wait. */
+  lock(
+    name: string,
+    options?: { signal?: AbortSignal | undefined; onWait?: ((holder: string) => void) | undefined },
+  ): Promise<Lock>;
+  tryLock(name: string): Promise<Lock | undefined>;
+  lease(): Promise<Lease>;
+}

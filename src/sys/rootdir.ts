@@ -1,0 +1,3 @@
+export interface RootDir {
+  readonly fd: number;
+}
