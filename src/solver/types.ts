@@ -30,7 +30,7 @@ export interface RunContext {
 }
 
 export interface Op<R> {
-  /** How to key it. Undefined: never cached (cheap, or not a function of its inputs). */
+  /** How to key it, without running any input. */
   cacheMap(signal: AbortSignal): Promise<CacheMap<R>>;
   exec(inputs: readonly R[], context: RunContext): Promise<R>;
 }
@@ -53,6 +53,9 @@ export interface Vertex<R> {
 export interface CacheRecord<R> {
   readonly result: R;
   readonly parts: KeyParts;
+  /** Digest of `parts`. */
+  readonly partsDigest: Digest;
+  /** Definition keys of the inputs. */
   readonly inputKeys: readonly Digest[];
   readonly identity: string;
   /** ISO 8601. */
@@ -64,14 +67,27 @@ export interface Claim extends AsyncDisposable {
   readonly key: Digest;
 }
 
+export interface ClaimOptions {
+  readonly signal: AbortSignal;
+  /** Always answers with a claim: the result is to be made anew (--no-cache). */
+  readonly ignoreExisting: boolean;
+}
+
+export type Claimed<R> =
+  | { readonly kind: 'existing'; readonly result: R }
+  | { readonly kind: 'claim'; readonly claim: Claim };
+
 export interface ResultCache<R> {
   lookup(key: Digest): Promise<R | undefined>;
-  /** Waits while another process works on the key. */
-  claim(key: Digest, signal: AbortSignal): Promise<{ readonly existing: R } | { readonly claim: Claim }>;
+  /** Waits while another process works on the key; takes over when that one dies or fails. */
+  claim(key: Digest, options: ClaimOptions): Promise<Claimed<R>>;
   save(keys: readonly Digest[], record: CacheRecord<R>): Promise<void>;
   /** Whether any record has these parts, whatever its inputs: only then is a parent's content worth waiting for. */
   knows(parts: Digest): Promise<boolean>;
-  /** The earlier result with the same content, or this one. */
+  /**
+   * The earlier result with the same whole content, or this one (content cut-off, which compares whole states and
+   * never single layers). Waits until the result's content is known.
+   */
   canonical(result: R): Promise<R>;
   nearest(identity: string): Promise<CacheRecord<R> | undefined>;
 }
