@@ -1,0 +1,3 @@
+export { formatEnvironment, parseEnvironment } from './environment.ts';
+export { plan } from './plan.ts';
+export type * from './types.ts';

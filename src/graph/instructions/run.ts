@@ -1,0 +1,101 @@
+import { posix } from 'node:path';
+
+import { TsbuildError } from '../../core/index.ts';
+import { heredocAlone, shellScript } from '../../dockerfile/index.ts';
+import type { Command, RunInstruction, RunMount } from '../../dockerfile/types.ts';
+import { formatEnvironment } from '../environment.ts';
+import { unsupported } from '../place.ts';
+import { withHistory, type StageContext, type StageState } from '../stage.ts';
+import { nextStep } from '../steps.ts';
+import type { PlannedMount, Step } from '../types.ts';
+import { expand } from '../words.ts';
+import { proxyArgs } from './arg.ts';
+
+export const defaultShell: readonly string[] = ['/bin/sh', '-c'];
+
+export async function applyRun(context: StageContext, state: StageState, instruction: RunInstruction): Promise<StageState> {
+  refuseUnsupported(instruction);
+  const { argv, script } = runArgv(state, instruction.command);
+  const { mounts, sources } = await planMounts(context, state, instruction);
+  const step = nextStep(context, {
+    op: {
+      kind: 'run',
+      argv,
+      script,
+      env: formatEnvironment(state.environment),
+      proxyEnv: undeclaredProxies(context, state),
+      cwd: state.config.WorkingDir === undefined || state.config.WorkingDir === '' ? '/' : state.config.WorkingDir,
+      user: state.config.User ?? '',
+      network: instruction.network ?? context.options.network,
+      mounts,
+      platform: state.platform,
+      display: argv.join(' '),
+    },
+    inputs: [state.step, ...sources],
+    text: instruction.text,
+    at: instruction.range,
+  });
+  const args = state.args.size === 0 ? '' : `|${state.args.size} ${formatEnvironment(state.args).join(' ')} `;
+  return withHistory({ ...state, step }, `RUN ${args}${argv.join(' ')} # buildkit`, 'layer');
+}
+
+/** Shell form is one string for SHELL; a lone heredoc is its body, or an executable when it starts with `#!` (L-045). */
+function runArgv(state: StageState, command: Command): { argv: readonly string[]; script?: { name: string; content: string } } {
+  if (command.form === 'exec') return { argv: command.argv };
+  const lone = heredocAlone(command);
+  if (lone?.content.startsWith('#!') === true) {
+    return { argv: [`/dev/pipes/${lone.name}`], script: { name: lone.name, content: lone.content } };
+  }
+  return { argv: [...(state.config.Shell ?? defaultShell), shellScript(command)] };
+}
+
+function undeclaredProxies(context: StageContext, state: StageState): readonly string[] {
+  return proxyArgs
+    .filter((name) => context.options.buildArgs.has(name) && !state.environment.has(name))
+    .map((name) => `${name}=${context.options.buildArgs.get(name) ?? ''}`);
+}
+
+async function planMounts(
+  context: StageContext,
+  state: StageState,
+  instruction: RunInstruction,
+): Promise<{ mounts: readonly PlannedMount[]; sources: readonly Step[] }> {
+  const sources: Step[] = [];
+  const mounts: PlannedMount[] = [];
+  for (const mount of instruction.mounts) {
+    const planned = planMount(context, state, mount);
+    if (mount.from === undefined) {
+      mounts.push(planned);
+    } else {
+      sources.push(await context.source(mount.from, instruction));
+      mounts.push({ ...planned, input: sources.length });
+    }
+  }
+  return { mounts, sources };
+}
+
+function planMount(context: StageContext, state: StageState, mount: RunMount): PlannedMount {
+  const word = (text: string | undefined): string | undefined => (text === undefined ? undefined : expand(context, state, text));
+  const id = word(mount.id) ?? (mount.type === 'secret' ? word(mount.source) : undefined);
+  const target = word(mount.target) ?? defaultTarget(mount, id);
+  const absolute = posix.resolve('/', state.config.WorkingDir ?? '/', target);
+  if (absolute === '/') {
+    throw new TsbuildError('DOCKERFILE_INVALID', `invalid mount target ${JSON.stringify(target)}`, {
+      hint: 'a mount cannot replace the root of the file system',
+    });
+  }
+  return { ...mount, id: id ?? (mount.type === 'secret' ? posix.basename(absolute) : undefined), source: word(mount.source), target: absolute };
+}
+
+function defaultTarget(mount: RunMount, id: string | undefined): string {
+  if (mount.type === 'secret' && id !== undefined) return `/run/secrets/${posix.basename(id)}`;
+  throw new TsbuildError('DOCKERFILE_INVALID', `a ${mount.type} mount needs a target`, { hint: `write --mount=type=${mount.type},target=/path` });
+}
+
+function refuseUnsupported(instruction: RunInstruction): void {
+  if (instruction.security === 'insecure') throw unsupported('RUN --security=insecure');
+  if (instruction.devices.length > 0) throw unsupported('RUN --device');
+  for (const mount of instruction.mounts) {
+    if (mount.type === 'ssh') throw unsupported('RUN --mount=type=ssh');
+  }
+}

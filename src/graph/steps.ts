@@ -1,0 +1,38 @@
+import { canonicalJson, digestOf, type Json, type SourceRange } from '../core/index.ts';
+import type { StageContext } from './stage.ts';
+import type { Step, StepOp } from './types.ts';
+
+/** Instructions that progress counts (O-92). */
+export const countedKinds: ReadonlySet<string> = new Set(['run', 'copy', 'add', 'workdir']);
+
+interface StepRequest {
+  readonly op: StepOp;
+  readonly inputs: readonly Step[];
+  readonly text: string;
+  readonly at?: SourceRange | undefined;
+}
+
+/** The next counted step of a stage. */
+export function nextStep(context: StageContext, request: StepRequest): Step {
+  const position = context.counter.next++;
+  const label = context.label === '' ? '' : `${context.label} `;
+  return makeStep({
+    op: request.op,
+    inputs: request.inputs,
+    at: request.at,
+    name: `[${label}${position}/${context.counter.total}] ${request.text}`,
+    identity: `${context.label}/${position}`,
+    ignoreCache: context.options.noCache && request.op.kind !== 'image' && request.op.kind !== 'scratch',
+  });
+}
+
+/** Gives a step its id: the digest of its definition and of its inputs'. */
+export function makeStep(definition: Omit<Step, 'id'>): Step {
+  const { op, inputs } = definition;
+  return { ...definition, id: digestOf(canonicalJson({ op: describeOp(op), inputs: inputs.map((input) => input.id) })) };
+}
+
+function describeOp(op: StepOp): Json {
+  if (op.kind === 'image') return { kind: op.kind, image: op.base.id, platform: { ...op.platform } };
+  return JSON.parse(JSON.stringify(op)) as Json;
+}
