@@ -16,5 +16,5 @@ flags=(-O2 -Wall -Wextra -Werror=implicit-function-declaration -std=gnu11)
 "$cc" "${flags[@]}" -static -s -o dist/native/launcher.tmp native/launcher.c 2>dist/native/launcher.log ||
   "$cc" "${flags[@]}" -s -o dist/native/launcher.tmp native/launcher.c || { cat dist/native/launcher.log >&2; exit 1; }
 mv dist/native/launcher.tmp dist/native/launcher
-"$cc" "${flags[@]}" -shared -fPIC -I"$headers" -o dist/native/fs.node.tmp native/fs.c
+"$cc" "${flags[@]}" -shared -fPIC -I"$headers" -o dist/native/fs.node.tmp native/fs*.c
 mv dist/native/fs.node.tmp dist/native/fs.node

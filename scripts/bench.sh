@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# `npm run bench`: times tsbuild beside docker and buildah; see bench/README.md. Needs root.
+#   npm run bench -- cached-run      only the cases whose name contains the word
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/install.sh
+
+bash scripts/system-packages.sh
+install_packages
+build_if_stale
+# An extra certificate file costs every start of node 100 ms, which no user without one pays.
+unset NODE_EXTRA_CA_CERTS
+exec node bench/main.ts "$@"
