@@ -52,11 +52,22 @@ export interface RootDir extends Disposable {
   sub(path: ByteString): RootDir;
   mkdir(path: ByteString, mode: number): void;
   /** Creates what is missing with the mode and owner, leaves what exists as it is (symlinks to directories inside included); returns the paths created, outermost first. */
-  mkdirAll(path: ByteString, attributes: { readonly mode: number; readonly uid: number; readonly gid: number }): ByteString[];
+  mkdirAll(
+    path: ByteString,
+    attributes: { readonly mode: number; readonly uid: number; readonly gid: number },
+  ): ByteString[];
   symlink(target: ByteString, path: ByteString): void;
   /** Hard link; `existing` is not followed. */
   link(existing: ByteString, path: ByteString): void;
-  mknod(path: ByteString, node: { readonly type: 'char' | 'block' | 'fifo'; readonly mode: number; readonly major: number; readonly minor: number }): void;
+  mknod(
+    path: ByteString,
+    node: {
+      readonly type: 'char' | 'block' | 'fifo';
+      readonly mode: number;
+      readonly major: number;
+      readonly minor: number;
+    },
+  ): void;
   /** Creates or truncates a regular file (O_NOFOLLOW) and writes all bytes. */
   write(path: ByteString, bytes: Uint8Array, mode: number): void;
   rename(from: ByteString, to: ByteString): void;

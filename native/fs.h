@@ -1,0 +1,75 @@
+/*
+ * What the files of the addon share: getting arguments out of Node-API calls and giving results back.
+ *
+ * Every call is a thin, blocking wrapper of one system call and holds no policy. A call that cannot fail to be
+ * understood returns a number >= 0, or a string; a failed system call returns -errno, and TypeScript (src/sys/addon.ts)
+ * makes the error of it. So a miss costs no exception, and no message is ever composed here.
+ *
+ * Strings are bytes: one byte a character (latin1), both ways.
+ */
+#ifndef TSBUILD_FS_H
+#define TSBUILD_FS_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#define NAPI_VERSION 8
+#include <node_api.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#define MAX_ARGS 6
+
+/* The arguments of one call. `error` is the errno of the first argument that could not be taken, 0 while all is well. */
+struct call {
+  napi_env env;
+  size_t count;
+  napi_value args[MAX_ARGS];
+  int error;
+};
+
+/* The bytes of a name or path; the kernel takes at most PATH_MAX with the terminator. */
+struct text {
+  char bytes[PATH_MAX];
+};
+
+/* What one environment (the main thread or a worker) keeps: the numbers of the last stat call, shared with JavaScript. */
+struct instance {
+  double *stat;
+};
+
+struct call begin_call(napi_env env, napi_callback_info info);
+int take_int(struct call *call, size_t index);
+int64_t take_int64(struct call *call, size_t index);
+uint32_t take_uint32(struct call *call, size_t index);
+void take_text(struct call *call, size_t index, struct text *text);
+/* True for null or undefined. */
+bool is_absent(struct call *call, size_t index);
+/* Bytes of any length, NUL included, on the heap; the caller frees them. NULL and call->error on failure. */
+char *take_bytes(struct call *call, size_t index, size_t *length);
+
+napi_value give_number(napi_env env, double number);
+napi_value give_bytes(napi_env env, const char *bytes, size_t length);
+/* The result of a system call: itself, or -errno where it is -1. */
+napi_value give_result(napi_env env, long result);
+/* -call->error. */
+napi_value give_refusal(const struct call *call);
+
+struct function {
+  const char *name;
+  napi_callback run;
+};
+
+void define_functions(napi_env env, napi_value exports, const struct function *functions, size_t count);
+
+/* Each file's part of the exports. */
+void define_files(napi_env env, napi_value exports);
+void define_xattrs(napi_env env, napi_value exports);
+void define_mounts(napi_env env, napi_value exports);
+
+#endif

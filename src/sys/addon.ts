@@ -1,0 +1,89 @@
+/* eslint max-params: "off" -- the calls have the parameters of the system calls they are */
+import { TsbuildError } from '../core/index.ts';
+import { nativePath } from './paths.ts';
+
+/**
+ * The addon's calls (native/fs*.c): each is one system call. A result below zero is `-errno`; names, paths and values
+ * are byte strings (latin1), and a character that is no byte, or a NUL in a name, is EINVAL. Nothing is followed that
+ * the flags do not say. Turn results into values with the functions of errno.ts.
+ */
+export interface Addon {
+  /** What the last successful `fstatat` found; see stat.ts for the order. */
+  readonly statNumbers: Float64Array;
+  readonly openat2: (directory: number, path: string, flags: number, mode: number, resolve: number) => number;
+  readonly fstatat: (directory: number, path: string, flags: number) => number;
+  /** All names but `.` and `..`, each followed by `/`. */
+  readonly readdir: (directory: number) => string | number;
+  readonly readlinkat: (directory: number, path: string) => string | number;
+  readonly mkdirat: (directory: number, path: string, mode: number) => number;
+  readonly mknodat: (directory: number, path: string, mode: number, major: number, minor: number) => number;
+  readonly symlinkat: (target: string, directory: number, path: string) => number;
+  readonly linkat: (
+    fromDirectory: number,
+    from: string,
+    toDirectory: number,
+    to: string,
+    flags: number,
+  ) => number;
+  readonly renameat2: (
+    fromDirectory: number,
+    from: string,
+    toDirectory: number,
+    to: string,
+    flags: number,
+  ) => number;
+  readonly unlinkat: (directory: number, path: string, flags: number) => number;
+  /** Never follows: EOPNOTSUPP for a symlink. */
+  readonly fchmodat: (directory: number, path: string, mode: number) => number;
+  readonly fchownat: (directory: number, path: string, uid: number, gid: number, flags: number) => number;
+  /** Sets the modification time, leaves the access time. */
+  readonly utimensat: (
+    directory: number,
+    path: string,
+    seconds: number,
+    nanos: number,
+    flags: number,
+  ) => number;
+  /** The xattr calls never follow. */
+  readonly getxattr: (directory: number, path: string, attribute: string) => string | number;
+  /** Names, each followed by NUL. */
+  readonly listxattr: (directory: number, path: string) => string | number;
+  readonly setxattr: (directory: number, path: string, attribute: string, value: string) => number;
+  readonly removexattr: (directory: number, path: string, attribute: string) => number;
+  readonly flock: (fd: number, operation: number) => number;
+  readonly syncfs: (fd: number) => number;
+  readonly ficlone: (to: number, from: number) => number;
+  readonly copyFileRange: (from: number, to: number, length: number) => number;
+  readonly pidfdOpen: (pid: number) => number;
+  readonly pidfdSendSignal: (pidfd: number, signal: number) => number;
+  readonly fsopen: (type: string) => number;
+  readonly fsconfig: (
+    context: number,
+    command: number,
+    key: string | null,
+    value: string | null,
+    auxiliary: number,
+  ) => number;
+  readonly fsmount: (context: number, attributes: number) => number;
+}
+
+let loaded: Addon | undefined;
+
+/** The addon, loaded when first needed. Throws HOST_UNSUPPORTED when it was not compiled or does not load. */
+export function addon(): Addon {
+  return (loaded ??= load(nativePath('fs.node')));
+}
+
+function load(path: string): Addon {
+  const module: { exports: unknown } = { exports: {} };
+  try {
+    // `require` does not exist in ES modules and `import` does not take addons; this works in both bundles.
+    process.dlopen(module, path);
+  } catch (error) {
+    throw new TsbuildError('HOST_UNSUPPORTED', `the native part ${path} does not load`, {
+      hint: 'it was compiled on another system: run "npm run build" in the package folder',
+      cause: error,
+    });
+  }
+  return module.exports as Addon;
+}
