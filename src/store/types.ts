@@ -81,12 +81,17 @@ export interface Lock extends AsyncDisposable {
   readonly name: string;
 }
 
-/** Keeps what is named in it, and all that is made after it began, from being collected. Disposing ends it. */
+/**
+ * Keeps what is named in it, and all that is made after it began, from being collected. Disposing ends it; what is to
+ * stay must be named by a ref, an image or a record before. Something older is first kept, then looked up: looked up
+ * first, it could be collected in between. What this store puts while the lease lives is kept without asking.
+ */
 export interface Lease extends AsyncDisposable {
   keep(item: { readonly blob: Digest } | { readonly snapshot: string }): Promise<void>;
 }
 
-export interface Store {
+/** Disposing removes this process's temporary folder; a process that does not is cleaned up after by the next one. */
+export interface Store extends AsyncDisposable {
   readonly root: string;
   /** Folder of the OCI layout that other tools read in place. */
   readonly layout: string;
@@ -107,4 +112,9 @@ export interface Store {
   ): Promise<Lock>;
   tryLock(name: string): Promise<Lock | undefined>;
   lease(): Promise<Lease>;
+  /**
+   * One syncfs, after which all that was written before the call outlives a power loss, and the records of it are
+   * trusted after a reboot. Called once before a build reports success.
+   */
+  settle(): Promise<void>;
 }

@@ -1,0 +1,114 @@
+import { closeSync, fstatSync, openSync, readFileSync, rmSync, statSync, type Stats } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+
+import { createDigester, digestParts, fromErrno, isErrno, TsbuildError, type Digest } from '../core/index.ts';
+
+const chunkSize = 512 * 1024;
+const defaultLimit = 8 * 1024 * 1024;
+
+/** Streams the file at `path` and fails at its end unless it has the digest. Throws BLOB_NOT_FOUND before the first byte. */
+export async function openVerified(path: string, digest: Digest): Promise<Readable> {
+  const handle = await open(path).catch((error: unknown) => {
+    throw notOpened(error, digest);
+  });
+  const digester = createDigester(digestParts(digest).algorithm);
+
+  async function next(): Promise<Buffer | null> {
+    const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafeSlow(chunkSize), 0, chunkSize);
+    if (bytesRead > 0) {
+      const chunk = buffer.subarray(0, bytesRead);
+      digester.update(chunk);
+      return chunk;
+    }
+    const actual = digester.digest();
+    if (actual !== digest) throw damaged(path, { digest, actual, opened: await handle.stat() });
+    return null;
+  }
+
+  return new Readable({
+    highWaterMark: 2 * chunkSize,
+    read() {
+      next().then(
+        (chunk) => void this.push(chunk),
+        (error: unknown) => void this.destroy(fromErrno(error, `reading blob ${digest}`) as Error),
+      );
+    },
+    destroy(error, done) {
+      handle.close().then(
+        () => done(error),
+        (closing: unknown) => done(error ?? (closing as Error)),
+      );
+    },
+  });
+}
+
+/** All of a small file, verified. */
+export function readVerified(path: string, digest: Digest, limit = defaultLimit): Buffer {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, 'r');
+    const opened = fstatSync(fd);
+    if (opened.size > limit) {
+      throw new TsbuildError(
+        'IMAGE_INVALID',
+        `blob ${digest} has ${opened.size} bytes, the limit here is ${limit}`,
+      );
+    }
+    const bytes = readFileSync(fd);
+    const digester = createDigester(digestParts(digest).algorithm);
+    digester.update(bytes);
+    const actual = digester.digest();
+    if (actual !== digest) throw damaged(path, { digest, actual, opened });
+    return bytes;
+  } catch (error) {
+    throw notOpened(error, digest);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/** Whether the file exists and its content has the digest; what has not is removed. */
+export async function isIntact(path: string, digest: Digest): Promise<boolean> {
+  try {
+    for await (const chunk of await openVerified(path, digest)) void chunk;
+    return true;
+  } catch (error) {
+    if (
+      error instanceof TsbuildError &&
+      (error.code === 'BLOB_NOT_FOUND' || error.code === 'DIGEST_MISMATCH')
+    ) {
+      return false;
+    }
+    throw error;
+  }
+}
+
+/**
+ * The file's name is a promise that its bytes break (a power loss before they reached the disk, a foreign hand): kept, it
+ * would be found again for ever; removed, it is a miss that the next put heals. Only the very file that was read goes:
+ * another process may have healed it already.
+ */
+function damaged(path: string, found: { digest: Digest; actual: Digest; opened: Stats }): TsbuildError {
+  const { digest, actual, opened } = found;
+  try {
+    const there = statSync(path);
+    if (there.ino === opened.ino && there.dev === opened.dev) rmSync(path);
+  } catch {
+    // A store that cannot be written to is only read: the error below says what matters.
+  }
+  return new TsbuildError(
+    'DIGEST_MISMATCH',
+    `blob ${digest} in the store is damaged: its content is ${actual}`,
+    {
+      hint: 'the damaged file was removed; build or pull again to have it back',
+    },
+  );
+}
+
+function notOpened(error: unknown, digest: Digest): unknown {
+  if (isErrno(error, 'ENOENT', 'ENOTDIR')) {
+    return new TsbuildError('BLOB_NOT_FOUND', `blob ${digest} is not in the store`, { cause: error });
+  }
+  return fromErrno(error, `reading blob ${digest}`);
+}

@@ -1,0 +1,65 @@
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+import { fromErrno, isErrno } from '../core/index.ts';
+
+/** Hands out unused paths in a folder of this process on the store's file system. */
+export interface Staging {
+  file(): Promise<string>;
+}
+
+/** Only what was written last is ever seen under `path`, never a half of it. */
+export async function publish(staging: Staging, path: string, bytes: Uint8Array | string): Promise<void> {
+  let staged: string | undefined;
+  try {
+    staged = await staging.file();
+    writeFileSync(staged, bytes, { flag: 'wx', mode: 0o644 });
+    moveInto(staged, path);
+  } catch (error) {
+    if (staged !== undefined) rmSync(staged, { force: true });
+    throw fromErrno(error, `writing ${path}`);
+  }
+}
+
+/** Renames; folders of shards are made when first needed, which saves a call on all other days. */
+export function moveInto(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+    mkdirSync(dirname(to), { recursive: true, mode: 0o755 });
+    renameSync(from, to);
+  }
+}
+
+/** The whole of a small file; undefined when there is none. */
+export function readIfThere(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw fromErrno(error, `reading ${path}`);
+  }
+}
+
+/** JSON of a small file; undefined when there is none or when it is not JSON: a crash may have cut it short. */
+export function readJsonIfThere(path: string): unknown {
+  const bytes = readIfThere(path);
+  if (bytes === undefined) return undefined;
+  try {
+    return JSON.parse(bytes.toString('utf8')) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** True when it was there. */
+export function removeIfThere(path: string): boolean {
+  try {
+    rmSync(path);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return false;
+    throw fromErrno(error, `removing ${path}`);
+  }
+}

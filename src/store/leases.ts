@@ -1,0 +1,94 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, openSync, readdirSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { fromErrno, isDigest, type Digest } from '../core/index.ts';
+import { readIfThere } from './files.ts';
+import { tryTakeLock } from './linked-lock.ts';
+import type { Lease } from './types.ts';
+
+export type LeasedItem = { readonly blob: Digest } | { readonly snapshot: string };
+
+/** What all live leases keep together. */
+export interface LiveLeases {
+  readonly blobs: ReadonlySet<Digest>;
+  readonly snapshots: ReadonlySet<string>;
+  /** Milliseconds since the epoch when the oldest of them began; undefined when there is none. */
+  readonly since: number | undefined;
+}
+
+/** The leases of this process. */
+export interface Leases {
+  open(): Promise<Lease>;
+  /** Named in every lease of this process. */
+  keep(item: LeasedItem): void;
+}
+
+/** File systems stamp with the tick before the time that the program reads. */
+const clockSlack = 1000;
+
+export function openLeases(folder: string): Leases {
+  const live = new Set<(line: string) => void>();
+  return {
+    keep(item) {
+      for (const write of live) write(lineOf(item));
+    },
+    async open() {
+      try {
+        const lock = await createLocked(folder);
+        const fd = openSync(lock.path, 'a');
+        const write = (line: string): void => void writeSync(fd, line);
+        write(`since ${Date.now() - clockSlack}\n`);
+        live.add(write);
+        return {
+          keep: async (item) => write(lineOf(item)),
+          [Symbol.asyncDispose]: async () => {
+            if (!live.delete(write)) return;
+            closeSync(fd);
+            lock.release();
+          },
+        };
+      } catch (error) {
+        throw fromErrno(error, 'starting a lease');
+      }
+    },
+  };
+}
+
+/** Reads the leases of all processes and removes those whose holder died. */
+export async function readLeases(folder: string): Promise<LiveLeases> {
+  const blobs = new Set<Digest>();
+  const snapshots = new Set<string>();
+  let since: number | undefined;
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    const dead = await tryTakeLock(path);
+    if (dead !== undefined) {
+      dead.release();
+      continue;
+    }
+    for (const line of readIfThere(path)?.toString('utf8').split('\n') ?? []) {
+      const [kind = '', item = ''] = line.split(' ', 2);
+      if (kind === 'since') since = Math.min(since ?? Infinity, Number(item));
+      if (kind === 'blob' && isDigest(item)) blobs.add(item);
+      if (kind === 'snapshot') snapshots.add(item);
+    }
+  }
+  return { blobs, snapshots, since };
+}
+
+async function createLocked(folder: string): Promise<{ readonly path: string; release(): void }> {
+  for (;;) {
+    const path = join(folder, randomBytes(8).toString('hex'));
+    const lock = await tryTakeLock(path);
+    if (lock !== undefined) return { path, release: () => lock.release() };
+  }
+}
+
+function lineOf(item: LeasedItem): string {
+  if ('blob' in item) return `blob ${item.blob}\n`;
+  if (!/^[A-Za-z0-9._-]+$/.test(item.snapshot)) {
+    throw new Error(`not the name of a snapshot: ${JSON.stringify(item.snapshot)}`);
+  }
+  return `snapshot ${item.snapshot}\n`;
+}

@@ -1,0 +1,63 @@
+import { fstatSync, rmSync, statSync } from 'node:fs';
+
+import { isErrno } from '../core/index.ts';
+import { flock, tryFlock, type Flock } from './flock.ts';
+
+export interface WaitOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onWait?: ((holder: string) => void) | undefined;
+}
+
+/**
+ * A held lock whose file goes away with it, so that a store used for years does not fill with lock files. Unlinking a
+ * lock file is safe only because every taker checks, once it has the lock, that the path still names the file it
+ * locked: a waiter that wakes on an unlinked file would else hold a lock beside the holder of the new file.
+ */
+export interface LinkedLock {
+  release(): void;
+}
+
+export async function tryTakeLock(path: string): Promise<LinkedLock | undefined> {
+  for (;;) {
+    const taken = await tryFlock(path);
+    if (taken === undefined) return undefined;
+    if (isStillLinked(taken, path)) return linked(taken, path);
+    taken.release();
+  }
+}
+
+export async function takeLock(path: string, options: WaitOptions = {}): Promise<LinkedLock> {
+  let told = false;
+  const onWait = (holder: string): void => {
+    if (!told) options.onWait?.(holder);
+    told = true;
+  };
+  for (;;) {
+    const taken = await flock(path, { signal: options.signal, onWait });
+    if (isStillLinked(taken, path)) return linked(taken, path);
+    taken.release();
+  }
+}
+
+function isStillLinked(taken: Flock, path: string): boolean {
+  try {
+    const [there, mine] = [statSync(path), fstatSync(taken.fd)];
+    return there.ino === mine.ino && there.dev === mine.dev;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+function linked(taken: Flock, path: string): LinkedLock {
+  let released = false;
+  return {
+    release: () => {
+      if (released) return;
+      released = true;
+      // Unlinked while still held: the next taker finds either no file or a file nobody else can have.
+      rmSync(path, { force: true });
+      taken.release();
+    },
+  };
+}

@@ -1,0 +1,52 @@
+import { resolve } from 'node:path';
+
+import { openBlobs } from './blobs.ts';
+import { ensureStore, storePaths } from './format.ts';
+import { openImages } from './images.ts';
+import { openLeases } from './leases.ts';
+import { openLocks } from './locks.ts';
+import { openRecords } from './records.ts';
+import { openRefs } from './refs.ts';
+import { openSettled } from './settled.ts';
+import { syncFileSystem } from './flock.ts';
+import { TempSpace } from './temp.ts';
+import type { Store } from './types.ts';
+
+/**
+ * Opens the store at `root`, made when there is none. Throws STORE_VERSION for a store of a newer version or of another
+ * user, STORE_DAMAGED for a folder that is something else. Nothing is scanned and nothing held until it is needed.
+ */
+export async function openStore(root: string): Promise<Store> {
+  const paths = storePaths(resolve(root));
+  ensureStore(paths);
+
+  const staging = new TempSpace(paths.tmp);
+  const locks = openLocks(paths.locks);
+  const leases = openLeases(paths.leases);
+  const settled = openSettled({
+    folder: paths.settled,
+    staging,
+    sync: () => syncFileSystem(paths.root),
+  });
+
+  return {
+    root: paths.root,
+    layout: paths.layout,
+    snapshots: paths.snapshots,
+    containers: paths.containers,
+    blobs: openBlobs({
+      folder: paths.blobs,
+      staging,
+      beforePut: (digest) => leases.keep({ blob: digest }),
+    }),
+    refs: openRefs({ folder: paths.refs, index: paths.index, staging, locks }),
+    images: openImages(paths.images, staging),
+    records: openRecords(paths.records, staging, settled),
+    tempDir: () => staging.folder(),
+    lock: (name, options) => locks.lock(name, options),
+    tryLock: (name) => locks.tryLock(name),
+    lease: () => leases.open(),
+    settle: () => settled.settle(),
+    [Symbol.asyncDispose]: () => staging[Symbol.asyncDispose](),
+  };
+}

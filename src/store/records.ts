@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { canonicalJson, fromErrno, isDigest, isErrno, digestParts, type Json } from '../core/index.ts';
+import { publish, readJsonIfThere, removeIfThere, type Staging } from './files.ts';
+import type { Settled, Stamp } from './settled.ts';
+import type { RecordCollection, RecordStore } from './types.ts';
+
+const suffix = '.json';
+
+interface Envelope extends Stamp {
+  readonly key: string;
+  readonly value: Json;
+}
+
+/** `records/<collection>/<two digits>/<key>.json`, so that no folder grows past what readdir does well. */
+export function openRecords(folder: string, staging: Staging, settled: Settled): RecordStore {
+  const read = (collection: RecordCollection, key: string): Envelope | undefined => {
+    const found = readEnvelope(readJsonIfThere(pathOf(folder, collection, key)));
+    // The key inside tells a record from the bytes of another that a crash left in its place.
+    return found && found.key === `${collection}/${key}` && settled.trusts(found) ? found : undefined;
+  };
+  return {
+    get: async (collection, key) => read(collection, key)?.value,
+    has: async (collection, key) => read(collection, key) !== undefined,
+    async put(collection, key, value) {
+      const envelope = { ...settled.stamp(), key: `${collection}/${key}`, value };
+      await publish(staging, pathOf(folder, collection, key), canonicalJson(envelope));
+    },
+    delete: async (collection, key) => void removeIfThere(pathOf(folder, collection, key)),
+    async *list(collection) {
+      const base = join(folder, collection);
+      for (const shard of namesIn(base)) {
+        for (const name of namesIn(join(base, shard))) {
+          const key = name.endsWith(suffix) ? name.slice(0, -suffix.length) : '';
+          if (isKey(key)) yield key;
+        }
+      }
+    },
+  };
+}
+
+/** Keys become file names: nothing else than these characters, no leading dot, no slash, short enough. */
+function isKey(key: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$/.test(key);
+}
+
+function pathOf(folder: string, collection: RecordCollection, key: string): string {
+  if (!isKey(key)) throw new Error(`not the key of a record: ${JSON.stringify(key.slice(0, 250))}`);
+  const hex = isDigest(key) ? digestParts(key).hex : createHash('sha256').update(key).digest('hex');
+  return join(folder, collection, hex.slice(0, 2), `${key}${suffix}`);
+}
+
+function readEnvelope(value: unknown): Envelope | undefined {
+  const found = value as Partial<Envelope> | null | undefined;
+  if (typeof found?.boot !== 'string' || typeof found.at !== 'number') return undefined;
+  if (typeof found.key !== 'string' || found.value === undefined) return undefined;
+  return { boot: found.boot, at: found.at, key: found.key, value: found.value };
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return [];
+    throw fromErrno(error, `listing ${folder}`);
+  }
+}

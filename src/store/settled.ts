@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { canonicalJson, type Json } from '../core/index.ts';
+import { publish, readJsonIfThere, type Staging } from './files.ts';
+
+/**
+ * Which records outlived a power loss. Nothing is synced file by file, so after a crash of the machine a record may be
+ * on the disk while the snapshot or blob it points to is not. Therefore
+ *
+ * - every record carries the boot it was written in and the time of that boot's monotonic clock, taken after what it
+ *   points to was written; the clock is one for all processes and never steps back;
+ * - `settle` reads the clock, calls syncfs, and then writes that time into `settled/<boot>`: what was written before it is
+ *   on the disk now, whoever wrote it;
+ * - a record of the running boot is trusted, since the page cache shows all writes; one of another boot only up to the
+ *   time in that boot's file.
+ *
+ * A lost or old settled file only makes misses. A record itself may be torn or even hold the bytes of another deleted
+ * one (file systems without ordered data): it does not parse, or it names another key.
+ */
+export interface Settled {
+  stamp(): Stamp;
+  trusts(stamp: Stamp): boolean;
+  settle(): Promise<void>;
+}
+
+export interface Stamp {
+  readonly boot: string;
+  /** Nanoseconds of the boot's monotonic clock. */
+  readonly at: number;
+}
+
+export interface SettledOptions {
+  readonly folder: string;
+  readonly staging: Staging;
+  /** Flushes the store's file system. */
+  readonly sync: () => Promise<void>;
+  readonly boot?: string | undefined;
+}
+
+export function openSettled(options: SettledOptions): Settled {
+  const { folder, staging } = options;
+  const known = new Map<string, number>();
+  let running = options.boot;
+  const boot = (): string => (running ??= readBootId());
+
+  const settledAt = (of: string): number => {
+    const at = known.get(of) ?? readTime(pathOf(folder, of));
+    known.set(of, at);
+    return at;
+  };
+
+  return {
+    stamp: () => ({ boot: boot(), at: now() }),
+    trusts: (stamp) => stamp.boot === boot() || (isBootId(stamp.boot) && stamp.at <= settledAt(stamp.boot)),
+    async settle() {
+      const at = now();
+      await options.sync();
+      const path = pathOf(folder, boot());
+      // Two builds may end together: the later clock stands for both.
+      if (at > readTime(path)) await publish(staging, path, canonicalJson({ at } satisfies Json));
+    },
+  };
+}
+
+function pathOf(folder: string, boot: string): string {
+  return join(folder, `${boot}.json`);
+}
+
+function readTime(path: string): number {
+  const value = readJsonIfThere(path) as { readonly at?: unknown } | null | undefined;
+  return typeof value?.at === 'number' ? value.at : -1;
+}
+
+/** As a double: exact to a microsecond for the next hundred years of uptime. */
+function now(): number {
+  return Number(process.hrtime.bigint());
+}
+
+function isBootId(text: string): boolean {
+  return /^[0-9a-f-]{36}$/.test(text);
+}
+
+function readBootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+}
