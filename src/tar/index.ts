@@ -1,2 +1,14 @@
 export * from './types.ts';
+export { compress, type CompressOptions } from './compress.ts';
+export {
+  decompress,
+  decompressAs,
+  isTarHead,
+  peek,
+  sniffBytes,
+  sniffCompression,
+  type ForeignDecompressor,
+} from './compression.ts';
+export { readTar } from './reader.ts';
+export { isReservedLayerName, parseLayerName, whiteoutName, type LayerName } from './whiteout.ts';
 export { createTarWriter, encodeEntryHeader, type TarSink, type TarWriter } from './writer.ts';
