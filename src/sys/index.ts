@@ -1,4 +1,9 @@
-export * from './open-rootdir.ts';
-export * from './paths.ts';
+export { copyContent, reflink, syncFileSystem } from './copy.ts';
+export { errno, errnoError } from './errno.ts';
+export { flock, tryFlock, type Flock, type FlockOptions } from './lock.ts';
+export { openRootDir, rootDirOf } from './open-rootdir.ts';
+export { mountOverlay, mountOverlayView, overlayOptions, type OverlaySource } from './overlay.ts';
+export { nativePath, packageRoot } from './paths.ts';
+export { openPidfd, signalPidfd } from './pidfd.ts';
+export { filterThrough, runTool, type ToolOptions, type ToolResult } from './process.ts';
 export type { FileStat, FileTime, FileType, RootDir } from './rootdir.ts';
-export type { OverlaySource } from './overlay.ts';

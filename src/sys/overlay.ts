@@ -1,6 +1,127 @@
+import { closeSync, constants, readSync } from 'node:fs';
+
+import { fromText, TsbuildError } from '../core/index.ts';
+import { addon } from './addon.ts';
+import { checked, errno, errnoError } from './errno.ts';
+import {
+  AT_FDCWD,
+  FSCONFIG_CMD_CREATE,
+  FSCONFIG_SET_FLAG,
+  FSCONFIG_SET_STRING,
+  MOUNT_ATTR_RDONLY,
+  O_PATH,
+} from './flags.ts';
+
 /** What an overlay mount is made of: absolute host paths; `lowers` top first. */
 export interface OverlaySource {
   readonly lowers: readonly string[];
   readonly upper: string;
   readonly work: string;
+}
+
+/**
+ * What every overlay of ours is mounted with: the host's defaults would change what an upper directory means
+ * (renamed directories as redirects, files without content). Without `xino=off` inode numbers depend on the layers.
+ */
+export const overlayOptions: readonly (readonly [key: string, value: string])[] = [
+  ['redirect_dir', 'off'],
+  ['metacopy', 'off'],
+  ['index', 'off'],
+  ['xino', 'off'],
+];
+
+/**
+ * Mounts a writable overlay nowhere: the returned descriptor is the mount, and it is gone when the descriptor and all
+ * opened below it are closed. Volatile: nothing is synced, and the work folder must be a fresh one.
+ */
+export function mountOverlay(source: OverlaySource): number {
+  return mountDetached(source.lowers, (context) => {
+    context.directory('upperdir', source.upper);
+    context.directory('workdir', source.work);
+    context.flag('volatile');
+  });
+}
+
+/** As `mountOverlay`, read-only and without upper. The kernel wants at least two lowers then. */
+export function mountOverlayView(lowers: readonly string[]): number {
+  return mountDetached(lowers);
+}
+
+interface Context {
+  flag(key: string): void;
+  string(key: string, value: string): void;
+  directory(key: string, path: string): void;
+}
+
+function mountDetached(lowers: readonly string[], upper?: (context: Context) => void): number {
+  const fs = checkedSupport(addon().fsopen('overlay'));
+  const opened: number[] = [];
+  // A directory is named by descriptor: a value holds 255 bytes only, and paths need no escaping so.
+  const nameOf = (path: string): string => {
+    const fd = addon().openat2(AT_FDCWD, fromText(path), O_PATH | constants.O_DIRECTORY, 0, 0);
+    opened.push(checked(fd, 'overlay', fromText(path)));
+    return `/proc/self/fd/${fd}`;
+  };
+  const configure = (command: number, key: string | null, value: string | null): void => {
+    const result = addon().fsconfig(fs, command, key, value, 0);
+    if (result < 0) throw refused(fs, -result, key ?? 'create');
+  };
+  const context: Context = {
+    flag: (key) => configure(FSCONFIG_SET_FLAG, key, null),
+    string: (key, value) => configure(FSCONFIG_SET_STRING, key, value),
+    directory: (key, path) => configure(FSCONFIG_SET_STRING, key, nameOf(path)),
+  };
+  try {
+    addLowers(fs, lowers.map(nameOf), context);
+    upper?.(context);
+    for (const [key, value] of overlayOptions) context.string(key, value);
+    configure(FSCONFIG_CMD_CREATE, null, null);
+    const mount = addon().fsmount(fs, upper === undefined ? MOUNT_ATTR_RDONLY : 0);
+    if (mount < 0) throw refused(fs, -mount, 'fsmount');
+    return mount;
+  } finally {
+    for (const fd of opened) closeSync(fd);
+    closeSync(fs);
+  }
+}
+
+function addLowers(fs: number, names: readonly string[], context: Context): void {
+  const [first = '', ...others] = names;
+  const added = addon().fsconfig(fs, FSCONFIG_SET_STRING, 'lowerdir+', first, 0);
+  if (added === 0) {
+    for (const name of others) context.string('lowerdir+', name);
+    return;
+  }
+  // Before Linux 6.7 all lowers are one value of at most 255 bytes.
+  const joined = names.join(':');
+  if (added !== -errno.EINVAL || joined.length > 255) {
+    const text = `this kernel cannot mount ${names.length} layers without a mount point`;
+    throw new TsbuildError('HOST_UNSUPPORTED', text, { hint: 'Linux 6.7 or newer can' });
+  }
+  context.string('lowerdir', joined);
+}
+
+function checkedSupport(result: number): number {
+  if (result >= 0) return result;
+  if (result === -errno.ENODEV || result === -errno.ENOSYS || result === -errno.EPERM) {
+    throw new TsbuildError('HOST_UNSUPPORTED', 'overlay file systems cannot be mounted here', {
+      hint: 'it needs Linux 5.11 with overlayfs, and the right to mount',
+      cause: errnoError(-result, 'fsopen'),
+    });
+  }
+  throw errnoError(-result, 'fsopen');
+}
+
+/** The failure with what the kernel says about it: the context's descriptor reads as its messages. */
+function refused(fs: number, number: number, step: string): Error {
+  const messages: string[] = [];
+  const buffer = Buffer.alloc(1024);
+  try {
+    for (;;) messages.push(buffer.toString('latin1', 0, readSync(fs, buffer)).trim());
+  } catch {
+    // ENODATA after the last one.
+  }
+  const error = errnoError(number, `overlay ${step}`);
+  if (messages.length > 0) error.message += ` (${messages.join('; ')})`;
+  return error;
 }

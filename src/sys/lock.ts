@@ -1,0 +1,91 @@
+import { closeSync, constants, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { TsbuildError } from '../core/index.ts';
+import { addon } from './addon.ts';
+import { checked, errno } from './errno.ts';
+import { LOCK_EX, LOCK_NB } from './flags.ts';
+
+/**
+ * A held exclusive flock. It belongs to the open file, so the kernel releases it when the process dies in whatever
+ * way; the descriptor is close-on-exec, so no child keeps it.
+ */
+export interface Flock {
+  readonly fd: number;
+  /** Idempotent. */
+  release(): void;
+}
+
+export interface FlockOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called once, when it must wait, with the pid the holder wrote (for messages only; may be empty). */
+  readonly onWait?: ((holder: string) => void) | undefined;
+}
+
+const firstPause = 2;
+const longestPause = 50;
+
+/** The lock of the file, which is created when missing; undefined when someone holds it. */
+export function tryFlock(path: string): Flock | undefined {
+  const fd = openLockFile(path);
+  try {
+    if (take(fd)) return held(fd);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  closeSync(fd);
+  return undefined;
+}
+
+/**
+ * Waits for the lock. It asks again and again, with longer pauses up to 50 ms: a blocking flock would hold a thread,
+ * could not be cancelled, and a handful of waiters would stop all other work of the process.
+ * Throws INTERRUPTED when the signal is aborted.
+ */
+export async function flock(path: string, options: FlockOptions = {}): Promise<Flock> {
+  const fd = openLockFile(path);
+  try {
+    throwIfAborted(options.signal);
+    for (let pause = firstPause, told = false; !take(fd); pause = Math.min(pause * 1.5, longestPause)) {
+      if (!told) options.onWait?.(readFileSync(path, 'latin1').trim());
+      told = true;
+      await sleep(pause, undefined, { signal: options.signal }).catch(() => undefined);
+      throwIfAborted(options.signal);
+    }
+    return held(fd);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+function openLockFile(path: string): number {
+  return openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+}
+
+function take(fd: number): boolean {
+  const result = addon().flock(fd, LOCK_EX | LOCK_NB);
+  if (result === -errno.EWOULDBLOCK) return false;
+  checked(result, 'flock');
+  return true;
+}
+
+function held(fd: number): Flock {
+  ftruncateSync(fd);
+  writeSync(fd, `${process.pid}\n`, 0);
+  let released = false;
+  return {
+    fd,
+    release: () => {
+      if (released) return;
+      released = true;
+      closeSync(fd);
+    },
+  };
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted !== true) return;
+  throw new TsbuildError('INTERRUPTED', 'interrupted while waiting for a lock', { cause: signal.reason });
+}
