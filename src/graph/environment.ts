@@ -17,7 +17,10 @@ export function formatEnvironment(environment: Environment): readonly string[] {
   return [...environment].map(([name, value]) => `${name}=${value}`);
 }
 
-export function withVariables(environment: Environment, variables: Iterable<readonly [string, string]>): Environment {
+export function withVariables(
+  environment: Environment,
+  variables: Iterable<readonly [string, string]>,
+): Environment {
   const result = new Map(environment);
   for (const [name, value] of variables) result.set(name, value);
   return result;

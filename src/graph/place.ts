@@ -16,7 +16,11 @@ export function located<T>(dockerfile: Dockerfile, range: SourceRange, action: (
 }
 
 /** The same for what ends later. */
-export async function locatedAsync<T>(dockerfile: Dockerfile, range: SourceRange, action: () => Promise<T>): Promise<T> {
+export async function locatedAsync<T>(
+  dockerfile: Dockerfile,
+  range: SourceRange,
+  action: () => Promise<T>,
+): Promise<T> {
   try {
     return await action();
   } catch (error) {
@@ -26,6 +30,10 @@ export async function locatedAsync<T>(dockerfile: Dockerfile, range: SourceRange
 }
 
 /** An instruction asks for something that is not done yet: never accepted silently. */
-export function unsupported(what: string, hint?: string, code: ErrorCode = 'DOCKERFILE_UNSUPPORTED'): TsbuildError {
+export function unsupported(
+  what: string,
+  hint?: string,
+  code: ErrorCode = 'DOCKERFILE_UNSUPPORTED',
+): TsbuildError {
   return new TsbuildError(code, `${what} is not supported yet`, { hint });
 }

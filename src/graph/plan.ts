@@ -1,13 +1,20 @@
-import { suggest, TsbuildError } from '../core/index.ts';
+import { nearestName, TsbuildError } from '../core/index.ts';
 import type { Dockerfile, StageInstruction, StageSyntax } from '../dockerfile/types.ts';
 import { parsePlatform } from '../oci/index.ts';
 import type { Platform } from '../oci/types.ts';
 import { withVariables, type Environment } from './environment.ts';
 import { proxyArgs } from './instructions/arg.ts';
 import { applyInstruction } from './instructions/index.ts';
-import { located, locatedAsync } from './place.ts';
+import { excerptOf, located, locatedAsync } from './place.ts';
 import { platformArgs } from './platform-args.ts';
-import { stateOfBase, stateOfScratch, stateOfStage, withConfig, type StageContext, type StageState } from './stage.ts';
+import {
+  stateOfBase,
+  stateOfScratch,
+  stateOfStage,
+  withConfig,
+  type StageContext,
+  type StageState,
+} from './stage.ts';
 import { countedKinds, makeStep, nextStep } from './steps.ts';
 import { triggersOf, type Trigger } from './triggers.ts';
 import type { BuildPlan, PlanOptions, Step } from './types.ts';
@@ -50,7 +57,10 @@ class Planner {
     const last = this.#dockerfile.stages.at(-1);
     let globals = platformArgs(this.#options, last?.name);
     const overridden = [...globals.keys()].filter((name) => this.#options.buildArgs.has(name));
-    globals = withVariables(globals, overridden.map((name) => [name, this.#options.buildArgs.get(name) ?? ''] as const));
+    globals = withVariables(
+      globals,
+      overridden.map((name) => [name, this.#options.buildArgs.get(name) ?? ''] as const),
+    );
     for (const instruction of this.#dockerfile.globalArgs) {
       for (const { name, value } of instruction.args) {
         this.#consumed.add(name);
@@ -59,7 +69,9 @@ class Planner {
           this.#options.buildArgs.get(name) ??
           (value === undefined
             ? undefined
-            : located(this.#dockerfile, instruction.range, () => expandIn({ dockerfile: this.#dockerfile }, scope, value)));
+            : located(this.#dockerfile, instruction.range, () =>
+                expandIn({ dockerfile: this.#dockerfile }, scope, value),
+              ));
         if (effective !== undefined) globals = withVariables(globals, [[name, effective]]);
       }
     }
@@ -73,16 +85,23 @@ class Planner {
     const index = this.#stageIndex(target, stages.length);
     if (index !== undefined) return index;
     const names = stages.flatMap((stage) => (stage.name === undefined ? [] : [stage.name]));
-    const near = suggest(target, names);
+    const near = nearestName(target, names);
     throw new TsbuildError('STAGE_NOT_FOUND', `target stage ${JSON.stringify(target)} could not be found`, {
-      hint: near !== undefined ? `did you mean ${near}?` : names.length > 0 ? `the stages are: ${names.join(', ')}` : 'no stage has a name: write FROM … AS name',
+      hint:
+        near !== undefined
+          ? `did you mean ${near}?`
+          : names.length > 0
+            ? `the stages are: ${names.join(', ')}`
+            : 'no stage has a name: write FROM … AS name',
     });
   }
 
   /** The last stage of that name before `limit`, without regard to case. */
   #stageIndex(name: string, limit: number): number | undefined {
     const wanted = name.toLowerCase();
-    const index = this.#dockerfile.stages.findLastIndex((stage) => stage.index < limit && stage.name === wanted);
+    const index = this.#dockerfile.stages.findLastIndex(
+      (stage) => stage.index < limit && stage.name === wanted,
+    );
     return index < 0 ? undefined : index;
   }
 
@@ -111,7 +130,8 @@ class Planner {
     const triggers = triggersOf(state, syntax.from);
     context.counter.total += triggers.filter((trigger) => countedKinds.has(trigger.instruction.kind)).length;
     state = await this.#fire(context, state, triggers);
-    for (const instruction of syntax.instructions) state = await applyInstruction(context, state, instruction);
+    for (const instruction of syntax.instructions)
+      state = await applyInstruction(context, state, instruction);
     return state;
   }
 
@@ -150,7 +170,12 @@ class Planner {
       return stateOfScratch(scratchStep(), platform);
     }
     const base = await this.#options.resolveBase(image, platform);
-    const step = nextStep(context, { op: { kind: 'image', base, platform }, inputs: [], text: `FROM ${base.name}`, at: from.range });
+    const step = nextStep(context, {
+      op: { kind: 'image', base, platform },
+      inputs: [],
+      text: `FROM ${base.name}`,
+      at: from.range,
+    });
     return stateOfBase(base, step, platform);
   }
 
@@ -167,16 +192,27 @@ class Planner {
     if (/^\d+$/.test(from)) {
       const index = Number(from);
       if (index < before) return (await this.#stage(index)).step;
-      throw new TsbuildError('STAGE_NOT_FOUND', `${at.kind.toUpperCase()} refers to stage ${from}, which is not an earlier stage`, {
-        hint: before === 0 ? 'there is no stage before this one' : `earlier stages have the numbers 0 to ${before - 1}`,
-      });
+      throw new TsbuildError(
+        'STAGE_NOT_FOUND',
+        `${at.kind.toUpperCase()} refers to stage ${from}, which is not an earlier stage`,
+        {
+          hint:
+            before === 0
+              ? 'there is no stage before this one'
+              : `earlier stages have the numbers 0 to ${before - 1}`,
+        },
+      );
     }
     const own = this.#dockerfile.stages.find((stage) => stage.name === from.toLowerCase());
     if (own !== undefined) {
       const where = own.index === before ? 'this very stage' : 'a later stage';
-      throw new TsbuildError('STAGE_NOT_FOUND', `${at.kind.toUpperCase()} takes files from ${JSON.stringify(from)}, which is ${where}`, {
-        hint: 'files can come from earlier stages only',
-      });
+      throw new TsbuildError(
+        'STAGE_NOT_FOUND',
+        `${at.kind.toUpperCase()} takes files from ${JSON.stringify(from)}, which is ${where}`,
+        {
+          hint: 'files can come from earlier stages only',
+        },
+      );
     }
     if (from.toLowerCase() === 'scratch') return scratchStep();
     const base = await this.#resolveSource(from, before);
@@ -186,18 +222,23 @@ class Planner {
       inputs: [],
       name,
       identity: name,
-      at: at.range,
+      at: excerptOf(this.#dockerfile, at.range),
       ignoreCache: false,
     });
   }
 
-  async #resolveSource(from: string, before: number): Promise<Awaited<ReturnType<PlanOptions['resolveBase']>>> {
+  async #resolveSource(
+    from: string,
+    before: number,
+  ): Promise<Awaited<ReturnType<PlanOptions['resolveBase']>>> {
     try {
       return await this.#options.resolveBase(from, this.#options.platform);
     } catch (error) {
       // A name without host or tag is more likely a mistyped stage than an image.
-      const names = this.#dockerfile.stages.flatMap((stage) => (stage.name !== undefined && stage.index < before ? [stage.name] : []));
-      const near = suggest(from.toLowerCase(), names);
+      const names = this.#dockerfile.stages.flatMap((stage) =>
+        stage.name !== undefined && stage.index < before ? [stage.name] : [],
+      );
+      const near = nearestName(from.toLowerCase(), names);
       if (near === undefined || !(error instanceof TsbuildError)) throw error;
       throw new TsbuildError('STAGE_NOT_FOUND', `no stage and no image is called ${JSON.stringify(from)}`, {
         hint: `did you mean the stage ${near}?`,
@@ -207,19 +248,37 @@ class Planner {
   }
 
   #unconsumed(): readonly string[] {
-    const predefined = new Set([...proxyArgs, ...platformArgs(this.#options, undefined).keys(), 'SOURCE_DATE_EPOCH']);
+    const predefined = new Set([
+      ...proxyArgs,
+      ...platformArgs(this.#options, undefined).keys(),
+      'SOURCE_DATE_EPOCH',
+    ]);
     const declared = this.#dockerfile.stages.flatMap((stage) =>
-      stage.instructions.flatMap((instruction) => (instruction.kind === 'arg' ? instruction.args.map((arg) => arg.name) : [])),
+      stage.instructions.flatMap((instruction) =>
+        instruction.kind === 'arg' ? instruction.args.map((arg) => arg.name) : [],
+      ),
     );
     return [...this.#options.buildArgs.keys()]
-      .filter((name) => !this.#consumed.has(name) && !predefined.has(name) && !name.startsWith('BUILDKIT_') && !declared.includes(name))
+      .filter(
+        (name) =>
+          !this.#consumed.has(name) &&
+          !predefined.has(name) &&
+          !name.startsWith('BUILDKIT_') &&
+          !declared.includes(name),
+      )
       .map((name) => {
-        const near = suggest(name, declared);
+        const near = nearestName(name, declared);
         return `build arg ${name} was not consumed by any ARG${near === undefined ? '' : ` (did you mean ${near}?)`}`;
       });
   }
 }
 
 function scratchStep(): Step {
-  return makeStep({ op: { kind: 'scratch' }, inputs: [], name: 'FROM scratch', identity: 'scratch', ignoreCache: false });
+  return makeStep({
+    op: { kind: 'scratch' },
+    inputs: [],
+    name: 'FROM scratch',
+    identity: 'scratch',
+    ignoreCache: false,
+  });
 }

@@ -1,6 +1,5 @@
 import type { Dockerfile, StageInstruction } from '../dockerfile/types.ts';
 import type { ContainerDefaults, HistoryEntry, Platform } from '../oci/types.ts';
-import { excerptOf } from './place.ts';
 import { defaultPath, formatEnvironment, parseEnvironment, type Environment } from './environment.ts';
 import type { PlanOptions, ResolvedBase, Step } from './types.ts';
 
@@ -41,7 +40,12 @@ export function stateOfBase(base: ResolvedBase, step: Step, platform: Platform):
   if (!environment.has('PATH')) environment.set('PATH', defaultPath);
   return {
     step,
-    platform: { ...platform, os: base.config.os, architecture: base.config.architecture, variant: base.config.variant },
+    platform: {
+      ...platform,
+      os: base.config.os,
+      architecture: base.config.architecture,
+      variant: base.config.variant,
+    },
     author: base.config.author,
     config: { ...config, Env: formatEnvironment(environment) },
     history: base.config.history ?? [],
@@ -82,5 +86,3 @@ export function withHistory(state: StageState, createdBy: string, layer: 'layer'
   };
   return { ...state, history: [...state.history, entry] };
 }
-
-export { excerptOf };

@@ -1,4 +1,5 @@
 import { canonicalJson, digestOf, type Json, type SourceRange } from '../core/index.ts';
+import { excerptOf } from './place.ts';
 import type { StageContext } from './stage.ts';
 import type { Step, StepOp } from './types.ts';
 
@@ -19,7 +20,7 @@ export function nextStep(context: StageContext, request: StepRequest): Step {
   return makeStep({
     op: request.op,
     inputs: request.inputs,
-    at: request.at,
+    at: request.at === undefined ? undefined : excerptOf(context.dockerfile, request.at),
     name: `[${label}${position}/${context.counter.total}] ${request.text}`,
     identity: `${context.label}/${position}`,
     ignoreCache: context.options.noCache && request.op.kind !== 'image' && request.op.kind !== 'scratch',
@@ -29,7 +30,10 @@ export function nextStep(context: StageContext, request: StepRequest): Step {
 /** Gives a step its id: the digest of its definition and of its inputs'. */
 export function makeStep(definition: Omit<Step, 'id'>): Step {
   const { op, inputs } = definition;
-  return { ...definition, id: digestOf(canonicalJson({ op: describeOp(op), inputs: inputs.map((input) => input.id) })) };
+  return {
+    ...definition,
+    id: digestOf(canonicalJson({ op: describeOp(op), inputs: inputs.map((input) => input.id) })),
+  };
 }
 
 function describeOp(op: StepOp): Json {

@@ -1,4 +1,4 @@
-import type { Digest, SourceRange } from '../core/index.ts';
+import type { Digest, SourceExcerpt } from '../core/index.ts';
 import type { Command, RunMount } from '../dockerfile/types.ts';
 import type { ContainerDefaults, Descriptor, HistoryEntry, ImageConfig, Platform } from '../oci/types.ts';
 
@@ -48,7 +48,12 @@ export interface RunStep {
 export type RunNetwork = 'default' | 'none' | 'host';
 
 /** A RUN mount with its target made absolute; `input` is the index of the source's state among the step's inputs. */
-export type PlannedMount = RunMount & { readonly target: string; readonly input?: number | undefined };
+export type PlannedMount = RunMount & {
+  readonly target: string;
+  /** Whether the target was written or is the default: a secret given by `env` alone is not mounted. */
+  readonly targetGiven: boolean;
+  readonly input?: number | undefined;
+};
 
 export type CopyFrom = { readonly kind: 'context' } | { readonly kind: 'input' } | { readonly kind: 'none' };
 
@@ -78,7 +83,8 @@ export interface Step {
   readonly identity: string;
   readonly op: StepOp;
   readonly inputs: readonly Step[];
-  readonly at?: SourceRange | undefined;
+  /** The instruction, for errors. */
+  readonly at?: SourceExcerpt | undefined;
   readonly ignoreCache: boolean;
 }
 

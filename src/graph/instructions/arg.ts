@@ -4,9 +4,13 @@ import { withHistory, type StageContext, type StageState } from '../stage.ts';
 import { expandIn } from '../words.ts';
 
 /** Known to every build without an ARG, seen by RUN, and kept out of keys and history (L-088). */
-export const proxyArgs: readonly string[] = ['HTTP_PROXY', 'HTTPS_PROXY', 'FTP_PROXY', 'NO_PROXY', 'ALL_PROXY'].flatMap(
-  (name) => [name, name.toLowerCase()],
-);
+export const proxyArgs: readonly string[] = [
+  'HTTP_PROXY',
+  'HTTPS_PROXY',
+  'FTP_PROXY',
+  'NO_PROXY',
+  'ALL_PROXY',
+].flatMap((name) => [name, name.toLowerCase()]);
 
 /** Each name is evaluated and set in order, so that `ARG a=1 b=$a` sees a (L-066). */
 export function applyArg(context: StageContext, state: StageState, instruction: ArgInstruction): StageState {

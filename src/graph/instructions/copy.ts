@@ -18,9 +18,14 @@ export async function applyCopy(
   instruction: CopyInstruction | AddInstruction,
 ): Promise<StageState> {
   const word = (text: string): string => expand(context, state, text);
-  const maybe = (text: string | undefined): string | undefined => (text === undefined ? undefined : word(text));
-  const written = instruction.sources.flatMap((source) => (source.kind === 'path' ? [word(source.path)] : []));
-  const heredocs = instruction.sources.flatMap((source) => (source.kind === 'heredoc' ? [source.heredoc] : []));
+  const maybe = (text: string | undefined): string | undefined =>
+    text === undefined ? undefined : word(text);
+  const written = instruction.sources.flatMap((source) =>
+    source.kind === 'path' ? [word(source.path)] : [],
+  );
+  const heredocs = instruction.sources.flatMap((source) =>
+    source.kind === 'heredoc' ? [source.heredoc] : [],
+  );
   refuse(instruction, written);
 
   const from = instruction.kind === 'copy' ? instruction.from : undefined;
@@ -57,18 +62,30 @@ function absoluteDestination(state: StageState, destination: string): string {
 }
 
 /** Several sources into one file would silently keep only the last (L-165). */
-function requireFolder(instruction: CopyInstruction | AddInstruction, sources: number, destination: string): void {
+function requireFolder(
+  instruction: CopyInstruction | AddInstruction,
+  sources: number,
+  destination: string,
+): void {
   if (sources < 2 || /(^|\/)\.{0,2}$/.test(destination)) return;
   const name = instruction.kind.toUpperCase();
-  throw new TsbuildError('DOCKERFILE_INVALID', `${name} of ${sources} sources needs a folder as destination`, {
-    hint: `end the destination with a slash: ${destination}/`,
-  });
+  throw new TsbuildError(
+    'DOCKERFILE_INVALID',
+    `${name} of ${sources} sources needs a folder as destination`,
+    {
+      hint: `end the destination with a slash: ${destination}/`,
+    },
+  );
 }
 
 /** `COPY --from=x --chown=… src… dest # buildkit`, flags in BuildKit's order (L-181). */
 function historyText(
   op: CopyStep,
-  written: { readonly from: string | undefined; readonly heredocs: readonly Heredoc[]; readonly destination: string },
+  written: {
+    readonly from: string | undefined;
+    readonly heredocs: readonly Heredoc[];
+    readonly destination: string;
+  },
 ): string {
   const flags = [
     ...(op.chown === undefined ? [] : [`--chown=${op.chown}`]),
@@ -83,11 +100,17 @@ function refuse(instruction: CopyInstruction | AddInstruction, sources: readonly
   const remote = sources.find((source) => url.test(source) || gitReference.test(source));
   if (instruction.kind === 'copy') {
     if (remote !== undefined) {
-      throw new TsbuildError('DOCKERFILE_INVALID', `source can't be a URL for COPY: ${remote}`, { hint: 'use ADD for remote sources' });
+      throw new TsbuildError('DOCKERFILE_INVALID', `source can't be a URL for COPY: ${remote}`, {
+        hint: 'use ADD for remote sources',
+      });
     }
     if (instruction.parents) throw unsupported('COPY --parents');
   } else {
-    if (remote !== undefined) throw unsupported(`ADD of a remote source (${remote})`, 'fetch it in a RUN step, or beside the Dockerfile');
+    if (remote !== undefined)
+      throw unsupported(
+        `ADD of a remote source (${remote})`,
+        'fetch it in a RUN step, or beside the Dockerfile',
+      );
     if (instruction.checksum !== undefined) throw unsupported('ADD --checksum');
     if (instruction.keepGitDir === true) throw unsupported('ADD --keep-git-dir');
   }

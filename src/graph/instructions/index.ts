@@ -28,7 +28,11 @@ export async function applyInstruction(
   return locatedAsync(context.dockerfile, instruction.range, () => dispatch(context, state, instruction));
 }
 
-async function dispatch(context: StageContext, state: StageState, instruction: StageInstruction): Promise<StageState> {
+async function dispatch(
+  context: StageContext,
+  state: StageState,
+  instruction: StageInstruction,
+): Promise<StageState> {
   switch (instruction.kind) {
     case 'arg':
       return applyArg(context, state, instruction);

@@ -34,7 +34,11 @@ export function applyEnv(context: StageContext, state: StageState, instruction: 
   return withHistory(withConfig(next, { Env: formatEnvironment(config) }), `ENV ${shown}`, 'empty');
 }
 
-export function applyLabel(context: StageContext, state: StageState, instruction: LabelInstruction): StageState {
+export function applyLabel(
+  context: StageContext,
+  state: StageState,
+  instruction: LabelInstruction,
+): StageState {
   const pairs = expandPairs(context, state, instruction.pairs);
   const labels = { ...state.config.Labels, ...Object.fromEntries(pairs) };
   const shown = pairs.map(([name, value]) => `${name}=${value}`).join(' ');
@@ -46,11 +50,17 @@ function expandPairs(
   state: StageState,
   pairs: readonly { readonly name: string; readonly value: string }[],
 ): readonly (readonly [string, string])[] {
-  return pairs.map(({ name, value }) => [expand(context, state, name), expand(context, state, value)] as const);
+  return pairs.map(
+    ({ name, value }) => [expand(context, state, name), expand(context, state, value)] as const,
+  );
 }
 
 /** Relative paths join the one before; the folder is made by a step of its own (L-198). */
-export function applyWorkdir(context: StageContext, state: StageState, instruction: WorkdirInstruction): StageState {
+export function applyWorkdir(
+  context: StageContext,
+  state: StageState,
+  instruction: WorkdirInstruction,
+): StageState {
   const path = posix.resolve('/', state.config.WorkingDir ?? '/', expand(context, state, instruction.path));
   const next = withConfig(state, { WorkingDir: path });
   if (path === '/') return withHistory(next, 'WORKDIR /', 'empty');
@@ -63,7 +73,11 @@ export function applyWorkdir(context: StageContext, state: StageState, instructi
   return withHistory({ ...next, step }, `WORKDIR ${path}`, 'layer');
 }
 
-export function applyUser(context: StageContext, state: StageState, instruction: UserInstruction): StageState {
+export function applyUser(
+  context: StageContext,
+  state: StageState,
+  instruction: UserInstruction,
+): StageState {
   const user = expand(context, state, instruction.user);
   return withHistory(withConfig(state, { User: user }), `USER ${user}`, 'empty');
 }
@@ -83,36 +97,53 @@ export function applyEntrypoint(state: StageState, instruction: EntrypointInstru
 }
 
 function commandArgv(state: StageState, command: Command): readonly string[] {
-  return command.form === 'exec' ? command.argv : [...(state.config.Shell ?? defaultShell), shellScript(command)];
+  return command.form === 'exec'
+    ? command.argv
+    : [...(state.config.Shell ?? defaultShell), shellScript(command)];
 }
 
 function quoted(argv: readonly string[]): string {
   return `[${argv.map((word) => JSON.stringify(word)).join(' ')}]`;
 }
 
-export function applyExpose(context: StageContext, state: StageState, instruction: ExposeInstruction): StageState {
+export function applyExpose(
+  context: StageContext,
+  state: StageState,
+  instruction: ExposeInstruction,
+): StageState {
   const ports = parsePorts(instruction.ports.flatMap((word) => expandToWords(context, state, word)));
   const all = [...new Set([...Object.keys(state.config.ExposedPorts ?? {}), ...ports])].sort();
   const next = withConfig(state, { ExposedPorts: Object.fromEntries(all.map((port) => [port, {}])) });
   return withHistory(next, `EXPOSE [${ports.join(' ')}]`, 'empty');
 }
 
-export function applyVolume(context: StageContext, state: StageState, instruction: VolumeInstruction): StageState {
+export function applyVolume(
+  context: StageContext,
+  state: StageState,
+  instruction: VolumeInstruction,
+): StageState {
   const paths = instruction.paths.map((path) => expand(context, state, path));
-  if (paths.some((path) => path === '')) throw new TsbuildError('DOCKERFILE_INVALID', 'VOLUME specified can not be an empty string');
+  if (paths.some((path) => path === ''))
+    throw new TsbuildError('DOCKERFILE_INVALID', 'VOLUME specified can not be an empty string');
   const all = [...new Set([...Object.keys(state.config.Volumes ?? {}), ...paths])].sort();
   const next = withConfig(state, { Volumes: Object.fromEntries(all.map((path) => [path, {}])) });
   return withHistory(next, `VOLUME [${paths.join(' ')}]`, 'empty');
 }
 
 /** Validated, stored as written (L-200). */
-export function applyStopsignal(context: StageContext, state: StageState, instruction: StopsignalInstruction): StageState {
+export function applyStopsignal(
+  context: StageContext,
+  state: StageState,
+  instruction: StopsignalInstruction,
+): StageState {
   const signal = expand(context, state, instruction.signal);
   const name = signal.toUpperCase().replace(/^(?!SIG)/, 'SIG');
   const known = Object.hasOwn(constants.signals, name) || /^SIGRTM(IN|AX)([+-]\d+)?$/.test(name);
   const number = /^\d+$/.test(signal) && Number(signal) >= 1 && Number(signal) <= 64;
   if (!known && !number) {
-    throw new TsbuildError('DOCKERFILE_INVALID', `invalid signal: ${signal}`, { hint: 'a name such as SIGTERM, or a number from 1 to 64' });
+    throw new TsbuildError('DOCKERFILE_INVALID', `invalid signal: ${signal}`, {
+      hint: 'a name such as SIGTERM, or a number from 1 to 64',
+    });
   }
   return withHistory(withConfig(state, { StopSignal: signal }), `STOPSIGNAL ${signal}`, 'empty');
 }

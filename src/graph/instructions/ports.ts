@@ -10,7 +10,8 @@ export function parsePorts(words: readonly string[]): readonly string[] {
 function parsePort(word: string): readonly string[] {
   const [ports = '', protocol = 'tcp', ...rest] = word.split('/');
   const lower = protocol.toLowerCase();
-  if (rest.length > 0 || !protocols.has(lower)) throw invalid(word, `invalid protocol ${JSON.stringify(protocol)}`);
+  if (rest.length > 0 || !protocols.has(lower))
+    throw invalid(word, `invalid protocol ${JSON.stringify(protocol)}`);
   const container = ports.slice(ports.lastIndexOf(':') + 1);
   const match = /^(\d+)(?:-(\d+))?$/.exec(container);
   if (match?.[1] === undefined) throw invalid(word, `invalid port ${JSON.stringify(container)}`);

@@ -13,7 +13,11 @@ import { proxyArgs } from './arg.ts';
 
 export const defaultShell: readonly string[] = ['/bin/sh', '-c'];
 
-export async function applyRun(context: StageContext, state: StageState, instruction: RunInstruction): Promise<StageState> {
+export async function applyRun(
+  context: StageContext,
+  state: StageState,
+  instruction: RunInstruction,
+): Promise<StageState> {
   refuseUnsupported(instruction);
   const { argv, script } = runArgv(state, instruction.command);
   const { mounts, sources } = await planMounts(context, state, instruction);
@@ -24,7 +28,10 @@ export async function applyRun(context: StageContext, state: StageState, instruc
       script,
       env: formatEnvironment(state.environment),
       proxyEnv: undeclaredProxies(context, state),
-      cwd: state.config.WorkingDir === undefined || state.config.WorkingDir === '' ? '/' : state.config.WorkingDir,
+      cwd:
+        state.config.WorkingDir === undefined || state.config.WorkingDir === ''
+          ? '/'
+          : state.config.WorkingDir,
       user: state.config.User ?? '',
       network: instruction.network ?? context.options.network,
       mounts,
@@ -40,7 +47,10 @@ export async function applyRun(context: StageContext, state: StageState, instruc
 }
 
 /** Shell form is one string for SHELL; a lone heredoc is its body, or an executable when it starts with `#!` (L-045). */
-function runArgv(state: StageState, command: Command): { argv: readonly string[]; script?: { name: string; content: string } } {
+function runArgv(
+  state: StageState,
+  command: Command,
+): { argv: readonly string[]; script?: { name: string; content: string } } {
   if (command.form === 'exec') return { argv: command.argv };
   const lone = heredocAlone(command);
   if (lone?.content.startsWith('#!') === true) {
@@ -75,7 +85,8 @@ async function planMounts(
 }
 
 function planMount(context: StageContext, state: StageState, mount: RunMount): PlannedMount {
-  const word = (text: string | undefined): string | undefined => (text === undefined ? undefined : expand(context, state, text));
+  const word = (text: string | undefined): string | undefined =>
+    text === undefined ? undefined : expand(context, state, text);
   const id = word(mount.id) ?? (mount.type === 'secret' ? word(mount.source) : undefined);
   const target = word(mount.target) ?? defaultTarget(mount, id);
   const absolute = posix.resolve('/', state.config.WorkingDir ?? '/', target);
@@ -84,18 +95,27 @@ function planMount(context: StageContext, state: StageState, mount: RunMount): P
       hint: 'a mount cannot replace the root of the file system',
     });
   }
-  return { ...mount, id: id ?? (mount.type === 'secret' ? posix.basename(absolute) : undefined), source: word(mount.source), target: absolute };
+  return {
+    ...mount,
+    id: id ?? (mount.type === 'secret' ? posix.basename(absolute) : undefined),
+    source: word(mount.source),
+    target: absolute,
+    targetGiven: mount.target !== undefined,
+  };
 }
 
 function defaultTarget(mount: RunMount, id: string | undefined): string {
   if (mount.type === 'secret' && id !== undefined) return `/run/secrets/${posix.basename(id)}`;
-  throw new TsbuildError('DOCKERFILE_INVALID', `a ${mount.type} mount needs a target`, { hint: `write --mount=type=${mount.type},target=/path` });
+  throw new TsbuildError('DOCKERFILE_INVALID', `a ${mount.type} mount needs a target`, {
+    hint: `write --mount=type=${mount.type},target=/path`,
+  });
 }
 
 function refuseUnsupported(instruction: RunInstruction): void {
   if (instruction.security === 'insecure') throw unsupported('RUN --security=insecure');
   if (instruction.devices.length > 0) throw unsupported('RUN --device');
   for (const mount of instruction.mounts) {
-    if (mount.type === 'ssh') throw unsupported('RUN --mount=type=ssh');
+    if (mount.type === 'ssh' || mount.type === 'bind') throw unsupported(`RUN --mount=type=${mount.type}`);
+    if (mount.from !== undefined) throw unsupported(`RUN --mount=type=${mount.type},from=`);
   }
 }

@@ -1,0 +1,42 @@
+import { closeSync, constants, fstatSync, readSync, type BigIntStats } from 'node:fs';
+
+import { createDigester, TsbuildError, toText, type Digest } from '../../core/index.ts';
+import type { RootDir } from '../../sys/index.ts';
+import type { CopyItem } from './walk.ts';
+
+const chunkSize = 1 << 20;
+const chunk = Buffer.allocUnsafe(chunkSize);
+
+/** Reads a source file from start to end. O_NOFOLLOW and the type check: what was a file may be a link or a pipe by now (S-40). */
+export function readSource(root: RootDir, item: CopyItem, take: (bytes: Uint8Array) => void): void {
+  const fd = root.open(item.source, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const before = fstatSync(fd, { bigint: true });
+    if (!before.isFile()) throw changed(item);
+    for (;;) {
+      const length = readSync(fd, chunk, 0, chunkSize, null);
+      if (length === 0) break;
+      take(chunk.subarray(0, length));
+    }
+    if (!sameVersion(before, fstatSync(fd, { bigint: true }))) throw changed(item);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+export function contentDigestOf(root: RootDir, item: CopyItem): Digest {
+  const digester = createDigester();
+  readSource(root, item, (bytes) => digester.update(bytes));
+  return digester.digest();
+}
+
+function sameVersion(a: BigIntStats, b: BigIntStats): boolean {
+  return a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs;
+}
+
+/** A cached copy must hold what its key says (design decision 11). */
+export function changed(item: CopyItem): TsbuildError {
+  return new TsbuildError('CONTEXT_CHANGED', `${toText(item.source)} changed while it was being copied`, {
+    hint: 'let other programs finish writing there, then build again',
+  });
+}

@@ -1,0 +1,137 @@
+import {
+  compareBytes,
+  fromText,
+  nearestName,
+  toText,
+  TsbuildError,
+  type ByteString,
+} from '../../core/index.ts';
+import { globMatch, hasWildcard, type IgnoreMatcher } from '../../dockerfile/index.ts';
+import type { FileStat, RootDir } from '../../sys/index.ts';
+
+/** A tree to copy from, and what of it is hidden. */
+export interface SourceTree {
+  readonly root: RootDir;
+  /** For messages: `the build context`, `stage build`. */
+  readonly name: string;
+  readonly ignore?: IgnoreMatcher | undefined;
+  readonly ignoreFile?: string | undefined;
+}
+
+/** Something that a source word stands for. */
+export interface Match {
+  /** Below the root, without leading slash; as named, so that its last component gives the name of a copied file. */
+  readonly path: ByteString;
+  /** Of what it is or points to: a symlink given as source is followed inside the root (L-167). */
+  readonly stat: FileStat;
+  readonly wildcard: boolean;
+}
+
+/** All that the source words of one instruction stand for, in the order written. A word without wildcards must exist (L-166). */
+export function selectSources(tree: SourceTree, words: readonly string[]): readonly Match[] {
+  return words.flatMap((word) => {
+    const clean = cleanSource(word);
+    return hasWildcard(clean) ? expandWildcard(tree, clean) : [literal(tree, clean, word)];
+  });
+}
+
+/** Leading `/` and `../` are clamped at the root, a trailing `/` says nothing (L-162). */
+function cleanSource(word: string): string {
+  const parts: string[] = [];
+  for (const part of word.split('/')) {
+    if (part === '..') parts.pop();
+    else if (part !== '' && part !== '.') parts.push(part);
+  }
+  return parts.join('/');
+}
+
+function literal(tree: SourceTree, clean: string, word: string): Match {
+  const path = fromText(clean);
+  const hidden = clean !== '' && tree.ignore?.matches(path) === true && !isVisibleFolder(tree, path);
+  if (hidden) {
+    throw new TsbuildError(
+      'COPY_SOURCE_NOT_FOUND',
+      `${JSON.stringify(word)} is excluded by ${tree.ignoreFile ?? 'the ignore file'}`,
+      {
+        hint: `remove the pattern that matches it, or add an exception: !${clean}`,
+      },
+    );
+  }
+  try {
+    return { path, stat: tree.root.stat(path), wildcard: false };
+  } catch (error) {
+    throw new TsbuildError(
+      'COPY_SOURCE_NOT_FOUND',
+      `${JSON.stringify(word)} does not exist in ${tree.name}`,
+      {
+        hint: nearHint(tree, clean),
+        cause: error,
+      },
+    );
+  }
+}
+
+/** An excluded folder still counts while an exception may show something below it. */
+function isVisibleFolder(tree: SourceTree, path: ByteString): boolean {
+  return tree.ignore?.canSkipDirectory(path) === false && tree.root.tryLstat(path)?.type === 'directory';
+}
+
+function nearHint(tree: SourceTree, clean: string): string | undefined {
+  const slash = clean.lastIndexOf('/');
+  const folder = slash < 0 ? '' : clean.slice(0, slash);
+  const near = nearestName(clean.slice(slash + 1), namesIn(tree, folder));
+  if (near !== undefined) return `did you mean ${folder === '' ? near : `${folder}/${near}`}?`;
+  return 'paths are relative to the root of the build context, not to the Dockerfile';
+}
+
+function namesIn(tree: SourceTree, folder: string): readonly string[] {
+  try {
+    return tree.root.list(fromText(folder)).map(toText);
+  } catch {
+    return [];
+  }
+}
+
+/** Component by component; a wildcard never crosses `/`, and no match at all is no error (L-166). */
+function expandWildcard(tree: SourceTree, pattern: string): readonly Match[] {
+  const components = pattern.split('/');
+  let found: ByteString[] = ['' as ByteString];
+  components.forEach((component, index) => {
+    const last = index === components.length - 1;
+    found = found
+      .flatMap((folder) => matchesIn(tree, folder, component))
+      .filter((path) => last || isFolder(tree.root, path));
+  });
+  return found
+    .filter((path) => tree.ignore?.matches(path) !== true || isVisibleFolder(tree, path))
+    .sort(compareBytes)
+    .flatMap((path) => {
+      const stat = statOf(tree.root, path);
+      return stat === undefined ? [] : [{ path, stat, wildcard: true }];
+    });
+}
+
+function matchesIn(tree: SourceTree, folder: ByteString, component: string): ByteString[] {
+  const join = (name: ByteString): ByteString => (folder === '' ? name : `${folder}/${name}`) as ByteString;
+  if (!hasWildcard(component)) {
+    const path = join(fromText(component));
+    return tree.root.tryLstat(path) === undefined ? [] : [path];
+  }
+  return tree.root
+    .list(folder)
+    .filter((name) => globMatch(component, name))
+    .map(join);
+}
+
+function isFolder(root: RootDir, path: ByteString): boolean {
+  return statOf(root, path)?.type === 'directory';
+}
+
+/** Undefined for a dangling symlink. */
+function statOf(root: RootDir, path: ByteString): FileStat | undefined {
+  try {
+    return root.stat(path);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,116 @@
+import { closeSync, constants, fchmodSync, fchownSync, writeSync } from 'node:fs';
+
+import { createDigester, toText, TsbuildError, type ByteString, type Digest } from '../../core/index.ts';
+import { keptXattrs } from '../../snapshot/index.ts';
+import type { RootDir } from '../../sys/index.ts';
+import type { Owner } from './destination.ts';
+import type { ModeChange } from './mode.ts';
+import { changed, readSource } from './read.ts';
+import type { CopyItem } from './walk.ts';
+
+/** One copy from tree to tree. */
+export interface Transfer {
+  readonly from: RootDir;
+  readonly to: RootDir;
+  readonly owner: Owner;
+  readonly mode: ModeChange;
+  /** What each file must turn out to hold. */
+  readonly digests: ReadonlyMap<CopyItem, Digest>;
+  /** First name copied of each inode with several: the others become hard links to it (L-171). */
+  readonly linked: Map<string, ByteString>;
+}
+
+/** Copies one item to a path of the destination tree whose folder exists. */
+export function transferItem(transfer: Transfer, item: CopyItem, target: ByteString): void {
+  const { to } = transfer;
+  const existing = to.tryLstat(target);
+  if (item.stat.type === 'directory') {
+    if (existing?.type === 'directory') return; // keeps its own mode and owner (L-163)
+    if (existing !== undefined)
+      throw new TsbuildError('COPY_FAILED', `cannot copy to non-directory: ${toText(target)}`);
+    to.mkdir(target, 0o700);
+    setAttributes(transfer, item, target);
+    return;
+  }
+  if (existing?.type === 'directory') {
+    throw new TsbuildError('COPY_FAILED', `cannot replace to directory ${toText(target)} with file`, {
+      hint: 'a folder of that name is already there',
+    });
+  }
+  if (existing !== undefined) to.unlink(target);
+  const earlier =
+    item.stat.links > 1 && item.stat.type === 'file' ? transfer.linked.get(item.stat.inode) : undefined;
+  if (earlier !== undefined) {
+    to.link(earlier, target);
+    return;
+  }
+  create(transfer, item, target);
+  if (item.stat.links > 1) transfer.linked.set(item.stat.inode, target);
+}
+
+function create(transfer: Transfer, item: CopyItem, target: ByteString): void {
+  const { from, to } = transfer;
+  const { stat } = item;
+  switch (stat.type) {
+    case 'file':
+      copyFile(transfer, item, target);
+      return;
+    case 'symlink':
+      to.symlink(from.readlink(item.source), target);
+      break;
+    case 'char':
+    case 'block':
+    case 'fifo':
+      to.mknod(target, { type: stat.type, mode: 0o600, major: stat.major, minor: stat.minor });
+      break;
+    case 'socket':
+    case 'directory':
+      throw new Error(`not an item to create: ${stat.type}`);
+  }
+  setAttributes(transfer, item, target);
+}
+
+/** The bytes written are hashed again: what is saved under a key is what that key was made of. */
+function copyFile(transfer: Transfer, item: CopyItem, target: ByteString): void {
+  const { from, to, owner } = transfer;
+  const fd = to.open(
+    target,
+    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+    0o600,
+  );
+  const digester = createDigester();
+  try {
+    readSource(from, item, (bytes) => {
+      digester.update(bytes);
+      writeAll(fd, bytes);
+    });
+    fchownSync(fd, owner.uid, owner.gid);
+    fchmodSync(fd, transfer.mode(item.stat.mode, false));
+  } finally {
+    closeSync(fd);
+  }
+  if (digester.digest() !== transfer.digests.get(item)) throw changed(item);
+  copyXattrs(transfer, item, target);
+  to.setTimes(target, { seconds: item.stat.mtime, nanos: item.stat.mtimeNanos });
+}
+
+function writeAll(fd: number, bytes: Uint8Array): void {
+  let written = 0;
+  while (written < bytes.length) written += writeSync(fd, bytes, written);
+}
+
+/** Owner first: a change of owner clears set-id bits and capabilities. Folders get their time when they are full. */
+function setAttributes(transfer: Transfer, item: CopyItem, target: ByteString): void {
+  const { to, owner } = transfer;
+  to.chown(target, owner.uid, owner.gid);
+  copyXattrs(transfer, item, target);
+  if (item.stat.type !== 'symlink')
+    to.chmod(target, transfer.mode(item.stat.mode, item.stat.type === 'directory'));
+  if (item.stat.type !== 'directory')
+    to.setTimes(target, { seconds: item.stat.mtime, nanos: item.stat.mtimeNanos });
+}
+
+function copyXattrs({ from, to }: Transfer, item: CopyItem, target: ByteString): void {
+  if (item.stat.type === 'symlink') return;
+  for (const [name, value] of keptXattrs(from, item.source)) to.setXattr(target, name, value);
+}

@@ -1,0 +1,83 @@
+import type { ByteString } from '../../core/index.ts';
+import type { IgnoreMatcher } from '../../dockerfile/index.ts';
+import type { FileStat, RootDir } from '../../sys/index.ts';
+import type { Match, SourceTree } from './select.ts';
+
+/** One thing to copy. */
+export interface CopyItem {
+  /** Below the source root. */
+  readonly source: ByteString;
+  /** Below the match: empty for a file given by name. */
+  readonly below: ByteString;
+  readonly stat: FileStat;
+}
+
+/** Everything below a match, parents first, names in bytewise order; a folder stands for its contents (L-163). */
+export function itemsOf(
+  tree: SourceTree,
+  match: Match,
+  exclude: IgnoreMatcher | undefined,
+): readonly CopyItem[] {
+  const real = stripSlash(tree.root.resolve(match.path));
+  if (match.stat.type !== 'directory') {
+    const name = match.path.slice(match.path.lastIndexOf('/') + 1) as ByteString;
+    return exclude?.matches(name) === true
+      ? []
+      : [{ source: real, below: '' as ByteString, stat: match.stat }];
+  }
+  const items: CopyItem[] = [];
+  using folder = tree.root.sub(real);
+  walk({ tree, exclude, items, start: real }, folder, '' as ByteString);
+  return items;
+}
+
+interface Walk {
+  readonly tree: SourceTree;
+  readonly exclude: IgnoreMatcher | undefined;
+  readonly items: CopyItem[];
+  /** Path of the folder that the walk began in. */
+  readonly start: ByteString;
+}
+
+/**
+ * Returns whether anything below was taken. A folder that is hidden itself is entered only while an exception may
+ * show something in it, and counts only if it does.
+ */
+function walk(state: Walk, folder: RootDir, below: ByteString): boolean {
+  let any = false;
+  for (const name of folder.list('' as ByteString)) {
+    const path = join(below, name);
+    const source = join(state.start, path);
+    const stat = folder.tryLstat(name);
+    // Sockets mean nothing once copied; what vanished since the listing was never there.
+    if (stat === undefined || stat.type === 'socket') continue;
+    const hidden = state.tree.ignore?.matches(source) === true || state.exclude?.matches(path) === true;
+    if (stat.type !== 'directory') {
+      if (hidden) continue;
+      state.items.push({ source, below: path, stat });
+      any = true;
+      continue;
+    }
+    if (hidden && canSkip(state, source, path)) continue;
+    const position = state.items.push({ source, below: path, stat }) - 1;
+    using child = folder.sub(name);
+    const kept = walk(state, child, path);
+    if (hidden && !kept) state.items.splice(position, 1);
+    else any = true;
+  }
+  return any;
+}
+
+function canSkip(state: Walk, source: ByteString, path: ByteString): boolean {
+  const ignored = state.tree.ignore?.matches(source) === true && state.tree.ignore.canSkipDirectory(source);
+  const excluded = state.exclude?.matches(path) === true && state.exclude.canSkipDirectory(path);
+  return ignored || excluded;
+}
+
+function join(folder: ByteString, name: ByteString): ByteString {
+  return (folder === '' ? name : `${folder}/${name}`) as ByteString;
+}
+
+function stripSlash(path: ByteString): ByteString {
+  return path.replace(/^\/+/, '') as ByteString;
+}

@@ -1,0 +1,96 @@
+import { canonicalJson, digestOf, digestParts, TsbuildError, type Digest } from '../core/index.ts';
+import type { ResolvedBase } from '../graph/index.ts';
+import { chainIds } from '../oci/index.ts';
+import type { Descriptor, Platform } from '../oci/types.ts';
+import { unpackLayer, type Snapshot } from '../snapshot/index.ts';
+import type { CacheMap, Op, RunContext } from '../solver/index.ts';
+import { snapshotFromJson } from './state-json.ts';
+import { emptyState, stateOf } from './state.ts';
+import type { BuildServices, State } from './types.ts';
+
+/** A base image as a state: its layers unpacked once for the whole store, each found again by its chain id. */
+export class ImageOp implements Op<State> {
+  readonly #base: ResolvedBase;
+  readonly #platform: Platform;
+  readonly #services: BuildServices;
+
+  constructor(base: ResolvedBase, platform: Platform, services: BuildServices) {
+    this.#base = base;
+    this.#platform = platform;
+    this.#services = services;
+  }
+
+  /** Bases count by what is in them: the name and the manifest may change while the files stay (design decision 6). */
+  async cacheMap(): Promise<CacheMap<State>> {
+    const { os, architecture, variant } = this.#platform;
+    return {
+      parts: { op: 'image', chain: this.#chain().at(-1) ?? null, platform: { os, architecture, variant } },
+      inputs: [],
+    };
+  }
+
+  async exec(_inputs: readonly State[], context: RunContext): Promise<State> {
+    const chain = this.#chain();
+    const { layers, config } = this.#base;
+    if (layers.length !== chain.length) {
+      throw new TsbuildError(
+        'IMAGE_INVALID',
+        `${this.#base.name}: ${layers.length} layers, but ${chain.length} diff ids`,
+      );
+    }
+    let snapshot: Snapshot | undefined;
+    for (const [index, descriptor] of layers.entries()) {
+      context.signal.throwIfAborted();
+      const [chainId, diffId] = [chain[index], config.rootfs.diff_ids[index]];
+      if (chainId === undefined || diffId === undefined) throw new Error('a layer without diff id');
+      snapshot = await this.#layer(snapshot, { descriptor, chainId, diffId }, context);
+      context.status('layers', index + 1, layers.length);
+    }
+    if (snapshot === undefined) return stateOf(emptyState);
+    return stateOf({
+      snapshot,
+      layers: layers.map((descriptor, index) => ({
+        descriptor,
+        diffId: config.rootfs.diff_ids[index] as Digest,
+      })),
+      contentDigest: digestOf(canonicalJson({ chain: chain.at(-1) ?? null })),
+    });
+  }
+
+  #chain(): readonly Digest[] {
+    return chainIds(this.#base.config.rootfs.diff_ids);
+  }
+
+  /** Under a lock by chain id: two builds that need the same base unpack it once. */
+  async #layer(
+    parent: Snapshot | undefined,
+    layer: { readonly descriptor: Descriptor; readonly chainId: Digest; readonly diffId: Digest },
+    context: RunContext,
+  ): Promise<Snapshot> {
+    const { store, snapshotter } = this.#services;
+    const key = digestParts(layer.chainId).hex;
+    await using _lock = await store.lock(`chain-${key}`, { signal: context.signal });
+    const known = await this.#known(key);
+    if (known !== undefined) return known;
+    await using active = await snapshotter.prepare(parent);
+    await unpackLayer({ blobs: store.blobs, active, descriptor: layer.descriptor, diffId: layer.diffId });
+    const snapshot = await active.commit();
+    await store.records.put('chains', key, { chain: snapshot.chain });
+    return snapshot;
+  }
+
+  async #known(key: string): Promise<Snapshot | undefined> {
+    const { store, snapshotter, lease } = this.#services;
+    const record = await store.records.get('chains', key);
+    const snapshot =
+      typeof record === 'object' && record !== null && 'chain' in record
+        ? snapshotFromJson(record.chain)
+        : undefined;
+    if (snapshot === undefined) return undefined;
+    for (const id of snapshot.chain) {
+      await lease.keep({ snapshot: id });
+      if (!(await snapshotter.exists(id))) return undefined;
+    }
+    return snapshot;
+  }
+}

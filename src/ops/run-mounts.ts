@@ -1,0 +1,191 @@
+import { randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join, posix } from 'node:path';
+
+import { assertNever, digestOf, digestParts, TsbuildError } from '../core/index.ts';
+import type { PlannedMount, RunStep } from '../graph/index.ts';
+import type { MountConfig } from '../oci/runtime-spec.ts';
+import type { RunContext } from '../solver/index.ts';
+import type { BuildServices, SecretSource } from './types.ts';
+
+/** What a RUN step's `--mount` options come to; disposing removes secrets and releases cache mounts. */
+export interface RunMounts extends AsyncDisposable {
+  readonly mounts: readonly MountConfig[];
+  /** Variables of secrets given by `env=`. */
+  readonly env: readonly string[];
+}
+
+/** Secrets are for memory only: a tmpfs of the host, never a disk (S-62). */
+const memoryFolder = '/dev/shm';
+const maxSecretSize = 500 * 1024;
+
+export async function runMounts(
+  step: RunStep,
+  services: BuildServices,
+  context: RunContext,
+): Promise<RunMounts> {
+  const held = new AsyncDisposableStack();
+  const result: { mounts: MountConfig[]; env: string[] } = { mounts: [], env: [] };
+  try {
+    for (const mount of step.mounts) await addMount({ mount, services, context, held }, result);
+    if (step.script !== undefined) result.mounts.push(scriptMount(step.script, held));
+    return { ...result, [Symbol.asyncDispose]: () => held.disposeAsync() };
+  } catch (error) {
+    await held.disposeAsync();
+    throw error;
+  }
+}
+
+interface MountRequest {
+  readonly mount: PlannedMount;
+  readonly services: BuildServices;
+  readonly context: RunContext;
+  readonly held: AsyncDisposableStack;
+}
+
+async function addMount(
+  request: MountRequest,
+  into: { mounts: MountConfig[]; env: string[] },
+): Promise<void> {
+  const { mount } = request;
+  switch (mount.type) {
+    case 'tmpfs': {
+      const size = mount.size === undefined || mount.size === 0 ? [] : [`size=${mount.size}`];
+      into.mounts.push({
+        destination: mount.target,
+        type: 'tmpfs',
+        source: 'tmpfs',
+        options: ['nosuid', 'nodev', 'mode=1777', ...size],
+      });
+      return;
+    }
+    case 'secret':
+      addSecret(request, into);
+      return;
+    case 'cache':
+      into.mounts.push(await cacheMount(request));
+      return;
+    case 'bind':
+    case 'ssh':
+      throw new TsbuildError('DOCKERFILE_UNSUPPORTED', `RUN --mount=type=${mount.type} is not supported yet`);
+    default:
+      assertNever(mount.type);
+  }
+}
+
+function addSecret(
+  { mount, services, held }: MountRequest,
+  into: { mounts: MountConfig[]; env: string[] },
+): void {
+  const id = mount.id ?? posix.basename(mount.target);
+  const source = services.secrets.get(id);
+  if (source === undefined) {
+    if (mount.required !== true) return;
+    throw new TsbuildError('SECRET_INVALID', `secret ${id} is required but was not given`, {
+      hint: `add --secret id=${id},src=FILE`,
+    });
+  }
+  const value = readSecret(id, source);
+  if (mount.env !== undefined) into.env.push(`${mount.env}=${value.toString('utf8')}`);
+  if (mount.env !== undefined && !mount.targetGiven) return;
+  const path = memoryFile(held, value);
+  chownSync(path, mount.uid ?? 0, mount.gid ?? 0);
+  chmodSync(path, mount.mode ?? 0o400);
+  into.mounts.push({
+    destination: mount.target,
+    type: 'bind',
+    source: path,
+    options: ['bind', 'ro', 'nosuid', 'noexec', 'nodev'],
+  });
+}
+
+function readSecret(id: string, source: SecretSource): Buffer {
+  if (source.kind === 'env') {
+    const value = process.env[source.name];
+    if (value === undefined) {
+      throw new TsbuildError('SECRET_INVALID', `secret ${id}: the variable ${source.name} is not set`);
+    }
+    return Buffer.from(value);
+  }
+  try {
+    if (statSync(source.path).size > maxSecretSize) {
+      throw new TsbuildError(
+        'SECRET_INVALID',
+        `secret ${id} is larger than ${maxSecretSize / 1024} KiB: ${source.path}`,
+      );
+    }
+    return readFileSync(source.path);
+  } catch (error) {
+    if (error instanceof TsbuildError) throw error;
+    throw new TsbuildError('SECRET_INVALID', `secret ${id} cannot be read: ${source.path}`, { cause: error });
+  }
+}
+
+function memoryFile(held: AsyncDisposableStack, value: Uint8Array): string {
+  const folder = mkdtempSync(join(memoryFolder, 'tsbuild-'));
+  held.defer(async () => rmSync(folder, { recursive: true, force: true }));
+  const path = join(folder, randomBytes(4).toString('hex'));
+  writeFileSync(path, value, { mode: 0o400, flag: 'wx' });
+  return path;
+}
+
+/** The script of a heredoc with a `#!` line (L-045). */
+function scriptMount(
+  script: { readonly name: string; readonly content: string },
+  held: AsyncDisposableStack,
+): MountConfig {
+  const path = memoryFile(held, Buffer.from(script.content));
+  chmodSync(path, 0o755);
+  return { destination: `/dev/pipes/${script.name}`, type: 'bind', source: path, options: ['bind', 'ro'] };
+}
+
+/**
+ * A folder that outlives the build, named by a digest of its id and never by the id itself (S-36). `locked` waits for
+ * the other user, `private` takes the first copy that nobody uses.
+ */
+async function cacheMount({ mount, services, context, held }: MountRequest): Promise<MountConfig> {
+  if (mount.input !== undefined)
+    throw new TsbuildError('DOCKERFILE_UNSUPPORTED', 'RUN --mount=type=cache,from= is not supported yet');
+  const key = digestParts(digestOf(mount.id ?? posix.normalize(mount.target))).hex;
+  const name = await lockCache({ key, mount, services, context, held });
+  const folder = join(services.store.root, 'cache-mounts', name);
+  if (mkdirSync(folder, { recursive: true, mode: 0o755 }) !== undefined) {
+    chownSync(folder, mount.uid ?? 0, mount.gid ?? 0);
+    chmodSync(folder, mount.mode ?? 0o755);
+  }
+  const access = mount.readonly === true ? ['ro'] : [];
+  return {
+    destination: mount.target,
+    type: 'bind',
+    source: folder,
+    options: ['bind', 'nosuid', 'nodev', ...access],
+  };
+}
+
+async function lockCache(request: MountRequest & { readonly key: string }): Promise<string> {
+  const { key, mount, services, context, held } = request;
+  switch (mount.sharing) {
+    case 'locked':
+      held.use(await services.store.lock(`cache-${key}`, { signal: context.signal }));
+      return key;
+    case 'private':
+      for (let copy = 0; ; copy++) {
+        const lock = await services.store.tryLock(`cache-${key}-${copy}`);
+        if (lock === undefined) continue;
+        held.use(lock);
+        return copy === 0 ? key : `${key}-${copy}`;
+      }
+    case 'shared':
+    case undefined:
+      return key;
+  }
+}

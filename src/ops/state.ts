@@ -1,0 +1,49 @@
+import { canonicalJson, digestOf, type Digest } from '../core/index.ts';
+import { mediaTypes } from '../oci/types.ts';
+import { packSnapshot, type ActiveSnapshot, type Snapshot } from '../snapshot/index.ts';
+import type { BuildServices, SettledState, State } from './types.ts';
+
+/** `FROM scratch`. */
+export const emptyState: SettledState = {
+  snapshot: undefined,
+  layers: [],
+  contentDigest: digestOf('tsbuild: the empty root file system'),
+};
+
+export function stateOf(settled: SettledState): State {
+  return { snapshot: settled.snapshot, settled: Promise.resolve(settled) };
+}
+
+/** Makes the step's changes the next state; the layer is packed beside whatever runs next. */
+export async function commitState(
+  services: BuildServices,
+  parent: State,
+  active: ActiveSnapshot,
+): Promise<State> {
+  const snapshot = await active.commit();
+  const settled = settle(services, parent, snapshot);
+  // The solver awaits it; an error that comes before it does is not unheard.
+  settled.catch(() => undefined);
+  return { snapshot, settled };
+}
+
+async function settle(services: BuildServices, parent: State, snapshot: Snapshot): Promise<SettledState> {
+  const layer = await packSnapshot(services.snapshotter, snapshot, services.store.blobs);
+  const below = await parent.settled;
+  return {
+    snapshot,
+    layers: [
+      ...below.layers,
+      {
+        diffId: layer.diffId,
+        descriptor: { mediaType: mediaTypes.layer, digest: layer.diffId, size: layer.size },
+        created: new Date().toISOString(),
+      },
+    ],
+    contentDigest: stackDigest(below.contentDigest, layer.changesDigest),
+  };
+}
+
+function stackDigest(parent: Digest, changes: Digest): Digest {
+  return digestOf(canonicalJson({ parent, changes }));
+}

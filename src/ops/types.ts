@@ -1,0 +1,55 @@
+import type { Digest } from '../core/index.ts';
+import type { Descriptor } from '../oci/types.ts';
+import type { ResourceConfig } from '../oci/runtime-spec.ts';
+import type { Runtime } from '../runtime/index.ts';
+import type { Snapshot, Snapshotter } from '../snapshot/index.ts';
+import type { Lease, Store } from '../store/index.ts';
+import type { BuildContext } from './context.ts';
+
+/** One layer of a state. */
+export interface LayerState {
+  readonly diffId: Digest;
+  /** The bytes as the store has them: a base's compressed form, or our own uncompressed tar. */
+  readonly descriptor: Descriptor;
+  /** When this build, or the one that the cache remembers, made it; a base's layers have their time in its history. */
+  readonly created?: string | undefined;
+}
+
+/** A state whose layers are packed and whose content is known: what the cache keeps. */
+export interface SettledState {
+  readonly snapshot: Snapshot | undefined;
+  readonly layers: readonly LayerState[];
+  /** Stands for the whole state, times left out: equal digests are equal states (design decision 7). */
+  readonly contentDigest: Digest;
+}
+
+/** What a step results in: usable at once through its snapshot, while packing goes on beside the next step. */
+export interface State {
+  /** Undefined for the empty root. */
+  readonly snapshot: Snapshot | undefined;
+  readonly settled: Promise<SettledState>;
+}
+
+/** What the ops of one build share. */
+export interface BuildServices {
+  readonly store: Store;
+  readonly lease: Lease;
+  readonly snapshotter: Snapshotter;
+  readonly runtime: Runtime;
+  readonly context: BuildContext;
+  readonly secrets: ReadonlyMap<string, SecretSource>;
+  readonly limits: RunLimits;
+  /** Host files bound read-only into every step. */
+  readonly files: { readonly resolvConf: string; readonly hosts: string };
+}
+
+export type SecretSource =
+  { readonly kind: 'file'; readonly path: string } | { readonly kind: 'env'; readonly name: string };
+
+/** Limits of RUN containers; never part of a key (C-22). */
+export interface RunLimits {
+  readonly resources: ResourceConfig;
+  readonly rlimits: readonly { readonly type: string; readonly soft: number; readonly hard: number }[];
+  /** Bytes of /dev/shm. */
+  readonly shmSize?: number | undefined;
+}

@@ -1,0 +1,35 @@
+import { fromText } from '../core/index.ts';
+import { resolveUser } from '../runtime/index.ts';
+import type { CacheMap, Op } from '../solver/index.ts';
+import { commitState } from './state.ts';
+import type { BuildServices, State } from './types.ts';
+
+/** WORKDIR: the folder, 0755 and the user's where it is missing; what exists stays as it is (L-198). */
+export class WorkdirOp implements Op<State> {
+  readonly #step: { readonly path: string; readonly user: string };
+  readonly #services: BuildServices;
+
+  constructor(step: { readonly path: string; readonly user: string }, services: BuildServices) {
+    this.#step = step;
+    this.#services = services;
+  }
+
+  async cacheMap(): Promise<CacheMap<State>> {
+    const { path, user } = this.#step;
+    return {
+      parts: { op: 'workdir', path, user },
+      inputs: [{ contentDigest: async (state) => (await state.settled).contentDigest }],
+    };
+  }
+
+  async exec([parent]: readonly State[]): Promise<State> {
+    if (parent === undefined) throw new Error('WORKDIR has no root to work in');
+    await using active = await this.#services.snapshotter.prepare(parent.snapshot);
+    {
+      await using mounted = await active.mount();
+      const { uid, gid } = resolveUser(mounted.root, this.#step.user);
+      mounted.root.mkdirAll(fromText(this.#step.path), { mode: 0o755, uid, gid });
+    }
+    return commitState(this.#services, parent, active);
+  }
+}
