@@ -35,15 +35,24 @@ export interface StageSyntax {
 }
 
 interface Located {
+  /** Heredoc bodies included. */
   readonly range: SourceRange;
-  /** The instruction as one line: continuations joined, comments dropped, heredoc bodies left out. For names and history. */
+  /**
+   * The instruction as one line, for names and history: keyword in upper case, the rest as written, with its own
+   * blanks: continuations joined without anything between, comments dropped, heredoc bodies left out.
+   */
   readonly text: string;
+  /** The comment lines directly above, without `#`; a blank line or a bare `#` cuts them off. */
+  readonly comments?: readonly string[] | undefined;
 }
 
 /** A heredoc: `<<EOF`, `<<-"EOF"`, `3<<EOF`. */
 export interface Heredoc {
+  /** The delimiter without its quotes. */
   readonly name: string;
   readonly content: string;
+  /** The body as written, tabs and carriage returns included: what a shell that reads the heredoc itself is given. */
+  readonly raw: string;
   /** False when any part of the delimiter is quoted. */
   readonly expand: boolean;
   /** `<<-`: tabs are already stripped from `content`. */
@@ -51,11 +60,15 @@ export interface Heredoc {
   readonly fd?: number | undefined;
 }
 
-/** Shell form keeps the text as written after the flags, with inner continuations joined as the shell would see them. */
+/**
+ * Shell form keeps the text as written after the flags, with inner continuations joined as the shell would see them.
+ * What the shell is finally given, heredocs included, is `shellScript`.
+ */
 export type Command =
   | { readonly form: 'shell'; readonly text: string; readonly heredocs: readonly Heredoc[] }
   | { readonly form: 'exec'; readonly argv: readonly string[] };
 
+/** Both are words: quotes, escapes and variables of the name are resolved too. */
 export interface NameValue {
   readonly name: string;
   readonly value: string;
@@ -75,13 +88,23 @@ export interface ArgInstruction extends Located {
 export interface RunInstruction extends Located {
   readonly kind: 'run';
   readonly command: Command;
-  readonly mounts: readonly RunMount[];
+  readonly mounts: readonly MountSyntax[];
   readonly network?: 'default' | 'none' | 'host' | undefined;
   readonly security?: 'sandbox' | 'insecure' | undefined;
   readonly devices: readonly string[];
 }
 
-/** `RUN --mount`, options as checked values (checklist L-127, table of mount options). */
+/**
+ * One `--mount` as written, because its values may hold variables: `resolveMount` expands them and gives the RunMount.
+ * A mount without variables is already checked.
+ */
+export interface MountSyntax {
+  readonly text: string;
+  /** In order; the name in lower case. */
+  readonly options: readonly { readonly name: string; readonly value?: string | undefined }[];
+}
+
+/** `RUN --mount`, options as checked values. */
 export interface RunMount {
   readonly type: 'bind' | 'cache' | 'tmpfs' | 'secret' | 'ssh';
   readonly target?: string | undefined;
@@ -218,3 +241,9 @@ export type StageInstruction =
   | HealthcheckInstruction
   | OnbuildInstruction
   | MaintainerInstruction;
+
+/** An ONBUILD trigger of a base image, read; `source` shows its text in errors. */
+export interface Trigger {
+  readonly instruction: StageInstruction;
+  readonly source: Dockerfile;
+}

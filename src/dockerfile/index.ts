@@ -1,0 +1,16 @@
+export { heredocAlone, shebangScript, shellScript, type ShellCommand } from './command.ts';
+export { isBuiltinSyntax } from './directives.ts';
+export { parseDuration } from './duration.ts';
+export { excerpt } from './excerpt.ts';
+export {
+  expandForDisplay,
+  expandHeredoc,
+  expandWord,
+  expandWords,
+  type Expanded,
+  type ExpandOptions,
+} from './expand.ts';
+export { resolveMount } from './mount.ts';
+export { parseDockerfile, parseTrigger, type ParseOptions } from './parse.ts';
+export type { Lookup } from './shell-lexer.ts';
+export type * from './types.ts';
