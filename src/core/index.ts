@@ -4,4 +4,5 @@ export * from './digest.ts';
 export * from './errors.ts';
 export * from './events.ts';
 export * from './json.ts';
+export * from './nearest.ts';
 export * from './source.ts';

@@ -16,6 +16,7 @@ export interface ProcessConfig {
   readonly cwd: string;
   readonly env: readonly string[];
   readonly args: readonly string[];
+  /** -1 is unlimited, printed as 2^64 - 1. */
   readonly rlimits?:
     readonly { readonly type: string; readonly soft: number; readonly hard: number }[] | undefined;
   readonly user: UserConfig;

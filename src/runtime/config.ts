@@ -1,0 +1,201 @@
+import path from 'node:path';
+
+import { assertNever, TsbuildError } from '../core/index.ts';
+import type {
+  CapabilitySets,
+  IdMapping,
+  LinuxConfig,
+  MountConfig,
+  ProcessConfig,
+  ResourceConfig,
+  RuntimeConfig,
+  SeccompConfig,
+} from '../oci/runtime-spec.ts';
+import type { ContainerDefaults } from '../oci/types.ts';
+
+import {
+  capabilitySets,
+  defaultCapabilityNames,
+  defaultLinux,
+  defaultMounts,
+  thermalThrottlePaths,
+} from './defaults.ts';
+import { containerEnv } from './env.ts';
+import type { Rlimit } from './limits.ts';
+import { defaultSeccompProfile } from './seccomp/profile.ts';
+import type { ResolvedUser } from './user.ts';
+
+/** Everything that makes one container differ from another. Paths of the host are absolute. */
+export interface ContainerRequest {
+  /** `build`: a RUN step, whose environment must be the same on every machine. `run`: a container of its own. */
+  readonly purpose: 'build' | 'run';
+  /** The `config` of the image: its Env and WorkingDir are used. User, Cmd and Entrypoint must be resolved before. */
+  readonly image?: ContainerDefaults | undefined;
+  /** See `effectiveArgs`. */
+  readonly args: readonly string[];
+  /** `key=value` over the image's; a key without `=` is removed. */
+  readonly env?: readonly string[] | undefined;
+  /** Over the image's WorkingDir. */
+  readonly cwd?: string | undefined;
+  readonly user: ResolvedUser;
+  readonly terminal?: boolean | undefined;
+  readonly consoleSize?: { readonly height: number; readonly width: number } | undefined;
+  readonly hostname: string;
+  /** `host` shares the host's network; `none` has a loopback device only. */
+  readonly network: 'host' | 'none';
+  /** Number of processors of the host, for the masks of their counters. */
+  readonly processors: number;
+  /** Files of the host that are bound read-only over the image's. */
+  readonly files?: {
+    readonly resolvConf?: string | undefined;
+    readonly hosts?: string | undefined;
+    readonly hostname?: string | undefined;
+  };
+  readonly mounts?: readonly MountConfig[] | undefined;
+  readonly readonlyRootfs?: boolean | undefined;
+  readonly limits?: ResourceConfig | undefined;
+  readonly ulimits?: readonly Rlimit[] | undefined;
+  /** Bytes; 64 MiB unless told. */
+  readonly shmSize?: number | undefined;
+  /** `CAP_…` names; Docker's fourteen unless told. */
+  readonly capabilities?: readonly string[] | undefined;
+  /** Docker's default profile for these capabilities unless told. */
+  readonly seccomp?: SeccompConfig | 'unconfined' | undefined;
+  readonly noNewPrivileges?: boolean | undefined;
+  readonly oomScoreAdj?: number | undefined;
+  readonly idMappings?:
+    { readonly uids: readonly IdMapping[]; readonly gids: readonly IdMapping[] } | undefined;
+  readonly cgroupsPath?: string | undefined;
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
+  /** `root.path` of the printed bundle. */
+  readonly rootPath?: string | undefined;
+}
+
+/** The runtime-spec config of a container. Pure: the same request gives the same config on every machine. */
+export function containerConfig(request: ContainerRequest): RuntimeConfig {
+  const capabilities = request.capabilities ?? defaultCapabilityNames;
+  return {
+    ociVersion: '1.2.0',
+    process: processConfig(request, capabilitySets(capabilities)),
+    root: { path: request.rootPath ?? 'rootfs', readonly: request.readonlyRootfs ?? false },
+    hostname: request.hostname,
+    mounts: containerMounts(request),
+    ...(request.annotations !== undefined && { annotations: request.annotations }),
+    linux: linuxConfig(request, capabilities),
+  };
+}
+
+function processConfig(request: ContainerRequest, capabilities: CapabilitySets): ProcessConfig {
+  const { user, terminal = false, consoleSize, oomScoreAdj, ulimits = [] } = request;
+  const env = containerEnv({
+    env: [...(request.image?.Env ?? []), ...(request.env ?? [])],
+    home: user.home,
+    terminal,
+    hostname: request.purpose === 'run' ? request.hostname : undefined,
+  });
+  const cwd = path.posix.resolve('/', request.cwd ?? request.image?.WorkingDir ?? '/');
+  refuseNul({ command: request.args, environment: env, 'working directory': [cwd] });
+  return {
+    terminal,
+    ...(terminal && consoleSize !== undefined && { consoleSize }),
+    user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
+    args: request.args,
+    env,
+    cwd,
+    capabilities,
+    ...(ulimits.length > 0 && { rlimits: ulimits }),
+    noNewPrivileges: request.noNewPrivileges ?? false,
+    ...(oomScoreAdj !== undefined && { oomScoreAdj }),
+  };
+}
+
+function linuxConfig(request: ContainerRequest, capabilities: readonly string[]): LinuxConfig {
+  const { seccomp = defaultSeccompProfile(capabilities), idMappings, cgroupsPath } = request;
+  const namespaces = defaultLinux.namespaces.filter(
+    ({ type }) => type !== 'network' || hasOwnNetwork(request.network),
+  );
+  return {
+    ...defaultLinux,
+    namespaces: idMappings === undefined ? namespaces : [...namespaces, { type: 'user' }],
+    ...(idMappings !== undefined && { uidMappings: idMappings.uids, gidMappings: idMappings.gids }),
+    ...(cgroupsPath !== undefined && { cgroupsPath }),
+    resources: { ...defaultLinux.resources, ...request.limits },
+    ...(seccomp !== 'unconfined' && { seccomp }),
+    maskedPaths: [...(defaultLinux.maskedPaths ?? []), ...thermalThrottlePaths(request.processors)],
+  };
+}
+
+function hasOwnNetwork(network: ContainerRequest['network']): boolean {
+  switch (network) {
+    case 'host':
+      return false;
+    case 'none':
+      return true;
+    default:
+      // A mode of another version must not fall back to the host's network.
+      return assertNever(network);
+  }
+}
+
+function containerMounts(request: ContainerRequest): MountConfig[] {
+  const own = [...fileMounts(request.files ?? {}), ...parentsFirst(request.mounts ?? [])];
+  const shmSize = request.shmSize;
+  const base = defaultMounts
+    .filter(({ destination }) => !own.some((mount) => covers(mount.destination, destination)))
+    .map((mount) =>
+      mount.destination === '/dev/shm' && shmSize !== undefined ? withSize(mount, shmSize) : mount,
+    );
+  return [...base, ...own];
+}
+
+/** Never part of a layer, and never written to: the files belong to the builder. */
+function fileMounts(files: NonNullable<ContainerRequest['files']>): MountConfig[] {
+  const binds: readonly (readonly [string, string | undefined])[] = [
+    ['/etc/resolv.conf', files.resolvConf],
+    ['/etc/hosts', files.hosts],
+    ['/etc/hostname', files.hostname],
+  ];
+  return binds.flatMap(([destination, source]) =>
+    source === undefined
+      ? []
+      : [{ destination, type: 'bind', source, options: ['rbind', 'ro', 'nosuid', 'noexec', 'nodev'] }],
+  );
+}
+
+/** In this order a mount is never hidden by one over its parent, whichever the user named first. */
+function parentsFirst(mounts: readonly MountConfig[]): MountConfig[] {
+  return mounts.toSorted((a, b) => depth(a.destination) - depth(b.destination));
+}
+
+function depth(destination: string): number {
+  return path.posix.resolve('/', destination).split('/').filter(Boolean).length;
+}
+
+/** Whether a mount there takes the place of the default one: over `/dev` the default `/dev/pts` goes, too. */
+function covers(destination: string, other: string): boolean {
+  const clean = path.posix.resolve('/', destination);
+  return clean === other || (clean !== '/' && other.startsWith(`${clean}/`));
+}
+
+function withSize(mount: MountConfig, size: number): MountConfig {
+  const others = (mount.options ?? []).filter((option) => !option.startsWith('size='));
+  return { ...mount, options: [...others, `size=${size}`] };
+}
+
+/** The kernel ends a string at its first NUL: what was checked would not be what runs. */
+function refuseNul(values: Readonly<Record<string, readonly string[]>>): void {
+  for (const [what, strings] of Object.entries(values)) {
+    if (strings.some((text) => text.includes('\0'))) {
+      throw new TsbuildError('RUNTIME_SETUP', `the ${what} holds a NUL character`);
+    }
+  }
+}
+
+/**
+ * The config as config.json, for runc and its kin. An unlimited rlimit is -1 here and the largest 64-bit number there,
+ * which a JavaScript number cannot hold.
+ */
+export function printConfig(config: RuntimeConfig): string {
+  const text = JSON.stringify(config, undefined, 2);
+  return text.replaceAll(/("(?:soft|hard)": )-1\b/g, (_, member: string) => `${member}18446744073709551615`);
+}

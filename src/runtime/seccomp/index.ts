@@ -1,0 +1,2 @@
+export { defaultSeccompProfile } from './profile.ts';
+export { hostSeccompArch, type SeccompArch } from './tables.ts';
