@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, readFileSync, rmSync, statSync, type Stats } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 
 import { createDigester, digestParts, fromErrno, isErrno, TsbuildError, type Digest } from '../core/index.ts';
 
@@ -71,7 +72,7 @@ export function readVerified(path: string, digest: Digest, limit = defaultLimit)
 /** Whether the file exists and its content has the digest; what has not is removed. */
 export async function isIntact(path: string, digest: Digest): Promise<boolean> {
   try {
-    for await (const chunk of await openVerified(path, digest)) void chunk;
+    await finished((await openVerified(path, digest)).resume());
     return true;
   } catch (error) {
     if (

@@ -57,7 +57,7 @@ async function putBytes(bytes: Uint8Array, expected: Expected, context: PutConte
   const target = context.path(content.digest);
   context.beforePut(content.digest);
   // Mostly a manifest that was built before: comparing is cheaper than writing and, unlike a look at the size, sure.
-  if (readIfThere(target)?.equals(bytes) !== true) await publish(context.staging, target, bytes);
+  if (readIfThere(target)?.equals(bytes) !== true) publish(context.staging, target, bytes);
   return content;
 }
 
@@ -76,7 +76,7 @@ async function putStream(
       return { digest: expected.digest, size: there.size };
     }
   }
-  const staged = await context.staging.file();
+  const staged = context.staging.file();
   try {
     const content = await stageStream(bytes, expected, staged);
     context.beforePut(content.digest);

@@ -5,14 +5,14 @@ import { fromErrno, isErrno } from '../core/index.ts';
 
 /** Hands out unused paths in a folder of this process on the store's file system. */
 export interface Staging {
-  file(): Promise<string>;
+  file(): string;
 }
 
 /** Only what was written last is ever seen under `path`, never a half of it. */
-export async function publish(staging: Staging, path: string, bytes: Uint8Array | string): Promise<void> {
+export function publish(staging: Staging, path: string, bytes: Uint8Array | string): void {
   let staged: string | undefined;
   try {
-    staged = await staging.file();
+    staged = staging.file();
     writeFileSync(staged, bytes, { flag: 'wx', mode: 0o644 });
     moveInto(staged, path);
   } catch (error) {

@@ -1,5 +1,5 @@
-import { familiarName } from '../oci/reference.ts';
-import { mediaTypes, type Descriptor, type Index } from '../oci/types.ts';
+import { familiarName } from '../oci/index.ts';
+import { mediaTypes, type Descriptor, type Index } from '../oci/index.ts';
 import type { Ref } from './types.ts';
 
 /**

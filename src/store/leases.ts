@@ -35,7 +35,7 @@ export function openLeases(folder: string): Leases {
     },
     async open() {
       try {
-        const lock = await createLocked(folder);
+        const lock = createLocked(folder);
         const fd = openSync(lock.path, 'a');
         const write = (line: string): void => void writeSync(fd, line);
         write(`since ${Date.now() - clockSlack}\n`);
@@ -56,13 +56,13 @@ export function openLeases(folder: string): Leases {
 }
 
 /** Reads the leases of all processes and removes those whose holder died. */
-export async function readLeases(folder: string): Promise<LiveLeases> {
+export function readLeases(folder: string): LiveLeases {
   const blobs = new Set<Digest>();
   const snapshots = new Set<string>();
   let since: number | undefined;
   for (const name of readdirSync(folder)) {
     const path = join(folder, name);
-    const dead = await tryTakeLock(path);
+    const dead = tryTakeLock(path);
     if (dead !== undefined) {
       dead.release();
       continue;
@@ -77,10 +77,10 @@ export async function readLeases(folder: string): Promise<LiveLeases> {
   return { blobs, snapshots, since };
 }
 
-async function createLocked(folder: string): Promise<{ readonly path: string; release(): void }> {
+function createLocked(folder: string): { readonly path: string; release(): void } {
   for (;;) {
     const path = join(folder, randomBytes(8).toString('hex'));
-    const lock = await tryTakeLock(path);
+    const lock = tryTakeLock(path);
     if (lock !== undefined) return { path, release: () => lock.release() };
   }
 }

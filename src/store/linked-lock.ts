@@ -1,7 +1,7 @@
 import { fstatSync, rmSync, statSync } from 'node:fs';
 
 import { isErrno } from '../core/index.ts';
-import { flock, tryFlock, type Flock } from './flock.ts';
+import { flock, tryFlock, type Flock } from '../sys/index.ts';
 
 export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
@@ -17,9 +17,9 @@ export interface LinkedLock {
   release(): void;
 }
 
-export async function tryTakeLock(path: string): Promise<LinkedLock | undefined> {
+export function tryTakeLock(path: string): LinkedLock | undefined {
   for (;;) {
-    const taken = await tryFlock(path);
+    const taken = tryFlock(path);
     if (taken === undefined) return undefined;
     if (isStillLinked(taken, path)) return linked(taken, path);
     taken.release();

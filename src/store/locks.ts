@@ -16,7 +16,7 @@ export function openLocks(folder: string): Pick<Store, 'lock' | 'tryLock'> {
     },
     async tryLock(name: string) {
       try {
-        const taken = await tryTakeLock(pathOf(folder, name));
+        const taken = tryTakeLock(pathOf(folder, name));
         return taken && asLock(name, taken);
       } catch (error) {
         throw fromErrno(error, `locking ${name}`);

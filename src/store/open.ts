@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 
+import { syncFileSystem } from '../sys/index.ts';
 import { openBlobs } from './blobs.ts';
 import { ensureStore, storePaths } from './format.ts';
 import { openImages } from './images.ts';
@@ -8,7 +9,6 @@ import { openLocks } from './locks.ts';
 import { openRecords } from './records.ts';
 import { openRefs } from './refs.ts';
 import { openSettled } from './settled.ts';
-import { syncFileSystem } from './flock.ts';
 import { TempSpace } from './temp.ts';
 import type { Store } from './types.ts';
 
@@ -42,11 +42,11 @@ export async function openStore(root: string): Promise<Store> {
     refs: openRefs({ folder: paths.refs, index: paths.index, staging, locks }),
     images: openImages(paths.images, staging),
     records: openRecords(paths.records, staging, settled),
-    tempDir: () => staging.folder(),
+    tempDir: async () => staging.folder(),
     lock: (name, options) => locks.lock(name, options),
     tryLock: (name) => locks.tryLock(name),
     lease: () => leases.open(),
-    settle: () => settled.settle(),
+    settle: async () => settled.settle(),
     [Symbol.asyncDispose]: () => staging[Symbol.asyncDispose](),
   };
 }

@@ -26,7 +26,7 @@ export function openRecords(folder: string, staging: Staging, settled: Settled):
     has: async (collection, key) => read(collection, key) !== undefined,
     async put(collection, key, value) {
       const envelope = { ...settled.stamp(), key: `${collection}/${key}`, value };
-      await publish(staging, pathOf(folder, collection, key), canonicalJson(envelope));
+      publish(staging, pathOf(folder, collection, key), canonicalJson(envelope));
     },
     delete: async (collection, key) => void removeIfThere(pathOf(folder, collection, key)),
     async *list(collection) {

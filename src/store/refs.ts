@@ -3,8 +3,8 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { canonicalJson, fromErrno, isDigest, TsbuildError, type Json } from '../core/index.ts';
-import { formatReference, parseReference } from '../oci/reference.ts';
-import type { Descriptor } from '../oci/types.ts';
+import { formatReference, parseReference } from '../oci/index.ts';
+import type { Descriptor } from '../oci/index.ts';
 import { publish, readJsonIfThere, removeIfThere, type Staging } from './files.ts';
 import { layoutIndex, namesTarget } from './layout-index.ts';
 import type { Ref, RefStore, Store } from './types.ts';
@@ -39,7 +39,7 @@ export function openRefs(options: RefStoreOptions): RefStore {
       const before = readRef(path);
       if (before && encode(before) === text && namesTarget(readJsonIfThere(index), ref)) return;
       await using _lock = await locks.lock('refs');
-      await publish(staging, path, text);
+      publish(staging, path, text);
       await deriveIndex();
     },
     async delete(name) {

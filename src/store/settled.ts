@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { canonicalJson, type Json } from '../core/index.ts';
+import { canonicalJson, fromErrno, type Json } from '../core/index.ts';
 import { publish, readJsonIfThere, type Staging } from './files.ts';
 
 /**
@@ -21,7 +21,7 @@ import { publish, readJsonIfThere, type Staging } from './files.ts';
 export interface Settled {
   stamp(): Stamp;
   trusts(stamp: Stamp): boolean;
-  settle(): Promise<void>;
+  settle(): void;
 }
 
 export interface Stamp {
@@ -34,7 +34,7 @@ export interface SettledOptions {
   readonly folder: string;
   readonly staging: Staging;
   /** Flushes the store's file system. */
-  readonly sync: () => Promise<void>;
+  readonly sync: () => void;
   readonly boot?: string | undefined;
 }
 
@@ -53,12 +53,16 @@ export function openSettled(options: SettledOptions): Settled {
   return {
     stamp: () => ({ boot: boot(), at: now() }),
     trusts: (stamp) => stamp.boot === boot() || (isBootId(stamp.boot) && stamp.at <= settledAt(stamp.boot)),
-    async settle() {
+    settle() {
       const at = now();
-      await options.sync();
+      try {
+        options.sync();
+      } catch (error) {
+        throw fromErrno(error, 'writing the store to the disk');
+      }
       const path = pathOf(folder, boot());
       // Two builds may end together: the later clock stands for both.
-      if (at > readTime(path)) await publish(staging, path, canonicalJson({ at } satisfies Json));
+      if (at > readTime(path)) publish(staging, path, canonicalJson({ at } satisfies Json));
     },
   };
 }

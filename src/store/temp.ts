@@ -19,21 +19,21 @@ const lockSuffix = '.lock';
  */
 export class TempSpace implements Staging, AsyncDisposable {
   readonly #tmp: string;
-  #session: Promise<Session> | undefined;
+  #session: Session | undefined;
   #count = 0;
 
   constructor(tmp: string) {
     this.#tmp = tmp;
   }
 
-  async file(): Promise<string> {
-    const { folder } = await this.#open();
+  file(): string {
+    const { folder } = this.#open();
     this.#count += 1;
     return join(folder, `${this.#count}`);
   }
 
-  async folder(): Promise<{ readonly path: string } & AsyncDisposable> {
-    const path = await this.file();
+  folder(): { readonly path: string } & AsyncDisposable {
+    const path = this.file();
     try {
       mkdirSync(path, { mode: 0o700 });
     } catch (error) {
@@ -44,33 +44,31 @@ export class TempSpace implements Staging, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#session === undefined) return;
-    const { folder, lock } = await this.#session;
+    const { folder, lock } = this.#session;
     this.#session = undefined;
     // The folder first: a folder without a lock file is taken for a dead one.
     rmSync(folder, { recursive: true, force: true });
     lock.release();
   }
 
-  async #open(): Promise<Session> {
-    this.#session ??= createSession(this.#tmp);
+  #open(): Session {
     try {
-      return await this.#session;
+      return (this.#session ??= createSession(this.#tmp));
     } catch (error) {
-      this.#session = undefined;
       throw fromErrno(error, `creating a temporary folder in ${this.#tmp}`);
     }
   }
 }
 
-async function createSession(tmp: string): Promise<Session> {
+function createSession(tmp: string): Session {
   for (;;) {
     const folder = join(tmp, randomBytes(8).toString('hex'));
     // A sweeper may lock the file in the moment between its making and its locking; then another name will do.
-    const lock = await tryTakeLock(`${folder}${lockSuffix}`);
+    const lock = tryTakeLock(`${folder}${lockSuffix}`);
     if (lock === undefined) continue;
     try {
       mkdirSync(folder, { mode: 0o700 });
-      await sweepDead(tmp, folder);
+      sweepDead(tmp, folder);
       return { folder, lock };
     } catch (error) {
       rmSync(folder, { recursive: true, force: true });
@@ -81,13 +79,13 @@ async function createSession(tmp: string): Promise<Session> {
 }
 
 /** Removes what killed processes left. What resists is left to the next sweep: it must not fail this build. */
-async function sweepDead(tmp: string, own: string): Promise<void> {
+function sweepDead(tmp: string, own: string): void {
   for (const name of readdirSync(tmp)) {
     const id = name.endsWith(lockSuffix) ? name.slice(0, -lockSuffix.length) : name;
     const folder = join(tmp, id);
     if (folder === own || !/^[0-9a-f]{16}$/.test(id)) continue;
     if (name === id && existsSync(`${folder}${lockSuffix}`)) continue;
-    const lock = await tryTakeLock(`${folder}${lockSuffix}`);
+    const lock = tryTakeLock(`${folder}${lockSuffix}`);
     if (lock === undefined) continue;
     try {
       rmSync(folder, { recursive: true, force: true });

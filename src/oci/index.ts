@@ -1,0 +1,36 @@
+export * from './types.ts';
+export type * from './runtime-spec.ts';
+export { maxConfigBytes, maxManifestBytes } from './bounded-json.ts';
+export { chainId, chainIds } from './chain.ts';
+export {
+  parseDockerArchiveManifest,
+  parseImageConfig,
+  parseIndex,
+  parseManifest,
+  parseManifestOrIndex,
+  parseRuntimeConfig,
+  type ManifestOrIndex,
+} from './parse.ts';
+export {
+  formatPlatform,
+  hostPlatform,
+  normalizePlatform,
+  parsePlatform,
+  platformFallbacks,
+  platformFits,
+  samePlatform,
+  selectPlatform,
+} from './platform.ts';
+export {
+  credentialKey,
+  defaultRegistry,
+  defaultTag,
+  familiarName,
+  formatReference,
+  parseReference,
+  registryHost,
+  repositoryName,
+  withDigest,
+  type Reference,
+} from './reference.ts';
+export type { DockerArchiveImage } from './schemas.ts';
