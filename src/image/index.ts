@@ -1,0 +1,15 @@
+export { alignHistory, assembleImage } from './assemble.ts';
+export type { AssembledImage, ImageParts, LayerParts } from './assemble.ts';
+export { imageHistory } from './history.ts';
+export type { HistoryRow } from './history.ts';
+export { openImage } from './image.ts';
+export type { Image, Layer } from './image.ts';
+export { inspectImage } from './inspect.ts';
+export { openLayer } from './layer.ts';
+export { imageSize, listImages } from './list.ts';
+export type { ImageRow } from './list.ts';
+export { removeImage, tagImage } from './names.ts';
+export type { ImageUse, RemovedImage, RemoveOptions } from './names.ts';
+export { findImage, loadImage, resolveImage } from './resolve.ts';
+export type { ResolvedImage } from './resolve.ts';
+export { writeImage } from './write.ts';

@@ -1,0 +1,58 @@
+import { mediaTypes } from '../oci/types.ts';
+import type { Descriptor } from '../oci/types.ts';
+
+export type LayerCompression = 'none' | 'gzip' | 'zstd';
+
+interface LayerMedia {
+  readonly oci: string;
+  readonly compression: LayerCompression;
+}
+
+/**
+ * Every layer media type this project reads, with its OCI name. Foreign and non-distributable layers keep being
+ * marked as such, since their licence forbids pushing them (image-spec layer.md, checklist O-39).
+ */
+const layerMedia: ReadonlyMap<string, LayerMedia> = new Map([
+  [mediaTypes.layer, { oci: mediaTypes.layer, compression: 'none' }],
+  [mediaTypes.layerGzip, { oci: mediaTypes.layerGzip, compression: 'gzip' }],
+  [mediaTypes.layerZstd, { oci: mediaTypes.layerZstd, compression: 'zstd' }],
+  [mediaTypes.dockerLayer, { oci: mediaTypes.layer, compression: 'none' }],
+  [mediaTypes.dockerLayerGzip, { oci: mediaTypes.layerGzip, compression: 'gzip' }],
+  [mediaTypes.dockerLayerZstd, { oci: mediaTypes.layerZstd, compression: 'zstd' }],
+  ...foreign('application/vnd.oci.image.layer.nondistributable.v1.tar', ['', '+gzip', '+zstd']),
+  ...foreign('application/vnd.docker.image.rootfs.foreign.diff.tar', ['', '.gzip', '.zstd']),
+]);
+
+function foreign(base: string, suffixes: readonly string[]): [string, LayerMedia][] {
+  const oci = 'application/vnd.oci.image.layer.nondistributable.v1.tar';
+  const compressions = ['none', 'gzip', 'zstd'] as const;
+  return compressions.map((compression, index) => [
+    `${base}${suffixes[index] ?? ''}`,
+    { oci: compression === 'none' ? oci : `${oci}+${compression}`, compression },
+  ]);
+}
+
+/** How the bytes of a layer of this media type are compressed; undefined when it is not a layer. */
+export function compressionOf(mediaType: string): LayerCompression | undefined {
+  return layerMedia.get(mediaType)?.compression;
+}
+
+export function layerMediaType(compression: LayerCompression): string {
+  switch (compression) {
+    case 'none':
+      return mediaTypes.layer;
+    case 'gzip':
+      return mediaTypes.layerGzip;
+    case 'zstd':
+      return mediaTypes.layerZstd;
+  }
+}
+
+/** The layer's descriptor as an OCI manifest names it: OCI media type, no annotations of where it came from. */
+export function ociLayerDescriptor(descriptor: Descriptor): Descriptor {
+  const { digest, size, urls } = descriptor;
+  const mediaType = layerMedia.get(descriptor.mediaType)?.oci ?? descriptor.mediaType;
+  return urls === undefined || urls.length === 0
+    ? { mediaType, digest, size }
+    : { mediaType, digest, size, urls };
+}

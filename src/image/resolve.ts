@@ -1,0 +1,119 @@
+import { isDigest, nearestName, TsbuildError } from '../core/index.ts';
+import type { Digest } from '../core/index.ts';
+import {
+  familiarName,
+  formatReference,
+  maxManifestBytes,
+  parseManifest,
+  parseReference,
+  repositoryName,
+} from '../oci/index.ts';
+import type { Reference } from '../oci/index.ts';
+import type { Descriptor } from '../oci/types.ts';
+import type { ImageRecord, Store } from '../store/types.ts';
+import { openImage } from './image.ts';
+import type { Image } from './image.ts';
+
+export interface ResolvedImage {
+  readonly id: Digest;
+  readonly manifest: Descriptor;
+  /** The full name that was meant (`docker.io/library/app:latest`); undefined when it was found by id or digest. */
+  readonly name?: string | undefined;
+}
+
+/**
+ * Finds an image of the store by name, `name@digest`, id, or a prefix of an id that no other image shares; names go
+ * before prefixes. Nothing is asked of a registry. Throws IMAGE_NOT_FOUND, naming what is near, or REFERENCE_INVALID.
+ */
+export async function resolveImage(store: Store, text: string): Promise<ResolvedImage> {
+  const found = await findImage(store, text);
+  if (found !== undefined) return found;
+  const near = await nearName(store, text);
+  throw new TsbuildError('IMAGE_NOT_FOUND', `no such image: ${text}`, {
+    hint: near === undefined ? undefined : `did you mean ${near}?`,
+  });
+}
+
+/** Tags are left out as often as they are mistyped: names are compared with and without theirs. */
+async function nearName(store: Store, text: string): Promise<string | undefined> {
+  const meant = new Map<string, string>();
+  for (const { name } of await store.refs.list()) {
+    const familiar = familiarName(name);
+    meant.set(familiar, familiar);
+    const bare = familiar.replace(/:[^:/]*$/, '');
+    if (!meant.has(bare)) meant.set(bare, familiar);
+  }
+  const nearest = nearestName(text, meant.keys());
+  return nearest === undefined ? undefined : meant.get(nearest);
+}
+
+/** As `resolveImage`, undefined when there is none. */
+export async function findImage(store: Store, text: string): Promise<ResolvedImage | undefined> {
+  if (isDigest(text)) return findByDigest(store, text);
+  const prefix = /^(?:sha256:)?([0-9a-f]{1,64})$/.exec(text)?.[1];
+  if (prefix?.length === 64) return findByPrefix(store, prefix);
+  const named = await findByName(store, parseReference(text));
+  return named ?? (prefix === undefined ? undefined : findByPrefix(store, prefix));
+}
+
+/** An image by any of the ways of `resolveImage`, or by the descriptor of its manifest. */
+export async function loadImage(store: Store, image: string | Descriptor): Promise<Image> {
+  return openImage(store, typeof image === 'string' ? (await resolveImage(store, image)).manifest : image);
+}
+
+/** Id of the image that a manifest in the store describes; undefined when its blob has vanished. */
+export async function idOfManifest(store: Store, manifest: Descriptor): Promise<Digest | undefined> {
+  if ((await store.blobs.stat(manifest.digest)) === undefined) return undefined;
+  return parseManifest(await store.blobs.read(manifest.digest, maxManifestBytes)).config.digest;
+}
+
+async function findByName(store: Store, reference: Reference): Promise<ResolvedImage | undefined> {
+  if (reference.digest !== undefined) return findByRepoDigest(store, reference, reference.digest);
+  const name = formatReference(reference);
+  const ref = await store.refs.get(name);
+  if (ref === undefined) return undefined;
+  const id = await idOfManifest(store, ref.target);
+  return id === undefined ? undefined : { id, manifest: ref.target, name };
+}
+
+/** A tag beside a digest is for people only: the digest alone decides (S-66). */
+async function findByRepoDigest(
+  store: Store,
+  reference: Reference,
+  digest: Digest,
+): Promise<ResolvedImage | undefined> {
+  const repository = repositoryName(reference);
+  const wanted = `${repository}@${digest}`;
+  const records = await store.images.list();
+  const record = records.find(({ repoDigests }) => repoDigests.includes(wanted));
+  if (record !== undefined) return ofRecord(record);
+  for (const ref of await store.refs.list()) {
+    if (ref.target.digest !== digest || repositoryName(parseReference(ref.name)) !== repository) continue;
+    const id = await idOfManifest(store, ref.target);
+    if (id !== undefined) return { id, manifest: ref.target };
+  }
+  return undefined;
+}
+
+async function findByDigest(store: Store, digest: Digest): Promise<ResolvedImage | undefined> {
+  const record = await store.images.get(digest);
+  if (record !== undefined) return ofRecord(record);
+  const byManifest = (await store.images.list()).find(({ manifest }) => manifest.digest === digest);
+  return byManifest === undefined ? undefined : ofRecord(byManifest);
+}
+
+async function findByPrefix(store: Store, prefix: string): Promise<ResolvedImage | undefined> {
+  const matches = (await store.images.list()).filter(({ id }) => id.startsWith(`sha256:${prefix}`));
+  const [only, other] = matches;
+  if (other !== undefined) {
+    const ids = matches.slice(0, 4).map(({ id }) => id.slice(7, 19));
+    throw new TsbuildError('IMAGE_NOT_FOUND', `the id prefix ${prefix} belongs to several images`, {
+      hint: `give more of the id: ${ids.join(', ')}${matches.length > 4 ? ', …' : ''}`,
+    });
+  }
+  return only === undefined ? undefined : ofRecord(only);
+}
+
+function ofRecord({ id, manifest }: ImageRecord): ResolvedImage {
+  return { id, manifest };
+}

@@ -1,0 +1,96 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { TsbuildError } from '../core/index.ts';
+import type { Descriptor } from '../oci/index.ts';
+import { CutOffError, retryDelay } from './retry.ts';
+import type { RetryPolicy } from './retry.ts';
+import { bodyOf } from './transport.ts';
+
+export interface BlobTransfer {
+  readonly signal: AbortSignal;
+  readonly retry: RetryPolicy;
+  /** Milliseconds without a byte after which the transfer is begun anew. */
+  readonly stall: number;
+  readonly request: (path: string, headers: Record<string, string>, signal: AbortSignal) => Promise<Response>;
+}
+
+/**
+ * The bytes of a blob. After a cut the rest is asked for (checklist G-33); the digest, taken over all of it by whoever
+ * stores it, tells whether both halves belong together. Tries are counted anew after progress, so that a large blob
+ * over a bad line arrives at last. Never yields more than the descriptor's size.
+ */
+export async function* readBlob(
+  { digest, size }: Descriptor,
+  transfer: BlobTransfer,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let received = 0;
+  let failed = 0;
+  while (received < size || failed === 0) {
+    const before = received;
+    try {
+      for await (const chunk of bytesFrom(digest, before, transfer)) {
+        received += chunk.byteLength;
+        if (received > size) throw tooLong(digest, size);
+        yield chunk;
+      }
+      if (received >= size) return;
+      throw new CutOffError(`the blob ${digest} ended after ${received} of ${size} bytes`);
+    } catch (error) {
+      transfer.signal.throwIfAborted();
+      failed = received > before ? 1 : failed + 1;
+      const delay = retryDelay(error, failed, transfer.retry);
+      if (delay === undefined) throw error instanceof CutOffError ? cutShort(error) : error;
+      await sleep(delay, undefined, { signal: transfer.signal });
+    }
+  }
+}
+
+/** The blob from `offset` to its end, or to where the connection breaks or falls silent. */
+async function* bytesFrom(
+  digest: string,
+  offset: number,
+  { request, signal, stall }: BlobTransfer,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const silence = new AbortController();
+  const timer = setTimeout(() => silence.abort(), stall);
+  try {
+    const headers: Record<string, string> = offset === 0 ? {} : { range: `bytes=${offset}-` };
+    const response = await request(`blobs/${digest}`, headers, AbortSignal.any([signal, silence.signal]));
+    let skip = offset - startOf(response, offset);
+    for await (const chunk of bodyOf(response)) {
+      timer.refresh();
+      const rest = chunk.subarray(Math.min(skip, chunk.byteLength));
+      skip -= chunk.byteLength - rest.byteLength;
+      if (rest.byteLength > 0) yield rest;
+      // Time the consumer takes is not the registry's silence.
+      timer.refresh();
+    }
+  } catch (error) {
+    if (silence.signal.aborted && !signal.aborted) throw new CutOffError(`nothing came for ${stall} ms`);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Where the answer begins: a server may ignore the range and send everything again. */
+function startOf(response: Response, asked: number): number {
+  if (response.status !== 206) return 0;
+  const start = Number(/^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '')?.[1] ?? asked);
+  if (start <= asked) return start;
+  throw new CutOffError(`the registry sent bytes from ${start} on, asked for from ${asked} on`);
+}
+
+function tooLong(digest: string, size: number): TsbuildError {
+  return new TsbuildError(
+    'DIGEST_MISMATCH',
+    `the registry sends more than the ${size} bytes that ${digest} has`,
+  );
+}
+
+function cutShort(error: CutOffError): TsbuildError {
+  return new TsbuildError('REGISTRY_UNREACHABLE', error.message, {
+    hint: 'check the network and try again',
+    cause: error,
+  });
+}

@@ -1,0 +1,145 @@
+import { HttpStatusError, networkCode, parseRetryAfter } from './retry.ts';
+import { isLoopback } from './hosts.ts';
+
+export interface HttpRequest {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+}
+
+const maxRedirects = 5;
+const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
+/**
+ * GET, following redirects by hand: what proves who we are goes to no other origin than it was meant for (checklist
+ * G-16, S-60), and no redirect leads from https to plain http.
+ */
+export async function get(url: URL, request: HttpRequest): Promise<Response> {
+  let at = url;
+  let headers = request.headers;
+  for (let hops = 0; ; hops += 1) {
+    const send = await fetchFor(at);
+    const response = await send(at.href, {
+      // Blobs are compressed already, and a transfer coding would be undone here behind the digest's back.
+      headers: { 'user-agent': 'tsbuild', 'accept-encoding': 'identity', ...headers },
+      redirect: 'manual',
+      signal: request.signal,
+    });
+    const location = response.headers.get('location');
+    if (!redirectStatuses.has(response.status) || location === null) return response;
+    await discard(response);
+    const next = URL.canParse(location, at.href) ? new URL(location, at) : undefined;
+    if (next === undefined || hops >= maxRedirects || !mayFollow(at, next)) {
+      throw new HttpStatusError({
+        status: response.status,
+        detail: `a redirect that is not followed${next === undefined ? '' : ` (to ${next.origin})`}`,
+      });
+    }
+    if (next.origin !== at.origin) headers = withoutCredentials(headers);
+    at = next;
+  }
+}
+
+function mayFollow(from: URL, to: URL): boolean {
+  if (to.protocol === 'https:') return true;
+  return to.protocol === 'http:' && from.protocol === 'http:' && isLoopback(to);
+}
+
+function withoutCredentials(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => !['authorization', 'cookie'].includes(name.toLowerCase())),
+  );
+}
+
+interface FetchOptions {
+  readonly headers: Record<string, string>;
+  readonly redirect: 'manual';
+  readonly signal: AbortSignal;
+}
+
+type Fetch = (url: string, options: FetchOptions) => Promise<Response>;
+
+let proxied: Promise<Fetch> | undefined;
+
+/** Node's own fetch; through a proxy only where the environment names one, since that needs a larger library. */
+async function fetchFor(url: URL): Promise<Fetch> {
+  const names = ['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy'];
+  const direct = isLoopback(url) || names.every((name) => (process.env[name] ?? '') === '');
+  if (direct) return fetch;
+  proxied ??= proxiedFetch();
+  return proxied;
+}
+
+async function proxiedFetch(): Promise<Fetch> {
+  const undici = await import('undici');
+  const dispatcher = new undici.EnvHttpProxyAgent();
+  return async (url, options) => undici.fetch(url, { ...options, dispatcher });
+}
+
+/** Frees the connection of an answer that nobody reads. */
+export async function discard(response: Response): Promise<void> {
+  await response.body?.cancel().catch(() => undefined);
+}
+
+/** A whole small body. Throws RangeError beyond the limit, without reading on. */
+export async function readBody(response: Response, limit: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of bodyOf(response)) {
+    size += chunk.byteLength;
+    if (size > limit) throw new RangeError(`the answer is larger than ${limit} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** The body's bytes; leaving the loop early frees the connection. */
+export async function* bodyOf(response: Response): AsyncGenerator<Uint8Array, void, undefined> {
+  if (response.body === null) return;
+  yield* response.body as unknown as AsyncIterable<Uint8Array>;
+}
+
+const shownDetail = 256;
+
+/** What went wrong, from an answer that is no success: the registry's own code and words, cut short. */
+export async function statusError(response: Response): Promise<HttpStatusError> {
+  const body = await readBody(response, 64 * 1024).catch(() => Buffer.alloc(0));
+  return new HttpStatusError({
+    status: response.status,
+    detail: errorDetail(body.toString('utf8')),
+    retryAfter: parseRetryAfter(response.headers.get('retry-after')),
+  });
+}
+
+/** distribution-spec "Error Codes": `{"errors":[{"code","message"}]}`; anything else is shown as the text it is. */
+function errorDetail(body: string): string {
+  let text = body;
+  try {
+    const parsed = JSON.parse(body) as { errors?: { code?: unknown; message?: unknown }[] } | null;
+    const first = parsed?.errors?.[0];
+    if (first !== undefined)
+      text = [first.code, first.message].filter((part) => typeof part === 'string').join(': ');
+  } catch {
+    // Proxies answer with pages of their own.
+    if (/^\s*</.test(body)) text = '';
+  }
+  // A terminal must not be steered by a server's words.
+  return text
+    .replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
+    .trim()
+    .slice(0, shownDetail);
+}
+
+const certificateCodes = [
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'CERT_HAS_EXPIRED',
+  'CERT_NOT_YET_VALID',
+];
+
+export function certificateProblem(error: unknown): string | undefined {
+  return networkCode(error, certificateCodes);
+}
