@@ -34,3 +34,4 @@ export {
   type Reference,
 } from './reference.ts';
 export type { DockerArchiveImage } from './schemas.ts';
+export { validateImage, type BlobSource } from './validate.ts';

@@ -1,4 +1,7 @@
+export { collectGarbage, type CollectOptions } from './collect.ts';
+export type { LeasedItem } from './leases.ts';
 export { openStore } from './open.ts';
+export type { Collected } from './trash.ts';
 export type {
   BlobStore,
   ImageRecord,
