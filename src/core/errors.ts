@@ -28,6 +28,7 @@ export const errorCodes = {
   DIGEST_INVALID: { exit: 1, meaning: 'A digest is malformed.' },
   DIGEST_MISMATCH: { exit: 1, meaning: 'Content does not have the digest or size it was promised to have.' },
   BLOB_NOT_FOUND: { exit: 1, meaning: 'A blob is not in the store.' },
+  NAME_RESERVED: { exit: 1, meaning: 'A file has a name (.wh.…) that means a removal in image layers.' },
   ARCHIVE_INVALID: { exit: 1, meaning: 'An archive is damaged, hostile or of an unknown kind.' },
   ARCHIVE_LIMIT: { exit: 1, meaning: 'An archive is larger than the limits that protect this machine.' },
   STORE_VERSION: {

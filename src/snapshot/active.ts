@@ -1,0 +1,117 @@
+import { join } from 'node:path';
+
+import type { ByteString } from '../core/index.ts';
+import {
+  mountOverlay,
+  openRootDir,
+  rootDirOf,
+  type Flock,
+  type OverlaySource,
+  type RootDir,
+} from '../sys/index.ts';
+import { keptXattrs } from './entry.ts';
+import type { SnapshotFolder } from './folder.ts';
+import type { ActiveSnapshot, MountedRoot, Snapshot, SnapshotId } from './types.ts';
+
+const here = '.' as ByteString;
+const fsName = 'fs' as ByteString;
+const workName = 'work' as ByteString;
+
+/** A new upper directory on top of the parent. */
+export function createActive(folder: SnapshotFolder, parent: Snapshot | undefined): ActiveSnapshot {
+  const { id, lock } = folder.claim();
+  try {
+    return new OverlayActive(folder, parent, { id, lock });
+  } catch (error) {
+    folder.remove(id);
+    lock.release();
+    throw error;
+  }
+}
+
+class OverlayActive implements ActiveSnapshot {
+  readonly id: SnapshotId;
+  readonly overlay: OverlaySource;
+  readonly #folder: SnapshotFolder;
+  readonly #chain: readonly SnapshotId[];
+  readonly #lock: Flock;
+  #state: 'open' | 'mounted' | 'done' = 'open';
+
+  constructor(
+    folder: SnapshotFolder,
+    parent: Snapshot | undefined,
+    claim: { readonly id: SnapshotId; readonly lock: Flock },
+  ) {
+    this.id = claim.id;
+    this.#folder = folder;
+    this.#lock = claim.lock;
+    this.#chain = [...(parent?.chain ?? []), claim.id];
+    const lowers = (parent?.chain ?? []).map((each) => folder.fs(each)).reverse();
+    this.overlay = {
+      lowers: lowers.length > 0 ? lowers : [folder.empties()[0]],
+      upper: folder.fs(claim.id),
+      work: join(folder.of(claim.id), workName),
+    };
+    using root = openRootDir(folder.of(claim.id));
+    using top = openRootDir(lowers[0] ?? folder.empties()[0]);
+    root.mkdir(fsName, 0o700);
+    likeParent(root, top);
+    freshWork(root);
+  }
+
+  async mount(): Promise<MountedRoot> {
+    if (this.#state !== 'open') throw new Error(`the snapshot ${this.id} is ${this.#state}`);
+    // A volatile overlay leaves a mark in its work folder and is never mounted with it again.
+    this.#freshWork();
+    const root = rootDirOf(mountOverlay(this.overlay));
+    this.#state = 'mounted';
+    return {
+      root,
+      [Symbol.asyncDispose]: async () => {
+        root[Symbol.dispose]();
+        if (this.#state !== 'mounted') return;
+        this.#state = 'open';
+        this.#freshWork();
+      },
+    };
+  }
+
+  async commit(): Promise<Snapshot> {
+    if (this.#state !== 'open')
+      throw new Error(`the snapshot ${this.id} is ${this.#state}: it cannot be committed`);
+    using root = openRootDir(this.#folder.of(this.id));
+    root.removeAll(workName);
+    this.#folder.commit(this.id, this.#lock, this.#chain);
+    this.#state = 'done';
+    return { id: this.id, chain: this.#chain };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#state === 'done') return;
+    this.#state = 'done';
+    try {
+      this.#folder.remove(this.id);
+    } finally {
+      this.#lock.release();
+    }
+  }
+
+  #freshWork(): void {
+    using root = openRootDir(this.#folder.of(this.id));
+    freshWork(root);
+  }
+}
+
+function freshWork(root: RootDir): void {
+  root.removeAll(workName);
+  root.mkdir(workName, 0o700);
+}
+
+/** The upper's root is what shows as the root of the merged tree: it begins as the parent's. */
+function likeParent(root: RootDir, parent: RootDir): void {
+  const { uid, gid, mode, mtime, mtimeNanos } = parent.lstat(here);
+  root.chown(fsName, uid, gid);
+  for (const [name, value] of keptXattrs(parent, here)) root.setXattr(fsName, name, value);
+  root.chmod(fsName, mode);
+  root.setTimes(fsName, { seconds: mtime, nanos: mtimeNanos });
+}

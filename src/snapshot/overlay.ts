@@ -1,0 +1,47 @@
+import { fromErrno } from '../core/index.ts';
+import { mountOverlayView, openRootDir, rootDirOf } from '../sys/index.ts';
+import { createActive } from './active.ts';
+import { upperChanges } from './changes.ts';
+import { SnapshotFolder } from './folder.ts';
+import { isSnapshotId } from './snapshot-id.ts';
+import type { MountedRoot, Snapshotter, SnapshotId } from './types.ts';
+
+export interface OverlaySnapshotter extends Snapshotter {
+  /** Removes what killed processes left: never committed, and held by no living process. Returns how many. */
+  sweep(): Promise<number>;
+}
+
+/**
+ * Snapshots as overlay upper directories in `path` (a store's `snapshots`), which is created when missing and must be
+ * on a file system that overlay takes as upper. Mounting where it is not allowed is HOST_UNSUPPORTED.
+ */
+export function overlaySnapshotter(path: string): OverlaySnapshotter {
+  const folder = new SnapshotFolder(path);
+
+  function view(chain: readonly SnapshotId[]): MountedRoot {
+    const lowers = chain.map((id) => folder.fs(id)).reverse();
+    const root = rootDirOf(mountOverlayView(lowers.length > 1 ? lowers : [...lowers, ...folder.empties()]));
+    return { root, [Symbol.asyncDispose]: async () => root[Symbol.dispose]() };
+  }
+
+  return {
+    prepare: async (parent) => attempt('preparing a snapshot', () => createActive(folder, parent)),
+    view: async (snapshot) => attempt('mounting a snapshot', () => view(snapshot?.chain ?? [])),
+    async *changes({ id, chain }) {
+      await using parents = attempt('mounting a snapshot', () => view(chain.slice(0, -1)));
+      using upper = attempt('opening a snapshot', () => openRootDir(folder.fs(id)));
+      yield* upperChanges(upper, parents.root);
+    },
+    exists: async (id) => isSnapshotId(id) && folder.isCommitted(id),
+    remove: async (id) => attempt('removing a snapshot', () => folder.remove(id)),
+    sweep: async () => attempt('removing abandoned snapshots', () => folder.sweep()),
+  };
+}
+
+function attempt<T>(doing: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw fromErrno(error, doing);
+  }
+}

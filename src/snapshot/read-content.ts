@@ -1,0 +1,63 @@
+import { closeSync, constants, readSync } from 'node:fs';
+
+import { toText, type ByteString } from '../core/index.ts';
+import type { RootDir } from '../sys/index.ts';
+
+/** Bytes read at once: memory stays bounded whatever a file's size. */
+export const chunkBytes = 1024 * 1024;
+
+/** A descriptor of a regular file of the tree, its last component not followed. */
+export function openFile(root: RootDir, path: ByteString): number {
+  return root.open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+}
+
+/** Fills `buffer` from the file's current position. Throws when the file ends before: it changed while it was read. */
+export function readFully(fd: number, buffer: Uint8Array, path: ByteString): void {
+  for (let done = 0; done < buffer.length;) {
+    const got = readSync(fd, buffer, done, buffer.length - done, null);
+    if (got === 0) throw new Error(`${toText(path)} is shorter than its size: it changed while it was read`);
+    done += got;
+  }
+}
+
+/** The first `size` bytes, each chunk in memory of its own. Closes the descriptor. */
+export function* chunksOf(fd: number, size: number, path: ByteString): Generator<Buffer, void, undefined> {
+  try {
+    for (let left = size; left > 0;) {
+      const chunk = Buffer.allocUnsafeSlow(Math.min(left, chunkBytes));
+      readFully(fd, chunk, path);
+      left -= chunk.length;
+      yield chunk;
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+const left = Buffer.allocUnsafeSlow(256 * 1024);
+const right = Buffer.allocUnsafeSlow(left.length);
+
+/** Whether two files of the same size hold the same bytes. */
+export function sameContent(
+  a: { readonly root: RootDir; readonly path: ByteString },
+  b: { readonly root: RootDir; readonly path: ByteString },
+  size: number,
+): boolean {
+  if (size === 0) return true;
+  const [fdA, fdB] = [openFile(a.root, a.path), openFile(b.root, b.path)];
+  try {
+    for (let at = 0; at < size; at += left.length) {
+      const [partA, partB] = [left, right].map((buffer) =>
+        buffer.subarray(0, Math.min(size - at, left.length)),
+      );
+      if (partA === undefined || partB === undefined) return false;
+      readFully(fdA, partA, a.path);
+      readFully(fdB, partB, b.path);
+      if (!partA.equals(partB)) return false;
+    }
+    return true;
+  } finally {
+    closeSync(fdA);
+    closeSync(fdB);
+  }
+}
