@@ -10,6 +10,14 @@ export {
   type Expanded,
   type ExpandOptions,
 } from './expand.ts';
+export { globMatch, hasWildcard } from './glob.ts';
+export {
+  compileIgnore,
+  ignoreRules,
+  parseIgnoreFile,
+  type IgnoreMatcher,
+  type IgnoreRule,
+} from './ignore.ts';
 export { resolveMount } from './mount.ts';
 export { parseDockerfile, parseTrigger, type ParseOptions } from './parse.ts';
 export type { Lookup } from './shell-lexer.ts';
