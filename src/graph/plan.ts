@@ -1,5 +1,5 @@
 import { nearestName, TsbuildError } from '../core/index.ts';
-import type { Dockerfile, StageInstruction, StageSyntax } from '../dockerfile/types.ts';
+import type { Dockerfile, StageInstruction, StageSyntax, Trigger } from '../dockerfile/types.ts';
 import { parsePlatform } from '../oci/index.ts';
 import type { Platform } from '../oci/types.ts';
 import { withVariables, type Environment } from './environment.ts';
@@ -16,7 +16,7 @@ import {
   type StageState,
 } from './stage.ts';
 import { countedKinds, makeStep, nextStep } from './steps.ts';
-import { triggersOf, type Trigger } from './triggers.ts';
+import { triggersOf } from './triggers.ts';
 import type { BuildPlan, PlanOptions, Step } from './types.ts';
 import { expandIn } from './words.ts';
 

@@ -1,8 +1,9 @@
 import { canonicalJson, digestOf, digestParts, TsbuildError, type Digest } from '../core/index.ts';
 import type { ResolvedBase } from '../graph/index.ts';
+import { openLayer } from '../image/index.ts';
 import { chainIds } from '../oci/index.ts';
 import type { Descriptor, Platform } from '../oci/types.ts';
-import { unpackLayer, type Snapshot } from '../snapshot/index.ts';
+import { applyLayer, type Snapshot } from '../snapshot/index.ts';
 import type { CacheMap, Op, RunContext } from '../solver/index.ts';
 import { snapshotFromJson } from './state-json.ts';
 import { emptyState, stateOf } from './state.ts';
@@ -73,7 +74,13 @@ export class ImageOp implements Op<State> {
     const known = await this.#known(key);
     if (known !== undefined) return known;
     await using active = await snapshotter.prepare(parent);
-    await unpackLayer({ blobs: store.blobs, active, descriptor: layer.descriptor, diffId: layer.diffId });
+    {
+      await using mounted = await active.mount();
+      await applyLayer(await openLayer(store, layer), mounted.root, {
+        diffId: layer.diffId,
+        devices: 'create',
+      });
+    }
     const snapshot = await active.commit();
     await store.records.put('chains', key, { chain: snapshot.chain });
     return snapshot;

@@ -51,7 +51,7 @@ export async function applyCopy(
 
 function heredocContent(state: StageState, heredoc: Heredoc): string {
   if (!heredoc.expand) return heredoc.content;
-  return expandHeredoc(heredoc.content, (name) => state.environment.get(name));
+  return expandHeredoc(heredoc.content, (name) => state.environment.get(name)).value;
 }
 
 /** Trailing slash kept: it says that the destination is a folder (L-164). */

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 
 import { TsbuildError } from '../../core/index.ts';
-import { heredocAlone, shellScript } from '../../dockerfile/index.ts';
+import { heredocAlone, resolveMount, shellScript } from '../../dockerfile/index.ts';
 import type { Command, RunInstruction, RunMount } from '../../dockerfile/types.ts';
 import { formatEnvironment } from '../environment.ts';
 import { unsupported } from '../place.ts';
@@ -72,8 +72,10 @@ async function planMounts(
 ): Promise<{ mounts: readonly PlannedMount[]; sources: readonly Step[] }> {
   const sources: Step[] = [];
   const mounts: PlannedMount[] = [];
-  for (const mount of instruction.mounts) {
-    const planned = planMount(context, state, mount);
+  for (const syntax of instruction.mounts) {
+    const mount = resolveMount(syntax, (word) => expand(context, state, word));
+    refuseUnsupportedMount(mount);
+    const planned = planMount(state, mount);
     if (mount.from === undefined) {
       mounts.push(planned);
     } else {
@@ -84,24 +86,17 @@ async function planMounts(
   return { mounts, sources };
 }
 
-function planMount(context: StageContext, state: StageState, mount: RunMount): PlannedMount {
-  const word = (text: string | undefined): string | undefined =>
-    text === undefined ? undefined : expand(context, state, text);
-  const id = word(mount.id) ?? (mount.type === 'secret' ? word(mount.source) : undefined);
-  const target = word(mount.target) ?? defaultTarget(mount, id);
+function planMount(state: StageState, mount: RunMount): PlannedMount {
+  const id = mount.id ?? (mount.type === 'secret' ? mount.source : undefined);
+  const target = mount.target ?? defaultTarget(mount, id);
   const absolute = posix.resolve('/', state.config.WorkingDir ?? '/', target);
   if (absolute === '/') {
     throw new TsbuildError('DOCKERFILE_INVALID', `invalid mount target ${JSON.stringify(target)}`, {
       hint: 'a mount cannot replace the root of the file system',
     });
   }
-  return {
-    ...mount,
-    id: id ?? (mount.type === 'secret' ? posix.basename(absolute) : undefined),
-    source: word(mount.source),
-    target: absolute,
-    targetGiven: mount.target !== undefined,
-  };
+  const name = id ?? (mount.type === 'secret' ? posix.basename(absolute) : undefined);
+  return { ...mount, id: name, target: absolute, targetGiven: mount.target !== undefined };
 }
 
 function defaultTarget(mount: RunMount, id: string | undefined): string {
@@ -114,8 +109,9 @@ function defaultTarget(mount: RunMount, id: string | undefined): string {
 function refuseUnsupported(instruction: RunInstruction): void {
   if (instruction.security === 'insecure') throw unsupported('RUN --security=insecure');
   if (instruction.devices.length > 0) throw unsupported('RUN --device');
-  for (const mount of instruction.mounts) {
-    if (mount.type === 'ssh' || mount.type === 'bind') throw unsupported(`RUN --mount=type=${mount.type}`);
-    if (mount.from !== undefined) throw unsupported(`RUN --mount=type=${mount.type},from=`);
-  }
+}
+
+function refuseUnsupportedMount(mount: RunMount): void {
+  if (mount.type === 'ssh' || mount.type === 'bind') throw unsupported(`RUN --mount=type=${mount.type}`);
+  if (mount.from !== undefined) throw unsupported(`RUN --mount=type=${mount.type},from=`);
 }

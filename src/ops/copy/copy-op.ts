@@ -99,7 +99,7 @@ export class CopyOp implements Op<State> {
     for (const { match, items } of what.selection.matches) {
       for (const item of items) {
         const target = targetOf(destination, match.path, item);
-        if (item.below === '' && this.#step.unpack && (await unpackArchive(transfer, item, destination.path)))
+        if (item.below === '' && this.#step.unpack && (await this.#unpack(transfer, item, destination.path)))
           continue;
         if (item.stat.type === 'directory' && to.tryLstat(target) === undefined)
           folders.push({ path: target, item });
@@ -110,6 +110,12 @@ export class CopyOp implements Op<State> {
     for (const { path, item } of folders.reverse()) {
       to.setTimes(path, { seconds: item.stat.mtime, nanos: item.stat.mtimeNanos });
     }
+  }
+
+  #unpack(transfer: Transfer, item: CopyItem, folder: ByteString): Promise<boolean> {
+    const { from, to, owner } = transfer;
+    const given = this.#step.chown === undefined ? undefined : owner;
+    return unpackArchive({ from, to, folder, owner: given, attributes: { ...owner, mode: 0o755 } }, item);
   }
 
   #makeDestination(to: RootDir, owner: Owner, destination: Destination): void {

@@ -1,0 +1,59 @@
+import { closeSync, constants, createReadStream, readSync } from 'node:fs';
+
+import type { ByteString } from '../../core/index.ts';
+import { extractArchive } from '../../snapshot/index.ts';
+import type { RootDir } from '../../sys/index.ts';
+import { decompress, isTarHead, peek, sniffBytes, sniffCompression } from '../../tar/index.ts';
+import { hostDecompressor } from '../decompress.ts';
+import { makeFolders, type Owner } from './destination.ts';
+import { changed } from './read.ts';
+import type { CopyItem } from './walk.ts';
+
+interface ArchiveTarget {
+  readonly from: RootDir;
+  readonly to: RootDir;
+  readonly folder: ByteString;
+  /** All entries get it, where --chown was given. */
+  readonly owner: Owner | undefined;
+  /** Of the destination, where it is missing. */
+  readonly attributes: Owner & { readonly mode: number };
+}
+
+/**
+ * ADD of a local archive: unpacked over the destination folder when its content, never its name, says that it is one
+ * (L-175). False when it is not, and is to be copied like any file.
+ */
+export async function unpackArchive(target: ArchiveTarget, item: CopyItem): Promise<boolean> {
+  if (item.stat.type !== 'file') return false;
+  const fd = target.from.open(item.source, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const head = Buffer.alloc(sniffBytes);
+    const length = readSync(fd, head, 0, head.length, 0);
+    if (!(await isArchive(fd, head.subarray(0, length)))) return false;
+    makeFolders(target.to, target.folder, target.attributes);
+    using root = target.to.sub(target.folder);
+    const { bytes } = await decompress(fileChunks(fd), hostDecompressor);
+    await extractArchive(bytes, root, { devices: 'create', owner: target.owner });
+    if (target.from.lstat(item.source).inode !== item.stat.inode) throw changed(item);
+    return true;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** A plain tar by its first header; a compressed one by what it unpacks to, so that a .gz of a text stays a file. */
+async function isArchive(fd: number, head: Uint8Array): Promise<boolean> {
+  if (sniffCompression(head) === 'none') return isTarHead(head);
+  const { bytes } = await decompress(fileChunks(fd), hostDecompressor);
+  try {
+    const inner = await peek(bytes);
+    await inner.bytes[Symbol.asyncIterator]().return?.(undefined);
+    return isTarHead(inner.head);
+  } catch {
+    return false; // damaged, or not what its first bytes say: copied as it is
+  }
+}
+
+function fileChunks(fd: number): AsyncIterable<Uint8Array> {
+  return createReadStream('', { fd, autoClose: false, start: 0, highWaterMark: 1 << 18 });
+}
