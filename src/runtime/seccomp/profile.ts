@@ -13,6 +13,16 @@ const namespaceFlags = 0x7e02_0000;
  * on every machine: it lists the interfaces of all of them, and names that a machine lacks are without effect there.
  */
 export function defaultSeccompProfile(capabilities: readonly string[]): SeccompConfig {
+  // Only some capabilities matter; equal profiles are one object, so that they are compiled once.
+  const relevant = Object.keys(allowedByCapability).filter((name) => capabilities.includes(name));
+  const known = profiles.get(relevant.join()) ?? makeProfile(relevant);
+  profiles.set(relevant.join(), known);
+  return known;
+}
+
+const profiles = new Map<string, SeccompConfig>();
+
+function makeProfile(capabilities: readonly string[]): SeccompConfig {
   return {
     defaultAction: 'SCMP_ACT_ERRNO',
     defaultErrnoRet: EPERM,
@@ -28,9 +38,7 @@ export function defaultSeccompProfile(capabilities: readonly string[]): SeccompC
       ...socketRules(),
       ...personalityRules(),
       ...(capabilities.includes('CAP_SYS_ADMIN') ? [] : cloneRules()),
-      ...Object.entries(allowedByCapability).flatMap(([capability, names]) =>
-        capabilities.includes(capability) ? [allow(names)] : [],
-      ),
+      ...capabilities.map((capability) => allow(allowedByCapability[capability] ?? [])),
     ],
   };
 }
