@@ -17,21 +17,13 @@ export async function openLayer(store: Store, layer: LayerParts): Promise<Readab
   return Readable.from(expectDiffId(bytes, layer.diffId), { objectMode: false });
 }
 
-/** Passes the bytes on; fails at their end when they are not what the diff id names (S-58), and before a bomb fills the disk. */
+/** Passes the bytes on; fails at their end when they are not what the diff id names (S-58). */
 export async function* expectDiffId(
   bytes: AsyncIterable<Uint8Array>,
   diffId: Digest,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const digester = createDigester(digestParts(diffId).algorithm);
-  let size = 0;
-  for await (const chunk of bytes) {
-    size += chunk.byteLength;
-    if (size > defaultTarLimits.bytes) {
-      throw new TsbuildError(
-        'ARCHIVE_LIMIT',
-        `the layer ${diffId} unpacks to more than ${defaultTarLimits.bytes} bytes`,
-      );
-    }
+  for await (const chunk of bounded(bytes)) {
     digester.update(chunk);
     yield chunk;
   }
@@ -40,4 +32,17 @@ export async function* expectDiffId(
   throw new TsbuildError('DIGEST_MISMATCH', `a layer unpacks to ${actual}, its image promises ${diffId}`, {
     hint: 'the image is damaged or was tampered with; pull or load it again',
   });
+}
+
+/** Passes the bytes on, and fails before a decompression bomb fills the disk (S-51). */
+export async function* bounded(
+  bytes: AsyncIterable<Uint8Array>,
+  limit: number = defaultTarLimits.bytes,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let size = 0;
+  for await (const chunk of bytes) {
+    size += chunk.byteLength;
+    if (size > limit) throw new TsbuildError('ARCHIVE_LIMIT', `a layer unpacks to more than ${limit} bytes`);
+    yield chunk;
+  }
 }

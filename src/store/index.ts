@@ -1,5 +1,6 @@
 export { collectGarbage, type CollectOptions } from './collect.ts';
 export type { LeasedItem } from './leases.ts';
+export { layoutIndex } from './layout-index.ts';
 export { openStore } from './open.ts';
 export type { Collected } from './trash.ts';
 export type {
