@@ -251,6 +251,14 @@ describe('compiled filters', () => {
     }
   });
 
+  it('R-27 say one thing of everything where the profile does', () => {
+    const profile: SeccompConfig = { defaultAction: 'SCMP_ACT_ALLOW', architectures: ['SCMP_ARCH_ARM'] };
+    const ask = filter(profile, 'arm64');
+    for (const abi of abisOf.arm64) {
+      expect([0, 1, 0xffffffff].map((number) => ask(abi, number))).toEqual([ALLOW, ALLOW, ALLOW]);
+    }
+  });
+
   it('R-27 find a number without arguments in a few steps', () => {
     for (const arch of arches) {
       const program = decodeBpf(compileSeccomp(standard, arch));
