@@ -33,7 +33,7 @@ describe('containerConfig', () => {
     const { seccomp, ...rest } = linux;
     expect(seccomp?.defaultAction).toBe('SCMP_ACT_ERRNO');
     const printed = `${JSON.stringify({ ...config, linux: rest }, undefined, 2)}\n`;
-    await expect(printed).toMatchFileSnapshot('goldens/config-run-step.json');
+    await expect(printed).toMatchFileSnapshot('goldens/config-run-step.txt');
   });
 
   it('R-31 lets setuid programs work unless told otherwise', () => {
