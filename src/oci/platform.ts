@@ -78,7 +78,7 @@ export function hostPlatform(): Platform {
  */
 export function parsePlatform(text: string): Platform {
   const parts = text.split('/');
-  if (parts.length > 3 || !parts.every((part) => /^[A-Za-z0-9_.-]+$/.test(part))) {
+  if (parts.length > 3 || !parts.every((part) => /^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(part))) {
     throw new TsbuildError('USAGE', `not a platform: ${JSON.stringify(text.slice(0, 100))}`, {
       hint: 'a platform is os/architecture or os/architecture/variant, for example linux/arm64',
     });

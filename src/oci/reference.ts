@@ -71,6 +71,8 @@ export function familiarName(reference: Reference | string): string {
   const host = `${defaultRegistry}/`;
   if (!full.startsWith(host)) return full;
   const path = full.slice(host.length);
+  // Without its registry, `docker.io/quay.io/a` would read back as an image of quay.io.
+  if (splitRegistry(path).registry !== defaultRegistry) return full;
   if (!path.startsWith(officialPrefix)) return path;
   const name = path.slice(officialPrefix.length);
   // `library/a/b` would read back as the repository `a/b`.
