@@ -12,9 +12,10 @@ fi
 headers=$(node -p "require('node-api-headers').include_dir")
 mkdir -p dist/native
 flags=(-O2 -Wall -Wextra -Werror=implicit-function-declaration -std=gnu11)
-# Static, so that nothing of the host's libraries is needed once the root is switched; without a static libc, dynamic does.
-"$cc" "${flags[@]}" -static -s -o dist/native/launcher.tmp native/launcher.c 2>dist/native/launcher.log ||
-  "$cc" "${flags[@]}" -s -o dist/native/launcher.tmp native/launcher.c || { cat dist/native/launcher.log >&2; exit 1; }
+# Static and without a C library (native/launcher_kernel.h says why).
+bare=(-Os -static -nostdlib -nostartfiles -ffreestanding -fno-stack-protector -fno-pie -no-pie
+  -fno-tree-loop-distribute-patterns -fno-asynchronous-unwind-tables -Wl,-z,noseparate-code,--build-id=none -s)
+"$cc" "${flags[@]}" "${bare[@]}" -o dist/native/launcher.tmp native/launcher.c
 mv dist/native/launcher.tmp dist/native/launcher
 "$cc" "${flags[@]}" -shared -fPIC -I"$headers" -o dist/native/fs.node.tmp native/fs*.c
 mv dist/native/fs.node.tmp dist/native/fs.node

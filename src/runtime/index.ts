@@ -1,3 +1,4 @@
+export { imageAnnotations } from './annotations.ts';
 export { effectiveArgs, type ArgsOverrides } from './args.ts';
 export { containerConfig, printConfig, type ContainerRequest } from './config.ts';
 export { containerEnv, defaultPath } from './env.ts';
@@ -22,3 +23,12 @@ export {
 } from './resolv.ts';
 export * from './seccomp/index.ts';
 export { resolveOwner, resolveUser, type Owner, type ResolvedUser } from './user.ts';
+export * from './defaults.ts';
+export { encodeRequest } from './plan/encode.ts';
+export type { HostFacts } from './plan/host.ts';
+export type { SetupOp } from './plan/ops.ts';
+export { planSetup } from './plan/plan.ts';
+export { exitCodeOf, runContainer, type RunOptions, type RunResult } from './run.ts';
+export { createRuntime, type RuntimeOptions } from './runtime.ts';
+export { ensureStubs, type StubTarget } from './stubs.ts';
+export type * from './types.ts';

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 
-import type { RuntimeConfig } from '../oci/runtime-spec.ts';
+import type { ResourceConfig, RuntimeConfig } from '../oci/runtime-spec.ts';
 import type { OverlaySource } from '../sys/overlay.ts';
 
 /**
@@ -23,6 +23,24 @@ export interface ContainerSpec {
   readonly config: RuntimeConfig;
   readonly rootfs: RootfsSource;
   readonly stdio: Stdio;
+  /**
+   * By destination of a mount: the path inside its source that is mounted, resolved there as if the source were `/`, so
+   * that whoever may write to the source (two steps that share a cache) cannot lead the mount elsewhere.
+   */
+  readonly subpaths?: Readonly<Record<string, string>> | undefined;
+  /** Makes a missing working directory, 0755 and owned by the user; it stays in the root file system. */
+  readonly createCwd?: boolean | undefined;
+}
+
+/**
+ * A mount point that neither the image nor the stubs had, and that now is in the container's root file system, to be
+ * taken away after the run: only if still empty, never through a link, and with the parent's time put back.
+ */
+export interface CreatedPoint {
+  readonly path: string;
+  readonly directory: boolean;
+  /** Of the parent directory, before. */
+  readonly parentMtime: { readonly seconds: bigint; readonly nanos: bigint };
 }
 
 export type ExitStatus =
@@ -41,17 +59,37 @@ export interface Container extends AsyncDisposable {
   readonly id: string;
   /** Process id of the container's PID 1 on the host. */
   readonly pid: number;
+  /** In the order of creation. */
+  readonly created: readonly CreatedPoint[];
+  /** What could not be had on this machine and was not asked for by name; one line each. */
+  readonly warnings: readonly string[];
   readonly stdout: Readable | undefined;
   readonly stderr: Readable | undefined;
+  /** Once; COMMAND_NOT_FOUND or COMMAND_NOT_EXECUTABLE when the program cannot be executed. */
   start(): Promise<void>;
   signal(signal: number): Promise<void>;
   /** Kills every process of the container. */
   kill(): Promise<void>;
+  /** Terminal only: its size in characters. */
+  resize(size: { readonly columns: number; readonly rows: number }): Promise<void>;
+  /** Stops or continues every process. */
+  pause(paused: boolean): Promise<void>;
+  /** Changes the limits while it runs. */
+  update(limits: ResourceConfig): Promise<void>;
+  /** When PID 1 has ended; output may still be on its way. Fails like `start` when the program was never executed. */
   wait(): Promise<ExitStatus>;
+  /** Until now; after the end still to be had, until the container is disposed of. */
   usage(): Promise<Usage>;
+}
+
+export interface CreateOptions {
+  /** Kills the container. */
+  readonly signal?: AbortSignal | undefined;
+  /** Starts as soon as it is set up, which saves a round trip; `start` then only waits for that. */
+  readonly start?: boolean | undefined;
 }
 
 export interface Runtime {
   /** Everything is set up and PID 1 waits for `start`. Failures are RUNTIME_SETUP with the step and errno. */
-  create(spec: ContainerSpec, options?: { signal?: AbortSignal | undefined }): Promise<Container>;
+  create(spec: ContainerSpec, options?: CreateOptions): Promise<Container>;
 }

@@ -1,0 +1,572 @@
+/*
+ * The launcher: makes a container out of one request, without any policy of its own.
+ *
+ * It is started once per container with the request on descriptor 3, a socket whose other end the builder holds. The
+ * outer process stays on the host: it passes signals on, relays output or a terminal, reports the exit, and, when the
+ * socket ends, for whatever reason, kills what is left and removes the container's cgroups. So there is one way to end,
+ * and it is the same whether the builder is done, was killed or crashed. The inner process carries out the operations
+ * in the new namespaces and becomes the user's program. See launcher_wire.h for the formats, src/runtime/plan for what
+ * decides the operations.
+ *
+ * Needs Linux 5.12 (mount_setattr); x86_64 or arm64.
+ */
+#include "launcher_process.h"
+#include <linux/bpf.h>
+#include <linux/memfd.h>
+#include <linux/mman.h>
+#include <linux/poll.h>
+#include <linux/time_types.h>
+#include <linux/wait.h>
+
+#define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+enum output { OUTPUT_DIRECT = 0, OUTPUT_PIPES = 1, OUTPUT_TERMINAL = 2 };
+
+/* Bytes on their way; `to` may be a socket, a pipe or a terminal, and is never waited for. */
+struct relay {
+  int from, to; /* -1: closed */
+  size_t start, end;
+  char bytes[16384];
+};
+
+static struct {
+  struct cursor cleanup; /* the cgroup folders of the container: strings */
+  uint32_t cleanup_count;
+  int pidfd, pid;
+  bool ready, start_asked, started, failed, exited, killed;
+  int master, windows; /* of the terminal; -1 */
+  enum output output;
+  bool raw;
+  struct termios before;
+  struct relay relays[2];
+} outer = {.pidfd = -1, .master = -1, .windows = -1};
+
+/* ---------- the executable itself ---------- */
+
+/*
+ * CVE-2019-5736: a container that gets hold of the launcher's executable, through the /proc/PID/exe of a launcher that
+ * enters it or by letting it execute /proc/self/exe or a script with that interpreter, could write to the host's file.
+ * Not being dumpable closes /proc/PID/exe until the exec, but not the second way, and not to CAP_SYS_PTRACE. So the
+ * process that goes inside runs from a sealed copy in memory, which cannot be written to by anyone: 30 KB and one exec.
+ */
+static void seal_self(const long *stack) {
+  int own = (int)SYS(openat, AT_FDCWD, "/proc/self/exe", O_RDONLY | O_CLOEXEC, 0);
+  if (own < 0) fail("open", "/proc/self/exe", own);
+  if (SYS(fcntl, own, F_GET_SEALS, 0) == ALL_SEALS) {
+    SYS(close, own);
+    return;
+  }
+  /* 0x10 is MFD_EXEC, which kernels before 6.3 do not know. */
+  int copy = (int)SYS(memfd_create, "tsbuild-launcher", MFD_CLOEXEC | MFD_ALLOW_SEALING | 0x10);
+  if (copy == -EINVAL) copy = (int)SYS(memfd_create, "tsbuild-launcher", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  check(copy, "memfd_create", "");
+  long sent;
+  while ((sent = SYS(sendfile, copy, own, 0, 1 << 24)) > 0) continue;
+  check(sent, "copy", "/proc/self/exe");
+  check(SYS(fcntl, copy, F_ADD_SEALS, ALL_SEALS), "seal", "the launcher");
+  long argument_count = stack[0];
+  const long *arguments = stack + 1, *environment = arguments + argument_count + 1;
+  check(SYS(execveat, copy, "", arguments, environment, AT_EMPTY_PATH), "exec", "the launcher");
+}
+
+/* ---------- the end ---------- */
+
+static void sleep_milliseconds(long milliseconds) {
+  struct __kernel_timespec pause = {milliseconds / 1000, milliseconds % 1000 * 1000000};
+  SYS(ppoll, 0, 0, &pause, 0, 0);
+}
+
+/* Kills every process of one cgroup; false when there was none. */
+static bool kill_cgroup(const char *folder) {
+  struct text path = {.length = 0};
+  add(&path, folder), add(&path, "/cgroup.kill");
+  int fd = (int)SYS(openat, AT_FDCWD, path.bytes, O_WRONLY | O_CLOEXEC, 0);
+  if (fd >= 0) SYS(write, fd, "1", 1), SYS(close, fd);
+  path.length = 0;
+  add(&path, folder), add(&path, "/cgroup.procs");
+  fd = (int)SYS(openat, AT_FDCWD, path.bytes, O_RDONLY | O_CLOEXEC, 0);
+  if (fd < 0) return false;
+  char bytes[4096];
+  long length, number = 0;
+  bool any = false;
+  while ((length = SYS(read, fd, bytes, sizeof bytes)) > 0)
+    for (long i = 0; i < length; i++) {
+      if (bytes[i] >= '0' && bytes[i] <= '9') {
+        number = number * 10 + bytes[i] - '0';
+        continue;
+      }
+      if (number > 1) SYS(kill, number, SIGKILL), any = true;
+      number = 0;
+    }
+  SYS(close, fd);
+  return any;
+}
+
+/* Without a pid namespace of its own, what the program left behind is found through its cgroups and its session. */
+static void kill_rest(void) {
+  if (self.new_pid_namespace || outer.pid == 0) return;
+  SYS(kill, -outer.pid, SIGKILL);
+  for (int round = 0; round < 200; round++) {
+    struct cursor folders = outer.cleanup;
+    bool any = false;
+    for (uint32_t i = 0; i < outer.cleanup_count; i++) any |= kill_cgroup(take_string(&folders));
+    if (!any) break;
+    sleep_milliseconds(5);
+  }
+}
+
+static void remove_cgroups(void) {
+  struct cursor folders = outer.cleanup;
+  for (uint32_t i = 0; i < outer.cleanup_count; i++) {
+    const char *folder = take_string(&folders);
+    /* EBUSY: a process that has ended is still on its way out. */
+    for (int tries = 0; tries < 200 && SYS(unlinkat, AT_FDCWD, folder, AT_REMOVEDIR) == -EBUSY; tries++)
+      sleep_milliseconds(5);
+  }
+}
+
+static void restore_terminal(void) {
+  if (outer.raw) SYS(ioctl, 0, TCSETS, &outer.before);
+  outer.raw = false;
+}
+
+/* The builder let go, or died. */
+static __attribute__((noreturn)) void finish(void) {
+  if (outer.pidfd >= 0 && !outer.exited) {
+    SYS(pidfd_send_signal, outer.pidfd, SIGKILL, 0, 0);
+    char info[128];
+    while (SYS(waitid, P_PIDFD, outer.pidfd, info, WEXITED, 0) == -EINTR) continue;
+  }
+  restore_terminal();
+  kill_rest();
+  remove_cgroups();
+  leave(0);
+}
+
+/* After a failure of its own the outer process only waits to be let go. */
+static __attribute__((noreturn)) void linger(void) {
+  char bytes[64];
+  long length;
+  while ((length = SYS(read, CONTROL_FD, bytes, sizeof bytes)) > 0 || length == -EINTR) continue;
+  finish();
+}
+
+/* ---------- the request ---------- */
+
+static bool read_exactly(void *to, size_t length) {
+  size_t done = 0;
+  while (done < length) {
+    long result = SYS(read, CONTROL_FD, (char *)to + done, length - done);
+    if (result == -EINTR) continue;
+    if (result <= 0) return false;
+    done += (size_t)result;
+  }
+  return true;
+}
+
+static struct cursor read_request(void) {
+  uint32_t header[3];
+  if (!read_exactly(header, sizeof header)) leave(1);
+  if (header[0] != REQUEST_MAGIC || header[1] != REQUEST_VERSION) fail("request of another version", "", -EPROTO);
+  if (header[2] > REQUEST_LIMIT) fail("request too large", "", -E2BIG);
+  long memory = SYS(mmap, 0, header[2] + 1, PROT_READ | PROT_WRITE, 0x22 /* MAP_PRIVATE|MAP_ANONYMOUS */, -1, 0);
+  check(memory, "mmap", "");
+  if (!read_exactly((void *)memory, header[2])) leave(1);
+  return (struct cursor){(uint8_t *)memory, (uint8_t *)memory + header[2], false};
+}
+
+static uint32_t next_operation(struct cursor *request, struct cursor *fields) {
+  self.operation++;
+  uint32_t code = take_u32(request);
+  *fields = take_bytes(request);
+  if (request->bad) fail("request cut short", "", -EBADMSG);
+  return code;
+}
+
+static void all_read(const struct cursor *fields) {
+  if (fields->bad || fields->at != fields->end) fail("malformed operation", "", -EBADMSG);
+}
+
+/* ---------- the inner process ---------- */
+
+static void carry_out(uint32_t code, struct cursor *fields) {
+  switch (code) {
+    case OP_JOIN_CGROUP: return op_join_cgroup(fields);
+    case OP_UNSHARE: return op_unshare(fields);
+    case OP_PROPAGATION: return op_propagation(fields);
+    case OP_ROOT_OVERLAY: return op_root_overlay(fields);
+    case OP_ROOT_BIND: return op_root_bind(fields);
+    case OP_MOUNT: return op_mount(fields);
+    case OP_BIND: return op_bind(fields);
+    case OP_OVERLAY: return op_overlay(fields);
+    case OP_DIRECTORY: return op_directory(fields);
+    case OP_DEVICE: return op_device(fields);
+    case OP_SYMLINK: return op_symlink(fields);
+    case OP_MASK: return op_mask(fields);
+    case OP_READONLY_PATH: return op_readonly_path(fields);
+    case OP_READONLY_ROOT: return op_readonly_root();
+    case OP_TERMINAL: return op_terminal(fields);
+    case OP_PIVOT: return op_pivot();
+    case OP_HOSTNAME: return op_hostname(fields);
+    case OP_DOMAINNAME: return op_domainname(fields);
+    case OP_LOOPBACK: return op_loopback();
+    case OP_SYSCTL: return op_sysctl(fields);
+    case OP_KEYRING: return op_keyring();
+    case OP_RLIMIT: return op_rlimit(fields);
+    case OP_CWD: return op_cwd(fields);
+    case OP_BOUNDING: return op_bounding(fields);
+    case OP_USER: return op_user(fields);
+    case OP_UMASK: SYS(umask, take_u32(fields)); return;
+    case OP_NO_NEW_PRIVILEGES:
+      check(SYS(prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs", "");
+      return;
+    case OP_SECCOMP: return op_seccomp(fields);
+    case OP_CAPABILITIES: return op_capabilities(fields);
+    case OP_EXEC: op_exec(fields);
+    default: fail("unknown operation", "", -ENOSYS);
+  }
+}
+
+static __attribute__((noreturn)) void run_inner(struct cursor request, bool mapped, const int *joins,
+                                                const uint32_t *join_flags, uint32_t join_count) {
+  check(SYS(prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), "set the death signal", "");
+  check(SYS(setsid), "setsid", "");
+  char word;
+  if (mapped && SYS(read, self.sync, &word, 1) != 1) leave(1);
+  bool as_root = mapped;
+  for (uint32_t i = 0; i < join_count; i++) {
+    if (join_flags[i] == CLONE_NEWPID) continue;
+    check(SYS(setns, joins[i], join_flags[i]), "setns", "");
+    as_root |= join_flags[i] == CLONE_NEWUSER;
+  }
+  if (as_root) {
+    check(SYS(setresgid, 0, 0, 0), "setresgid", "");
+    check(SYS(setresuid, 0, 0, 0), "setresuid", "");
+    check(SYS(prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), "set the death signal", "");
+  }
+  SYS(umask, 0);
+  struct cursor fields;
+  for (;;) {
+    uint32_t code = next_operation(&request, &fields);
+    carry_out(code, &fields);
+    all_read(&fields);
+  }
+}
+
+/* ---------- the outer process ---------- */
+
+static void op_cleanup(struct cursor *fields) {
+  outer.cleanup_count = take_count(fields, 32);
+  outer.cleanup = *fields;
+  for (uint32_t i = 0; i < outer.cleanup_count; i++) take_string(fields);
+}
+
+static void op_device_program(struct cursor *fields) {
+  const char *folder = take_string(fields);
+  struct cursor code = take_bytes(fields);
+  union bpf_attr load, attach;
+  memset(&load, 0, sizeof load);
+  memset(&attach, 0, sizeof attach);
+  load.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
+  load.insns = (uint64_t)(uintptr_t)code.at;
+  load.insn_cnt = (uint32_t)((size_t)(code.end - code.at) / sizeof(struct bpf_insn));
+  load.license = (uint64_t)(uintptr_t) "Apache-2.0";
+  int program = (int)check(SYS(bpf, BPF_PROG_LOAD, &load, sizeof load), "load the device filter", "");
+  attach.target_fd = (uint32_t)host_directory(folder);
+  /* O_PATH will not do for bpf(2). */
+  SYS(close, attach.target_fd);
+  attach.target_fd = (uint32_t)check(SYS(openat, AT_FDCWD, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), "open", folder);
+  attach.attach_bpf_fd = (uint32_t)program;
+  attach.attach_type = BPF_CGROUP_DEVICE;
+  attach.attach_flags = BPF_F_ALLOW_MULTI;
+  check(SYS(bpf, BPF_PROG_ATTACH, &attach, sizeof attach), "attach the device filter", folder);
+  SYS(close, attach.target_fd);
+  SYS(close, program);
+}
+
+static void write_map(const char *file, const char *map) {
+  struct text path = {.length = 0};
+  add(&path, "/proc/"), add_number(&path, (uint64_t)outer.pid), add(&path, "/"), add(&path, file);
+  write_file(AT_FDCWD, path.bytes, map);
+}
+
+static void op_clone(struct cursor *fields, struct cursor request) {
+  uint64_t flags = take_u64(fields);
+  outer.output = take_u32(fields);
+  const char *uid_map = take_string(fields), *gid_map = take_string(fields);
+  uint32_t count = take_count(fields, 8), join_flags[8];
+  int joins[8];
+  for (uint32_t i = 0; i < count; i++) {
+    join_flags[i] = take_u32(fields);
+    const char *path = take_string(fields);
+    joins[i] = (int)check(SYS(openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0), "open", path);
+    /* The pid namespace is the one of the children; all others are joined by the child itself. */
+    if (join_flags[i] == CLONE_NEWPID) check(SYS(setns, joins[i], CLONE_NEWPID), "setns", path);
+  }
+  all_read(fields);
+  self.new_pid_namespace = (flags & CLONE_NEWPID) != 0;
+  bool mapped = (flags & CLONE_NEWUSER) != 0;
+
+  int sockets[2], out[2], err[2];
+  check(SYS(socketpair, AF_UNIX, SOCK_SEQPACKET | O_CLOEXEC, 0, sockets), "socketpair", "");
+  if (outer.output == OUTPUT_PIPES) {
+    check(SYS(pipe2, out, O_CLOEXEC), "pipe", "");
+    check(SYS(pipe2, err, O_CLOEXEC), "pipe", "");
+  }
+  int pidfd = -1;
+  struct clone_args arguments = {.flags = flags | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+                                 .pidfd = (uint64_t)(uintptr_t)&pidfd, .exit_signal = SIGCHLD};
+  long pid = check(SYS(clone3, &arguments, sizeof arguments), "clone3", "");
+  if (pid == 0) {
+    self.inner = true;
+    self.sync = sockets[1];
+    SYS(close, CONTROL_FD);
+    SYS(close, sockets[0]);
+    if (outer.output == OUTPUT_PIPES) {
+      check(SYS(dup3, out[1], 1, 0), "dup", "stdout");
+      check(SYS(dup3, err[1], 2, 0), "dup", "stderr");
+    }
+    run_inner(request, mapped, joins, join_flags, count);
+  }
+  outer.pid = (int)pid, outer.pidfd = pidfd;
+  self.sync = sockets[0];
+  SYS(close, sockets[1]);
+  for (uint32_t i = 0; i < count; i++) SYS(close, joins[i]);
+  outer.relays[0].from = outer.relays[0].to = outer.relays[1].from = outer.relays[1].to = -1;
+  if (outer.output == OUTPUT_PIPES) {
+    SYS(close, out[1]);
+    SYS(close, err[1]);
+    outer.relays[0].from = out[0], outer.relays[0].to = 1;
+    outer.relays[1].from = err[0], outer.relays[1].to = 2;
+    SYS(fcntl, out[0], F_SETFL, O_NONBLOCK);
+    SYS(fcntl, err[0], F_SETFL, O_NONBLOCK);
+    SYS(close, 0);
+  }
+  /* The program's own ends count alone: an open copy here would keep the reader waiting. */
+  if (outer.output == OUTPUT_DIRECT)
+    for (int fd = 0; fd < 3; fd++) SYS(close, fd);
+  if (mapped) {
+    write_map("gid_map", gid_map);
+    write_map("uid_map", uid_map);
+    SYS(write, self.sync, "m", 1);
+  }
+}
+
+static void report_exit(void) {
+  int32_t info[32]; /* siginfo_t: si_code is the third word, si_status the one after pid and uid */
+  memset(info, 0, sizeof info);
+  while (SYS(waitid, P_PIDFD, outer.pidfd, info, WEXITED, 0) == -EINTR) continue;
+  outer.exited = true;
+  kill_rest();
+  if (outer.failed) return;
+  bool signaled = info[2] != 1 /* CLD_EXITED */;
+  if (!outer.started && !outer.killed) {
+    fail_as(0, signaled ? "the set-up was killed by a signal" : "the set-up ended early", "", -ECHILD);
+  }
+  struct frame frame = {.length = 0};
+  put_u8(&frame, REPORT_EXITED);
+  put_u32(&frame, signaled);
+  put_u32(&frame, (uint32_t)info[6]);
+  send_frame(&frame);
+}
+
+static void resize(uint16_t columns, uint16_t rows) {
+  struct winsize size = {.ws_col = columns, .ws_row = rows};
+  if (outer.master >= 0) SYS(ioctl, outer.master, TIOCSWINSZ, &size);
+}
+
+static void follow_window(void) {
+  struct winsize size;
+  if (SYS(ioctl, 0, TIOCGWINSZ, &size) == 0 && size.ws_col != 0) resize(size.ws_col, size.ws_row);
+}
+
+/* The caller's terminal passes every key on; the one inside the container gives them their meaning. */
+static void open_terminal(int master) {
+  outer.master = master;
+  outer.relays[0].from = 0, outer.relays[0].to = master;
+  outer.relays[1].from = master, outer.relays[1].to = 1;
+  SYS(fcntl, master, F_SETFL, O_RDWR | O_NONBLOCK);
+  if (SYS(ioctl, 0, TCGETS, &outer.before) != 0) return;
+  struct termios raw = outer.before;
+  raw.c_iflag &= ~(unsigned)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
+  raw.c_oflag &= ~(unsigned)OPOST;
+  raw.c_lflag &= ~(unsigned)(ECHO | ECHONL | ICANON | ISIG | IEXTEN);
+  raw.c_cflag = (raw.c_cflag & ~(unsigned)(CSIZE | PARENB)) | CS8;
+  raw.c_cc[VMIN] = 1, raw.c_cc[VTIME] = 0;
+  outer.raw = SYS(ioctl, 0, TCSETS, &raw) == 0;
+  uint64_t window_signal = 1ull << (SIGWINCH - 1);
+  outer.windows = (int)SYS(signalfd4, -1, &window_signal, sizeof window_signal, O_CLOEXEC | O_NONBLOCK);
+  follow_window();
+}
+
+static void started_if_running(void) {
+  if (outer.started || outer.failed || !outer.ready || !outer.start_asked) return;
+  outer.started = true;
+  struct frame frame = {.length = 0};
+  put_u8(&frame, REPORT_STARTED);
+  send_frame(&frame);
+}
+
+/* A message of the inner process; its end of the socket closes with the exec. False at the end. */
+static bool hear_inner(void) {
+  struct frame frame = {.length = 0};
+  struct rights rights = {.length = 0};
+  struct iovec part = {frame.bytes, sizeof frame.bytes};
+  struct message message = {.parts = &part, .part_count = 1, .control = &rights, .control_length = sizeof rights};
+  long length = SYS(recvmsg, self.sync, &message, MSG_DONTWAIT | 0x40000000 /* MSG_CMSG_CLOEXEC */);
+  if (length == -EAGAIN || length == -EINTR) return true;
+  if (length <= 0) {
+    if (length == 0) started_if_running();
+    return false;
+  }
+  frame.length = (uint32_t)length;
+  if (frame.bytes[0] == REPORT_MASTER) {
+    if (rights.length != 0) open_terminal(rights.fd);
+    return true;
+  }
+  if (frame.bytes[0] == REPORT_ERROR) outer.failed = true;
+  if (frame.bytes[0] == REPORT_READY) {
+    outer.ready = true;
+    put_u32(&frame, (uint32_t)outer.pid);
+    if (outer.start_asked) SYS(write, self.sync, "s", 1);
+  }
+  send_frame(&frame);
+  return true;
+}
+
+static void obey(uint32_t command, uint32_t argument) {
+  switch (command) {
+    case COMMAND_START:
+      if (outer.ready && !outer.start_asked) SYS(write, self.sync, "s", 1);
+      outer.start_asked = true;
+      return;
+    case COMMAND_SIGNAL:
+      SYS(pidfd_send_signal, outer.pidfd, argument, 0, 0);
+      return;
+    case COMMAND_KILL:
+      outer.killed = true;
+      SYS(pidfd_send_signal, outer.pidfd, SIGKILL, 0, 0);
+      return;
+    case COMMAND_RESIZE:
+      resize((uint16_t)(argument >> 16), (uint16_t)argument);
+      return;
+    default: return;
+  }
+}
+
+static void hear_builder(void) {
+  static uint8_t bytes[8];
+  static size_t held;
+  long length = SYS(read, CONTROL_FD, bytes + held, sizeof bytes - held);
+  if (length == -EINTR) return;
+  if (length <= 0) finish();
+  held += (size_t)length;
+  if (held < sizeof bytes) return;
+  uint32_t words[2];
+  memcpy(words, bytes, sizeof words);
+  held = 0;
+  obey(words[0], words[1]);
+}
+
+static void end_relay(struct relay *relay) {
+  bool shared = relay->from == outer.master || relay->to == outer.master;
+  if (relay->from >= 0 && !(shared && relay->from == outer.master)) SYS(close, relay->from);
+  if (relay->to >= 0 && !(shared && relay->to == outer.master)) SYS(close, relay->to);
+  relay->from = relay->to = -1;
+}
+
+static void fill(struct relay *relay) {
+  long length = SYS(read, relay->from, relay->bytes, sizeof relay->bytes);
+  if (length == -EAGAIN || length == -EINTR) return;
+  relay->start = 0;
+  relay->end = length > 0 ? (size_t)length : 0;
+  if (length > 0) return;
+  /* Input that is no terminal ends: the program hears of it by the end-of-file key. */
+  if (length == 0 && relay->to == outer.master && relay->from == 0) {
+    relay->bytes[0] = 4;
+    relay->end = 1;
+    SYS(close, relay->from);
+    relay->from = -1;
+    return;
+  }
+  end_relay(relay);
+}
+
+static void drain(struct relay *relay) {
+  size_t length = relay->end - relay->start;
+  long result = SYS(sendto, relay->to, relay->bytes + relay->start, length, MSG_DONTWAIT | MSG_NOSIGNAL, 0, 0);
+  /* No socket: a pipe that polls writable takes a page without blocking. */
+  if (result == -ENOTSOCK) result = SYS(write, relay->to, relay->bytes + relay->start, length < 4096 ? length : 4096);
+  if (result == -EAGAIN || result == -EINTR) return;
+  if (result < 0) {
+    /* The reader is gone: the writer inside shall get its SIGPIPE. */
+    end_relay(relay);
+    return;
+  }
+  relay->start += (size_t)result;
+  if (relay->start == relay->end && relay->from < 0) end_relay(relay);
+}
+
+static bool holds_bytes(const struct relay *relay) { return relay->start < relay->end; }
+
+static __attribute__((noreturn)) void supervise(void) {
+  bool inner_talks = true;
+  for (;;) {
+    struct pollfd polls[6] = {
+        {CONTROL_FD, POLLIN, 0},
+        {inner_talks ? self.sync : -1, POLLIN, 0},
+        {outer.exited ? -1 : outer.pidfd, POLLIN, 0},
+        {outer.windows, POLLIN, 0},
+    };
+    for (int i = 0; i < 2; i++) {
+      struct relay *relay = &outer.relays[i];
+      bool full = holds_bytes(relay);
+      polls[4 + i].fd = full ? relay->to : relay->from;
+      polls[4 + i].events = full ? POLLOUT : POLLIN;
+    }
+    if (SYS(ppoll, polls, 6, 0, 0, 0) < 0) continue;
+    if (polls[1].revents != 0) inner_talks = hear_inner();
+    for (int i = 0; i < 2; i++) {
+      struct relay *relay = &outer.relays[i];
+      if (polls[4 + i].revents == 0 || polls[4 + i].fd < 0) continue;
+      if (holds_bytes(relay)) drain(relay);
+      else fill(relay);
+    }
+    if (polls[3].revents != 0) {
+      char info[128];
+      SYS(read, outer.windows, info, sizeof info);
+      follow_window();
+    }
+    if (polls[2].revents != 0) {
+      while (inner_talks && (inner_talks = hear_inner()) && !outer.failed) continue;
+      report_exit();
+      /* The input side has nobody to read it any more; the output is drained to its end. */
+      if (outer.output == OUTPUT_TERMINAL) {
+        restore_terminal();
+        end_relay(&outer.relays[0]);
+      }
+    }
+    if (polls[0].revents != 0) hear_builder();
+  }
+}
+
+__attribute__((noreturn, used)) void launcher(const long *stack) {
+  SYS(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+  seal_self(stack);
+  SYS(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+  /* Blocked, not ignored: the program must not inherit that. Keys of the caller's terminal are the builder's business. */
+  uint64_t all = ~0ull;
+  SYS(rt_sigprocmask, SIG_BLOCK, &all, 0, sizeof all);
+  struct cursor request = read_request(), fields;
+  for (;;) {
+    uint32_t code = next_operation(&request, &fields);
+    switch (code) {
+      case OP_CLEANUP: op_cleanup(&fields); break;
+      case OP_DEVICE_PROGRAM: op_device_program(&fields); break;
+      case OP_OOM_SCORE: write_file(AT_FDCWD, "/proc/self/oom_score_adj", take_string(&fields)); break;
+      case OP_CLONE: op_clone(&fields, request); supervise();
+      default: fail("unknown operation", "", -ENOSYS);
+    }
+    all_read(&fields);
+  }
+}

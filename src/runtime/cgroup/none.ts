@@ -1,0 +1,40 @@
+import { TsbuildError } from '../../core/index.ts';
+import type { ResourceConfig } from '../../oci/runtime-spec.ts';
+import type { Cgroup, CgroupManager } from './types.ts';
+
+/** For machines without writable cgroups: runs, but holds no limit, and says so when one is asked for. */
+export function noCgroups(reason: string): CgroupManager {
+  const refuse = (what: string): never => {
+    throw new TsbuildError('LIMIT_UNAVAILABLE', `${what} needs a cgroup, and ${reason}`, {
+      hint: 'leave the limit out, or run where cgroups are writable (as root; with v2, in a delegated cgroup)',
+    });
+  };
+  const cgroup: Cgroup = {
+    placement: { version: 'none', folders: [] },
+    usage: () => ({}),
+    update: (limits) => {
+      const [first] = askedLimits(limits);
+      if (first !== undefined) refuse(first);
+    },
+    kill: () => undefined,
+    freeze: () => refuse('pausing a container'),
+    remove: () => undefined,
+  };
+  return {
+    version: 'none',
+    create: (_id, limits) => {
+      cgroup.update(limits);
+      return cgroup;
+    },
+  };
+}
+
+/** What a user asked for by name; device rules are everybody's, and not among them. */
+export function askedLimits(limits: ResourceConfig): string[] {
+  const groups = { memory: limits.memory, cpu: limits.cpu, pids: limits.pids, blockIO: limits.blockIO };
+  return Object.entries(groups).flatMap(([group, values]) =>
+    Object.entries(values ?? {}).flatMap(([name, value]) =>
+      value === undefined ? [] : [`${group}.${name}`],
+    ),
+  );
+}

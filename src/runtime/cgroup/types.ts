@@ -1,0 +1,32 @@
+import type { ResourceConfig } from '../../oci/runtime-spec.ts';
+import type { Usage } from '../types.ts';
+
+/** Where a container's processes are counted: what the launcher joins, and what is removed afterwards. */
+export interface CgroupPlacement {
+  readonly version: 'v1' | 'v2' | 'none';
+  /** v1: one folder a controller. v2: one folder, its controller named `unified`. */
+  readonly folders: readonly { readonly controller: string; readonly path: string }[];
+  /** v2: which devices may be used, as a BPF program. */
+  readonly deviceProgram?: Uint8Array | undefined;
+}
+
+export interface Cgroup {
+  readonly placement: CgroupPlacement;
+  /** What was used up to now; still readable after the last process has ended. */
+  usage(): Usage;
+  /** Changes the limits of a running container. Throws LIMIT_UNAVAILABLE. */
+  update(limits: ResourceConfig): void;
+  /** Kills all processes in it. */
+  kill(): void;
+  /** Stops or continues all processes. Throws LIMIT_UNAVAILABLE where the machine cannot. */
+  freeze(frozen: boolean): void;
+  /** Removes the folders; fine when they are gone. */
+  remove(): void;
+}
+
+/** v1, v2 or none (design decision 18). */
+export interface CgroupManager {
+  readonly version: CgroupPlacement['version'];
+  /** Throws LIMIT_UNAVAILABLE when one of the limits cannot be applied on this machine. */
+  create(id: string, limits: ResourceConfig): Cgroup;
+}

@@ -1,0 +1,59 @@
+import { constants } from 'node:os';
+import { getSystemErrorMap } from 'node:util';
+
+import { TsbuildError } from '../core/index.ts';
+import type { SetupOp } from './plan/ops.ts';
+import type { Report } from './reports.ts';
+
+type ErrorReport = Extract<Report, { kind: 'error' }>;
+
+const { EACCES, EISDIR, ENOENT, ENOEXEC, ENOSYS, ENOTDIR, EPERM } = constants.errno;
+
+/** Errors of execve(2) that mean "there is no such command", and those that mean "it is no program". */
+const notFound: readonly number[] = [ENOENT, ENOTDIR];
+const notExecutable: readonly number[] = [EACCES, EISDIR, ENOEXEC, EPERM];
+
+/** The launcher's report of a failure as the error a user meets. */
+export function setupError(report: ErrorReport, plan: readonly SetupOp[]): TsbuildError {
+  const op = plan[report.operation];
+  const reason = describeErrno(report.errno);
+  if (report.aboutExec && op?.kind === 'exec') {
+    const command = op.args[0] ?? '';
+    if (notFound.includes(report.errno)) {
+      const interpreter = report.text.startsWith('the interpreter');
+      return new TsbuildError(
+        'COMMAND_NOT_FOUND',
+        interpreter ? report.text : `command not found in the container: ${command}`,
+        {
+          hint: interpreter
+            ? 'its first line, or the loader it was linked for, names a program the image lacks'
+            : undefined,
+        },
+      );
+    }
+    if (notExecutable.includes(report.errno)) {
+      return new TsbuildError('COMMAND_NOT_EXECUTABLE', `cannot execute ${command}: ${reason}`);
+    }
+  }
+  const step = op === undefined ? 'reading the request' : op.kind;
+  return new TsbuildError(
+    'RUNTIME_SETUP',
+    `cannot set up the container (${step}): ${report.text}: ${reason}`,
+    {
+      hint: hintFor(report.errno),
+    },
+  );
+}
+
+export function describeErrno(errno: number): string {
+  const entry = getSystemErrorMap().get(-errno);
+  return entry === undefined ? `errno ${errno}` : `${entry[1]} (${entry[0]})`;
+}
+
+function hintFor(errno: number): string | undefined {
+  if (errno === ENOSYS) return 'Linux 5.12 or newer is needed';
+  if (errno === EPERM || errno === EACCES) {
+    return 'the surrounding container or security policy forbids this; "tsbuild doctor" says what is missing';
+  }
+  return undefined;
+}

@@ -1,0 +1,17 @@
+import type { CgroupPlacement } from '../cgroup/types.ts';
+import type { SeccompArch } from '../seccomp/index.ts';
+
+/** What planning needs to know of the machine; everything else is in the spec. */
+export interface HostFacts {
+  /** Two empty host folders, mounted over in the container's mount namespace only. */
+  readonly scratch: { readonly root: string; readonly tree: string };
+  /** A host folder with the mount points that an image may lack; the lowest layer. */
+  readonly stubs: string | undefined;
+  readonly cgroup: CgroupPlacement;
+  /** The builder itself runs in a user namespace. */
+  readonly inUserNamespace: boolean;
+  /** `CAP_…` that the builder can give away; what it lacks itself is left out. Undefined: all. */
+  readonly capabilities?: readonly string[] | undefined;
+  /** Undefined where no filter can be compiled: asking for one is an error then. */
+  readonly architecture: SeccompArch | undefined;
+}

@@ -1,0 +1,236 @@
+import { TsbuildError } from '../../core/index.ts';
+import type { DeviceConfig, MountConfig } from '../../oci/runtime-spec.ts';
+import type { ContainerSpec } from '../types.ts';
+import type { HostFacts } from './host.ts';
+import { parseMountOptions, type ParsedOptions } from './mount-options.ts';
+import type { MountChanges, OverlayLayers, SetupOp } from './ops.ts';
+
+/** Kernel file systems, which must not be mounted where a link of the image leads (CVE-2019-19921, CVE-2023-27561). */
+const kernelTypes: ReadonlySet<string> = new Set(['proc', 'sysfs', 'cgroup2', 'devpts', 'mqueue']);
+
+const noChanges: MountChanges = {
+  set: [],
+  clear: [],
+  recursiveSet: [],
+  recursiveClear: [],
+  propagation: undefined,
+};
+
+/** Where `/` comes from, and everything mounted into it, in the config's order. */
+export function planMounts(spec: ContainerSpec, host: HostFacts): SetupOp[] {
+  return [planRoot(spec, host), ...spec.config.mounts.flatMap((mount) => planMount(mount, spec, host))];
+}
+
+function planRoot(spec: ContainerSpec, host: HostFacts): SetupOp {
+  const { rootfs } = spec;
+  if (rootfs.kind === 'bind') return { kind: 'root-bind', scratch: host.scratch.root, path: rootfs.path };
+  const { lowers, upper, work } = rootfs.overlay;
+  // The stubs are below everything: mount points show in the merged tree, and never come into being in the upper.
+  const all = host.stubs === undefined ? lowers : [...lowers, host.stubs];
+  return {
+    kind: 'root-overlay',
+    scratch: host.scratch.root,
+    layers: { lowers: all, upper, work, volatile: rootfs.volatile, userXattrs: host.inUserNamespace },
+  };
+}
+
+function planMount(mount: MountConfig, spec: ContainerSpec, host: HostFacts): SetupOp[] {
+  const parsed = parseMountOptions(mount.options ?? []);
+  const { destination } = mount;
+  if (!destination.startsWith('/')) {
+    throw new TsbuildError('RUNTIME_SETUP', `the mount point ${destination} is not an absolute path`);
+  }
+  const subpath = spec.subpaths?.[destination] ?? '';
+  if (parsed.bind !== 'no' || mount.type === 'bind') return [planBind(mount, parsed, subpath)];
+  switch (mount.type) {
+    case 'overlay':
+      return [planOverlay(mount, parsed, { host, subpath })];
+    case 'cgroup':
+    case 'cgroup2':
+      return planCgroupMount(destination, parsed, host);
+    case 'sysfs':
+      return [planSysfs(mount, parsed, spec, host)];
+    case undefined:
+      throw new TsbuildError('RUNTIME_SETUP', `the mount on ${destination} has no type`);
+    default:
+      return [planFileSystem(mount, mount.type, parsed)];
+  }
+}
+
+function planFileSystem(mount: MountConfig, type: string, parsed: ParsedOptions): SetupOp {
+  return {
+    kind: 'mount',
+    type,
+    source: mount.source ?? type,
+    destination: mount.destination,
+    attributes: [...parsed.changes.set, ...parsed.changes.recursiveSet],
+    propagation: parsed.changes.propagation,
+    real: kernelTypes.has(type) || mount.destination === '/dev',
+    options: parsed.data,
+  };
+}
+
+function planBind(mount: MountConfig, parsed: ParsedOptions, subpath: string): SetupOp {
+  const { source, destination } = mount;
+  if (source?.startsWith('/') !== true) {
+    throw new TsbuildError('RUNTIME_SETUP', `the bind mount on ${destination} has no absolute source`);
+  }
+  const recursive = parsed.bind !== 'bind';
+  return { kind: 'bind', source, subpath, destination, recursive, changes: parsed.changes };
+}
+
+/** `lowerdir=`, `upperdir=` and `workdir=` as mount(8) has them: how another image's tree is mounted. */
+function planOverlay(
+  mount: MountConfig,
+  parsed: ParsedOptions,
+  { host, subpath }: { readonly host: HostFacts; readonly subpath: string },
+): SetupOp {
+  const option = (key: string): string | undefined => parsed.data.find((entry) => entry.key === key)?.value;
+  const lowers = splitLowers(option('lowerdir') ?? '');
+  const upper = option('upperdir');
+  const only = lowers[0];
+  if (only === undefined) {
+    throw new TsbuildError('RUNTIME_SETUP', `the overlay on ${mount.destination} has no lowerdir`);
+  }
+  // The kernel refuses an overlay of one layer without an upper.
+  if (upper === undefined && lowers.length === 1) {
+    const changes = { ...parsed.changes, set: [...new Set([...parsed.changes.set, 'ro' as const])] };
+    return { kind: 'bind', source: only, subpath, destination: mount.destination, recursive: false, changes };
+  }
+  const layers: OverlayLayers = {
+    lowers,
+    upper,
+    work: option('workdir'),
+    volatile: parsed.data.some(({ key }) => key === 'volatile'),
+    userXattrs: host.inUserNamespace,
+  };
+  const { destination } = mount;
+  return {
+    kind: 'overlay',
+    scratch: host.scratch.tree,
+    subpath,
+    destination,
+    changes: parsed.changes,
+    layers,
+  };
+}
+
+/** `a:b\:c` are the folders `a` and `b:c`. */
+export function splitLowers(text: string): string[] {
+  return [...text.matchAll(/(?:\\.|[^:\\])+/g)].map(([part]) => part.replaceAll(/\\(.)/g, '$1'));
+}
+
+/** In a user namespace sysfs belongs to whom the network namespace belongs to: with the host's, only a bind is allowed. */
+function planSysfs(mount: MountConfig, parsed: ParsedOptions, spec: ContainerSpec, host: HostFacts): SetupOp {
+  const ownNetwork = spec.config.linux.namespaces.some(({ type }) => type === 'network');
+  const inUserNamespace =
+    host.inUserNamespace || spec.config.linux.namespaces.some(({ type }) => type === 'user');
+  if (!inUserNamespace || ownNetwork) return planFileSystem(mount, 'sysfs', parsed);
+  const { changes } = parsed;
+  return {
+    kind: 'bind',
+    source: '/sys',
+    subpath: '',
+    destination: mount.destination,
+    recursive: true,
+    changes: { ...changes, recursiveSet: [...new Set([...changes.recursiveSet, ...changes.set])] },
+  };
+}
+
+/**
+ * v2: the tree of the container's own cgroup namespace. v1: a folder with those controllers of which the container has
+ * a cgroup of its own; the others would show, and with CAP_SYS_ADMIN give, the neighbours' ones.
+ */
+function planCgroupMount(destination: string, parsed: ParsedOptions, host: HostFacts): SetupOp[] {
+  const attributes = parsed.changes.set;
+  const { cgroup } = host;
+  switch (cgroup.version) {
+    case 'v2':
+      return [
+        {
+          kind: 'mount',
+          type: 'cgroup2',
+          source: 'cgroup2',
+          destination,
+          attributes,
+          propagation: undefined,
+          real: true,
+          options: [],
+        },
+      ];
+    case 'v1':
+      return [
+        {
+          kind: 'mount',
+          type: 'tmpfs',
+          source: 'cgroup',
+          destination,
+          attributes: attributes.filter((attribute) => attribute !== 'ro'),
+          propagation: undefined,
+          real: true,
+          options: [
+            { key: 'mode', value: '755' },
+            { key: 'size', value: '64k' },
+          ],
+        },
+        ...cgroup.folders.map(({ controller, path }): SetupOp => ({
+          kind: 'bind',
+          source: path,
+          subpath: '',
+          destination: `${destination}/${controller}`,
+          recursive: false,
+          changes: { ...noChanges, set: attributes },
+        })),
+        ...(attributes.includes('ro') ? [{ kind: 'readonly-path', path: destination } as const] : []),
+      ];
+    case 'none':
+      return [];
+  }
+}
+
+/** The links that every `/dev` has (runtime-spec config-linux.md, "Dev symbolic links"). */
+const deviceLinks: readonly (readonly [path: string, target: string])[] = [
+  ['/dev/fd', '/proc/self/fd'],
+  ['/dev/stdin', '/proc/self/fd/0'],
+  ['/dev/stdout', '/proc/self/fd/1'],
+  ['/dev/stderr', '/proc/self/fd/2'],
+  ['/dev/core', '/proc/kcore'],
+  ['/dev/ptmx', 'pts/ptmx'],
+];
+
+/** Device nodes and links; a `/dev` that the caller binds is left as it is. */
+export function planDevices(spec: ContainerSpec, host: HostFacts): SetupOp[] {
+  const { linux, mounts } = spec.config;
+  const dev = mounts.find(({ destination }) => destination === '/dev');
+  if (dev !== undefined && dev.type !== 'tmpfs') return [];
+  const bound = host.inUserNamespace || linux.namespaces.some(({ type }) => type === 'user');
+  return [
+    ...(linux.devices ?? []).map((device) => planDevice(device, bound)),
+    ...deviceLinks.map(([path, target]): SetupOp => ({ kind: 'symlink', target, path })),
+  ];
+}
+
+/** A user namespace may not make device nodes: the host's are bound. */
+function planDevice(device: DeviceConfig, bound: boolean): SetupOp {
+  const { path } = device;
+  if (bound && device.type !== 'p') {
+    return {
+      kind: 'bind',
+      source: path,
+      subpath: '',
+      destination: path,
+      recursive: false,
+      changes: noChanges,
+    };
+  }
+  return {
+    kind: 'device',
+    path,
+    type: device.type === 'u' ? 'c' : device.type,
+    mode: device.fileMode ?? 0o666,
+    major: device.major,
+    minor: device.minor,
+    uid: device.uid ?? 0,
+    gid: device.gid ?? 0,
+  };
+}

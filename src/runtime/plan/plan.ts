@@ -1,0 +1,125 @@
+import { assertNever, TsbuildError } from '../../core/index.ts';
+import type { IdMapping, NamespaceType } from '../../oci/runtime-spec.ts';
+import type { ContainerSpec } from '../types.ts';
+import type { HostFacts } from './host.ts';
+import { planDevices, planMounts } from './mounts.ts';
+import type { Propagation, SetupOp } from './ops.ts';
+import { planCwd, planMachine, planPrivileges, planTerminal } from './process.ts';
+
+/**
+ * The whole set-up of a container, in order. Pure: what the launcher does is decided here, can be printed, and is the
+ * same for the same spec on the same kind of machine. Throws RUNTIME_SETUP for a spec that makes no sense.
+ */
+export function planSetup(spec: ContainerSpec, host: HostFacts): readonly SetupOp[] {
+  const { config } = spec;
+  const { linux, process } = config;
+  if (process.args.length === 0) throw new TsbuildError('RUNTIME_SETUP', 'there is no command to run');
+  return [
+    ...planHostSide(spec, host),
+    planClone(spec),
+    ...planCgroup(spec, host),
+    // Nothing mounted from here on may reach the host.
+    { kind: 'propagation', path: '/', propagation: 'rprivate' },
+    ...planMounts(spec, host),
+    ...planDevices(spec, host),
+    ...planMachine(spec),
+    ...planTerminal(spec),
+    ...(linux.readonlyPaths ?? []).map((path): SetupOp => ({ kind: 'readonly-path', path })),
+    ...(linux.maskedPaths ?? []).map((path): SetupOp => ({ kind: 'mask', path })),
+    { kind: 'pivot' },
+    ...planRootPropagation(linux.rootfsPropagation),
+    planCwd(spec),
+    ...(config.root.readonly === true ? [{ kind: 'readonly-root' } as const] : []),
+    ...planPrivileges(spec, host),
+    { kind: 'exec', args: process.args, env: process.env },
+  ];
+}
+
+function planHostSide(spec: ContainerSpec, { cgroup }: HostFacts): SetupOp[] {
+  const folders = cgroup.folders.map(({ path }) => path);
+  const unified = folders[0];
+  const { oomScoreAdj } = spec.config.process;
+  return [
+    ...(folders.length > 0 ? [{ kind: 'cleanup', folders } as const] : []),
+    ...(cgroup.deviceProgram !== undefined && unified !== undefined
+      ? [{ kind: 'device-program', folder: unified, program: cgroup.deviceProgram } as const]
+      : []),
+    ...(oomScoreAdj === undefined ? [] : [{ kind: 'oom-score', value: oomScoreAdj } as const]),
+  ];
+}
+
+function planClone(spec: ContainerSpec): SetupOp {
+  const { namespaces, uidMappings = [], gidMappings = [] } = spec.config.linux;
+  const types = namespaces.map(({ type }) => type);
+  if (new Set(types).size !== types.length) {
+    throw new TsbuildError('RUNTIME_SETUP', 'a namespace is named twice');
+  }
+  if (!types.includes('mount')) {
+    throw new TsbuildError(
+      'RUNTIME_SETUP',
+      'a container without a mount namespace of its own is not possible',
+    );
+  }
+  return {
+    kind: 'clone',
+    create: createdNamespaces(spec).filter((type) => type !== 'cgroup'),
+    join: namespaces.flatMap(({ type, path }) => (path === undefined ? [] : [{ type, path }])),
+    output: outputOf(spec),
+    uidMap: idMap(uidMappings),
+    gidMap: idMap(gidMappings),
+  };
+}
+
+function outputOf(spec: ContainerSpec): 'direct' | 'pipes' | 'terminal' {
+  switch (spec.stdio) {
+    case 'inherit':
+      return 'direct';
+    case 'pipe':
+    case 'detached-pipe':
+      return 'pipes';
+    case 'terminal':
+      return 'terminal';
+    default:
+      return assertNever(spec.stdio);
+  }
+}
+
+function createdNamespaces(spec: ContainerSpec): NamespaceType[] {
+  return spec.config.linux.namespaces.filter(({ path }) => path === undefined).map(({ type }) => type);
+}
+
+function idMap(mappings: readonly IdMapping[]): string {
+  return mappings.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join('');
+}
+
+/** Joined before the cgroup namespace is made, since that is rooted where its maker is. */
+function planCgroup(spec: ContainerSpec, { cgroup }: HostFacts): SetupOp[] {
+  const files = cgroup.folders.map(({ path }) => `${path}/cgroup.procs`);
+  return [
+    ...(files.length > 0 ? [{ kind: 'join-cgroup', files } as const] : []),
+    ...(createdNamespaces(spec).includes('cgroup')
+      ? [{ kind: 'unshare', namespaces: ['cgroup'] } as const]
+      : []),
+  ];
+}
+
+const rootPropagations: Readonly<Record<string, Propagation | undefined>> = {
+  private: undefined,
+  rprivate: undefined,
+  slave: 'slave',
+  rslave: 'rslave',
+  shared: 'shared',
+  rshared: 'rshared',
+  unbindable: 'unbindable',
+  runbindable: 'runbindable',
+};
+
+/** Everything is private already. */
+function planRootPropagation(word: string | undefined): SetupOp[] {
+  if (word === undefined) return [];
+  if (!Object.hasOwn(rootPropagations, word)) {
+    throw new TsbuildError('RUNTIME_SETUP', `unknown propagation ${JSON.stringify(word)} of the root`);
+  }
+  const propagation = rootPropagations[word];
+  return propagation === undefined ? [] : [{ kind: 'propagation', path: '/', propagation }];
+}

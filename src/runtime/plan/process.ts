@@ -1,0 +1,108 @@
+import { TsbuildError } from '../../core/index.ts';
+import type { ProcessConfig, SeccompConfig } from '../../oci/runtime-spec.ts';
+import { compileSeccomp, seccompFlags } from '../seccomp/index.ts';
+import type { ContainerSpec } from '../types.ts';
+import type { HostFacts } from './host.ts';
+import type { SetupOp } from './ops.ts';
+
+/** What every program of a container sees, before its root is switched. */
+export function planMachine(spec: ContainerSpec): SetupOp[] {
+  const { hostname, domainname, linux } = spec.config;
+  const own = new Set(linux.namespaces.filter(({ path }) => path === undefined).map(({ type }) => type));
+  return [
+    ...(hostname === undefined || !own.has('uts') ? [] : [{ kind: 'hostname', name: hostname } as const]),
+    ...(domainname === undefined || !own.has('uts')
+      ? []
+      : [{ kind: 'domainname', name: domainname } as const]),
+    ...(own.has('network') ? [{ kind: 'loopback' } as const] : []),
+    ...Object.entries(linux.sysctl ?? {}).map(([name, value]) => planSysctl(name, value)),
+    { kind: 'keyring' },
+  ];
+}
+
+function planSysctl(name: string, value: string): SetupOp {
+  const parts = name.split(/[./]/);
+  if (parts.some((part) => !/^[A-Za-z0-9_-]+$/.test(part))) {
+    throw new TsbuildError('RUNTIME_SETUP', `the sysctl name ${JSON.stringify(name)} is malformed`);
+  }
+  return { kind: 'sysctl', path: ['sys', ...parts].join('/'), value };
+}
+
+export function planTerminal(spec: ContainerSpec): SetupOp[] {
+  if (spec.stdio !== 'terminal') return [];
+  const { consoleSize, user } = spec.config.process;
+  return [
+    { kind: 'terminal', columns: consoleSize?.width ?? 0, rows: consoleSize?.height ?? 0, uid: user.uid },
+  ];
+}
+
+/** runtime-spec config.md: a working directory is made by the runtime only where the caller says so. */
+export function planCwd(spec: ContainerSpec): SetupOp {
+  const { cwd, user } = spec.config.process;
+  if (!cwd.startsWith('/')) {
+    throw new TsbuildError('RUNTIME_SETUP', `the working directory ${cwd} is not an absolute path`);
+  }
+  const create = spec.createCwd === true ? { uid: user.uid, gid: user.gid } : undefined;
+  return { kind: 'cwd', path: cwd, create };
+}
+
+/**
+ * The order is the kernel's: the bounding set needs CAP_SETPCAP, so it comes before the change of user; a filter needs
+ * CAP_SYS_ADMIN unless new privileges are off, so it comes before the capabilities are given up.
+ */
+export function planPrivileges(spec: ContainerSpec, host: HostFacts): SetupOp[] {
+  const { process, linux } = spec.config;
+  const { user, capabilities } = process;
+  const available = (names: readonly string[]): readonly string[] =>
+    host.capabilities === undefined ? names : names.filter((name) => host.capabilities?.includes(name));
+  refuseLabels(process);
+  return [
+    ...planLimits(process),
+    { kind: 'bounding', capabilities: available(capabilities.bounding) },
+    { kind: 'user', uid: user.uid, gid: user.gid, groups: user.additionalGids ?? [] },
+    { kind: 'umask', mask: user.umask ?? 0o022 },
+    ...(process.noNewPrivileges === true ? [{ kind: 'no-new-privileges' } as const] : []),
+    ...(linux.seccomp === undefined ? [] : [planSeccomp(linux.seccomp, host)]),
+    {
+      kind: 'capabilities',
+      // The kernel itself empties the effective set of an ordinary user at the exec; asked for or not.
+      effective: available(capabilities.effective),
+      permitted: available(capabilities.permitted),
+      inheritable: available(capabilities.inheritable),
+      ambient: available(capabilities.ambient),
+    },
+  ];
+}
+
+function planLimits(process: ProcessConfig): SetupOp[] {
+  const limits = process.rlimits ?? [];
+  const seen = new Set<string>();
+  return limits.map(({ type, soft, hard }) => {
+    if (seen.has(type)) throw new TsbuildError('RUNTIME_SETUP', `the limit ${type} is given twice`);
+    seen.add(type);
+    return { kind: 'rlimit', resource: type, soft, hard };
+  });
+}
+
+function planSeccomp(seccomp: SeccompConfig, host: HostFacts): SetupOp {
+  if (host.architecture === undefined) {
+    throw new TsbuildError('HOST_UNSUPPORTED', 'no system call filter can be made for this processor', {
+      hint: 'run without one: --security-opt seccomp=unconfined',
+    });
+  }
+  return {
+    kind: 'seccomp',
+    flags: seccompFlags(seccomp),
+    program: compileSeccomp(seccomp, host.architecture),
+  };
+}
+
+/** A label that is asked for and not set would leave the container less confined than its user believes. */
+function refuseLabels({ apparmorProfile, selinuxLabel }: ProcessConfig): void {
+  if ((apparmorProfile ?? 'unconfined') !== 'unconfined') {
+    throw new TsbuildError('HOST_UNSUPPORTED', 'AppArmor profiles are not supported');
+  }
+  if (selinuxLabel !== undefined && selinuxLabel !== '') {
+    throw new TsbuildError('HOST_UNSUPPORTED', 'SELinux labels are not supported');
+  }
+}

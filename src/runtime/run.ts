@@ -1,0 +1,52 @@
+import { finished } from 'node:stream/promises';
+import type { Readable } from 'node:stream';
+
+import type { ContainerSpec, CreatedPoint, ExitStatus, Runtime, Usage } from './types.ts';
+
+export interface RunOptions {
+  /** Kills the container; the result is then the kill. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onStdout?: ((chunk: Buffer) => void) | undefined;
+  readonly onStderr?: ((chunk: Buffer) => void) | undefined;
+}
+
+export interface RunResult {
+  readonly status: ExitStatus;
+  readonly usage: Usage;
+  readonly created: readonly CreatedPoint[];
+  readonly warnings: readonly string[];
+}
+
+/** Runs a container to its end, with all its output delivered; nothing of it is left afterwards. */
+export async function runContainer(
+  runtime: Runtime,
+  spec: ContainerSpec,
+  options: RunOptions = {},
+): Promise<RunResult> {
+  await using container = await runtime.create(spec, { signal: options.signal, start: true });
+  const output = [deliver(container.stdout, options.onStdout), deliver(container.stderr, options.onStderr)];
+  const status = await container.wait();
+  await Promise.all(output);
+  return {
+    status,
+    usage: await container.usage(),
+    created: container.created,
+    warnings: container.warnings,
+  };
+}
+
+async function deliver(
+  stream: Readable | undefined,
+  receive: ((chunk: Buffer) => void) | undefined,
+): Promise<void> {
+  if (stream === undefined) return;
+  if (receive === undefined) stream.resume();
+  else stream.on('data', receive);
+  // A stream that breaks has nothing more to deliver; the exit status tells how the program ended.
+  await finished(stream, { writable: false }).catch(() => undefined);
+}
+
+/** what a shell would see, 128 and the signal's number for a killed program. */
+export function exitCodeOf(status: ExitStatus): number {
+  return status.kind === 'exited' ? status.code : 128 + status.signal;
+}

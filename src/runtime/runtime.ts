@@ -1,0 +1,128 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { TsbuildError } from '../core/index.ts';
+import { startLauncher } from '../sys/index.ts';
+import { cgroupManager } from './cgroup/detect.ts';
+import type { CgroupManager } from './cgroup/types.ts';
+import { LaunchedContainer } from './container.ts';
+import { encodeRequest } from './plan/encode.ts';
+import type { HostFacts } from './plan/host.ts';
+import { capabilitiesOfMask } from './plan/numbers.ts';
+import { planSetup } from './plan/plan.ts';
+import { encodeCommand } from './reports.ts';
+import { hostSeccompArch } from './seccomp/index.ts';
+import { stubTargets } from './stub-targets.ts';
+import { ensureStubs } from './stubs.ts';
+import type { Container, ContainerSpec, CreateOptions, Runtime } from './types.ts';
+
+export interface RuntimeOptions {
+  /** A host folder of the runtime's own, on a local file system: mount points and scratch folders are kept there. */
+  readonly stubs: string;
+  /** `none`: without limits and device rules. `auto`, the default: what the machine has. */
+  readonly cgroups?: 'auto' | 'none' | undefined;
+}
+
+/** The runtime of this machine. Cheap: nothing is started before the first container. */
+export function createRuntime(options: RuntimeOptions): Runtime {
+  const machine = new Machine(options);
+  return { create: (spec, createOptions) => createContainer(machine, spec, createOptions) };
+}
+
+/** What is the same for all containers, found out when first needed. */
+class Machine {
+  readonly options: RuntimeOptions;
+  #facts: Omit<HostFacts, 'stubs' | 'cgroup'> | undefined;
+  #cgroups: CgroupManager | undefined;
+
+  constructor(options: RuntimeOptions) {
+    this.options = options;
+  }
+
+  get cgroups(): CgroupManager {
+    this.#cgroups ??= cgroupManager(this.options.cgroups ?? 'auto');
+    return this.#cgroups;
+  }
+
+  get facts(): Omit<HostFacts, 'stubs' | 'cgroup'> {
+    this.#facts ??= readFacts(this.options.stubs);
+    return this.#facts;
+  }
+}
+
+function readFacts(stubs: string): Omit<HostFacts, 'stubs' | 'cgroup'> {
+  const scratch = { root: join(stubs, 'mnt', 'root'), tree: join(stubs, 'mnt', 'tree') };
+  for (const folder of Object.values(scratch)) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const mask = /^CapPrm:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0';
+  return {
+    scratch,
+    inUserNamespace: !isWholeIdMap(readFileSync('/proc/self/uid_map', 'latin1')),
+    capabilities: capabilitiesOfMask(BigInt(`0x${mask}`)),
+    architecture: hostSeccompArch(),
+  };
+}
+
+/** The first user namespace maps every id onto itself. */
+function isWholeIdMap(text: string): boolean {
+  return /^\s*0\s+0\s+4294967295\s*$/.test(text);
+}
+
+/** An id becomes the name of cgroup folders. */
+const validId = /^[A-Za-z0-9_.-]{1,128}$/;
+
+async function createContainer(
+  machine: Machine,
+  spec: ContainerSpec,
+  { signal, start = false }: CreateOptions = {},
+): Promise<Container> {
+  if (!validId.test(spec.id) || spec.id === '.' || spec.id === '..') {
+    throw new TsbuildError('RUNTIME_SETUP', `the container id ${JSON.stringify(spec.id)} is malformed`);
+  }
+  if (signal?.aborted === true) throw new TsbuildError('INTERRUPTED', 'the container was not started');
+  const cgroup = machine.cgroups.create(spec.id, spec.config.linux.resources ?? {});
+  try {
+    return await launch(machine, spec, { cgroup, signal, start });
+  } catch (error) {
+    cgroup.remove();
+    throw error;
+  }
+}
+
+async function launch(
+  machine: Machine,
+  spec: ContainerSpec,
+  run: { readonly cgroup: ReturnType<CgroupManager['create']> } & CreateOptions,
+): Promise<Container> {
+  const { cgroup, signal, start = false } = run;
+  const stubs =
+    spec.rootfs.kind === 'overlay'
+      ? ensureStubs(join(machine.options.stubs, 'stubs'), stubTargets(spec))
+      : undefined;
+  const plan = planSetup(spec, { ...machine.facts, stubs, cgroup: cgroup.placement });
+  const request = encodeRequest(plan);
+  const launcher = startLauncher(spec.stdio === 'inherit' || spec.stdio === 'terminal' ? spec.stdio : 'pipe');
+  const warnings = missingDeviceRules(spec, cgroup.placement.version);
+  const container = new LaunchedContainer({
+    id: spec.id,
+    plan,
+    launcher,
+    cgroup,
+    warnings,
+    startAtOnce: start,
+  });
+  launcher.control.write(start ? Buffer.concat([request, encodeCommand('start')]) : request);
+  container.killOn(signal);
+  try {
+    await container.ready();
+    return container;
+  } catch (error) {
+    await container[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+function missingDeviceRules(spec: ContainerSpec, version: string): string[] {
+  const rules = spec.config.linux.resources?.devices ?? [];
+  if (version !== 'none' || rules.length === 0) return [];
+  return ['no writable cgroups: the container runs without resource accounting and device rules'];
+}

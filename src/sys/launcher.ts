@@ -1,0 +1,45 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+
+import { fromErrno, TsbuildError } from '../core/index.ts';
+import { nativePath } from './paths.ts';
+
+/** How the launcher's own descriptors 0, 1 and 2 are made; see `Stdio` of the runtime. */
+export type LauncherOutput = 'inherit' | 'pipe' | 'terminal';
+
+/** A running launcher: native/launcher.c. */
+export interface Launcher {
+  readonly process: ChildProcess;
+  /** The request and commands go in, reports come out; the launcher ends the container when it closes. */
+  readonly control: Socket;
+  readonly stdout: Readable | undefined;
+  readonly stderr: Readable | undefined;
+}
+
+/**
+ * Starts a launcher. From the main thread only: its death signal follows the thread that started it. The environment is
+ * empty, since nothing of the host's may show in the container.
+ */
+export function startLauncher(output: LauncherOutput): Launcher {
+  const pipe = output === 'pipe';
+  let child: ChildProcess;
+  try {
+    child = spawn(nativePath('launcher'), [], {
+      cwd: '/',
+      env: {},
+      stdio: pipe ? ['ignore', 'pipe', 'pipe', 'pipe'] : ['inherit', 'inherit', 'inherit', 'pipe'],
+    });
+  } catch (error) {
+    throw fromErrno(error, 'start the launcher');
+  }
+  // A failure to start comes as an event; the control socket's end, which follows it, is what is waited for.
+  child.on('error', () => undefined);
+  const control = child.stdio[3];
+  if (!(control instanceof Socket)) {
+    throw new TsbuildError('RUNTIME_SETUP', 'the launcher could not be started', {
+      hint: 'the process or descriptor limit of this user may be reached (ulimit -u, ulimit -n)',
+    });
+  }
+  return { process: child, control, stdout: child.stdout ?? undefined, stderr: child.stderr ?? undefined };
+}
