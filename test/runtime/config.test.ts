@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest';
 
 import {
-  effectiveArgs,
   containerConfig,
+  effectiveArgs,
+  imageAnnotations,
   printConfig,
   type ContainerRequest,
 } from '../../src/runtime/index.ts';
 import type { MountConfig } from '../../src/oci/runtime-spec.ts';
+import type { ImageConfig } from '../../src/oci/types.ts';
 
 const user = { uid: 1000, gid: 1001, additionalGids: [1001, 10], home: '/home/app', name: 'app' };
 const step: ContainerRequest = {
@@ -195,6 +197,44 @@ describe('mounts', () => {
   it('R-10 makes the root read-only', () => {
     expect(containerConfig(step).root.readonly).toBe(false);
     expect(containerConfig({ ...step, readonlyRootfs: true }).root.readonly).toBe(true);
+  });
+});
+
+describe('annotations', () => {
+  it('O-42 tell of the image; its labels win', () => {
+    const image: ImageConfig = {
+      os: 'linux',
+      architecture: 'arm64',
+      variant: 'v8',
+      author: 'me',
+      config: {
+        Labels: { a: '1', 'org.opencontainers.image.author': 'you' },
+        StopSignal: 'SIGINT',
+        ExposedPorts: { '80/tcp': {}, '53/udp': {} },
+      },
+      rootfs: { type: 'layers', diff_ids: [] },
+    };
+    const annotations = imageAnnotations(image);
+    expect(annotations).toEqual({
+      'org.opencontainers.image.os': 'linux',
+      'org.opencontainers.image.architecture': 'arm64',
+      'org.opencontainers.image.variant': 'v8',
+      'org.opencontainers.image.stopSignal': 'SIGINT',
+      'org.opencontainers.image.exposedPorts': '53/udp,80/tcp',
+      'org.opencontainers.image.author': 'you',
+      a: '1',
+    });
+    expect(containerConfig({ ...step, annotations }).annotations).toBe(annotations);
+    expect(containerConfig(step)).not.toHaveProperty('annotations');
+  });
+
+  it('O-42 of an image without a config', () => {
+    const image: ImageConfig = {
+      os: 'linux',
+      architecture: 'amd64',
+      rootfs: { type: 'layers', diff_ids: [] },
+    };
+    expect(Object.keys(imageAnnotations(image))).toHaveLength(2);
   });
 });
 
