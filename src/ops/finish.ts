@@ -1,5 +1,7 @@
+import { digestParts } from '../core/index.ts';
 import type { BuildPlan } from '../graph/index.ts';
 import { writeImage, type Image } from '../image/index.ts';
+import { chainId } from '../oci/index.ts';
 import type { HistoryEntry } from '../oci/types.ts';
 import type { Store } from '../store/index.ts';
 import type { LayerState, SettledState } from './types.ts';
@@ -16,6 +18,7 @@ export async function finishImage(
   options: FinishOptions,
 ): Promise<Image> {
   const { plan, state } = built;
+  await rememberChain(store, state);
   const history = datedHistory(plan.history, state.layers, options.epoch);
   return writeImage(store, {
     platform: plan.platform,
@@ -25,6 +28,15 @@ export async function finishImage(
     layers: state.layers.map(({ diffId, descriptor }) => ({ diffId, descriptor })),
     created: newest(history) ?? new Date((options.epoch ?? 0) * 1000).toISOString(),
   });
+}
+
+/** `run` and FROM find the files of a built image by its chain id, without unpacking its layers again. */
+async function rememberChain(store: Store, state: SettledState): Promise<void> {
+  const top = chainId(state.layers.map((layer) => layer.diffId));
+  if (top === undefined || state.snapshot === undefined) return;
+  const key = digestParts(top).hex;
+  if (!(await store.records.has('chains', key)))
+    await store.records.put('chains', key, { chain: state.snapshot.chain });
 }
 
 /**

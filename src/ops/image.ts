@@ -9,13 +9,16 @@ import { snapshotFromJson } from './state-json.ts';
 import { emptyState, stateOf } from './state.ts';
 import type { BuildServices, State } from './types.ts';
 
+/** What unpacking needs. */
+export type ImageServices = Pick<BuildServices, 'store' | 'snapshotter' | 'lease'>;
+
 /** A base image as a state: its layers unpacked once for the whole store, each found again by its chain id. */
 export class ImageOp implements Op<State> {
   readonly #base: ResolvedBase;
   readonly #platform: Platform;
-  readonly #services: BuildServices;
+  readonly #services: ImageServices;
 
-  constructor(base: ResolvedBase, platform: Platform, services: BuildServices) {
+  constructor(base: ResolvedBase, platform: Platform, services: ImageServices) {
     this.#base = base;
     this.#platform = platform;
     this.#services = services;
@@ -39,13 +42,14 @@ export class ImageOp implements Op<State> {
         `${this.#base.name}: ${layers.length} layers, but ${chain.length} diff ids`,
       );
     }
-    let snapshot: Snapshot | undefined;
-    for (const [index, descriptor] of layers.entries()) {
+    let { snapshot, next } = await this.#highestKnown(chain);
+    for (; next < layers.length; next++) {
       context.signal.throwIfAborted();
-      const [chainId, diffId] = [chain[index], config.rootfs.diff_ids[index]];
-      if (chainId === undefined || diffId === undefined) throw new Error('a layer without diff id');
+      const [descriptor, chainId, diffId] = [layers[next], chain[next], config.rootfs.diff_ids[next]];
+      if (descriptor === undefined || chainId === undefined || diffId === undefined)
+        throw new Error('a layer without diff id');
       snapshot = await this.#layer(snapshot, { descriptor, chainId, diffId }, context);
-      context.status('layers', index + 1, layers.length);
+      context.status('layers', next + 1, layers.length);
     }
     if (snapshot === undefined) return stateOf(emptyState);
     return stateOf({
@@ -60,6 +64,16 @@ export class ImageOp implements Op<State> {
 
   #chain(): readonly Digest[] {
     return chainIds(this.#base.config.rootfs.diff_ids);
+  }
+
+  /** An image of this store's own making is there whole: its top is looked for first, and nothing is unpacked. */
+  async #highestKnown(chain: readonly Digest[]): Promise<{ snapshot: Snapshot | undefined; next: number }> {
+    for (let next = chain.length; next > 0; next--) {
+      const chainId = chain[next - 1];
+      const snapshot = chainId === undefined ? undefined : await this.#known(digestParts(chainId).hex);
+      if (snapshot !== undefined) return { snapshot, next };
+    }
+    return { snapshot: undefined, next: 0 };
   }
 
   /** Under a lock by chain id: two builds that need the same base unpack it once. */

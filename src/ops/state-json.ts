@@ -29,6 +29,11 @@ export function settledFromJson(value: Json | undefined): SettledState | undefin
   return snapshot === undefined ? undefined : { snapshot, layers: parsed, contentDigest };
 }
 
+/** The state of a cache record. */
+export function recordState(record: Json | undefined): SettledState | undefined {
+  return isJsonObject(record) ? settledFromJson(record['result']) : undefined;
+}
+
 /** The ids are checked: they become folder names. */
 export function snapshotFromJson(chain: Json | undefined): Snapshot | undefined {
   if (!isJsonArray(chain)) return undefined;

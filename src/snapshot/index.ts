@@ -1,3 +1,10 @@
+export {
+  applyLayer,
+  extractArchive,
+  type AppliedLayer,
+  type ApplyLayerOptions,
+  type ExtractOptions,
+} from './apply.ts';
 export { chainIdOf } from './chain.ts';
 export { upperChanges } from './changes.ts';
 export { contentDigest } from './content.ts';

@@ -18,9 +18,13 @@ export interface OverlaySnapshotter extends Snapshotter {
 export function overlaySnapshotter(path: string): OverlaySnapshotter {
   const folder = new SnapshotFolder(path);
 
-  function view(chain: readonly SnapshotId[]): MountedRoot {
+  function lowersOf(chain: readonly SnapshotId[]): readonly string[] {
     const lowers = chain.map((id) => folder.fs(id)).reverse();
-    const root = rootDirOf(mountOverlayView(lowers.length > 1 ? lowers : [...lowers, ...folder.empties()]));
+    return lowers.length > 1 ? lowers : [...lowers, ...folder.empties()];
+  }
+
+  function view(chain: readonly SnapshotId[]): MountedRoot {
+    const root = rootDirOf(mountOverlayView(lowersOf(chain)));
     return { root, [Symbol.asyncDispose]: async () => root[Symbol.dispose]() };
   }
 
@@ -32,6 +36,7 @@ export function overlaySnapshotter(path: string): OverlaySnapshotter {
       using upper = attempt('opening a snapshot', () => openRootDir(folder.fs(id)));
       yield* upperChanges(upper, parents.root);
     },
+    lowers: (snapshot) => attempt('opening a snapshot', () => lowersOf(snapshot?.chain ?? [])),
     exists: async (id) => isSnapshotId(id) && folder.isCommitted(id),
     remove: async (id) => attempt('removing a snapshot', () => folder.remove(id)),
     sweep: async () => attempt('removing abandoned snapshots', () => folder.sweep()),

@@ -68,6 +68,8 @@ export interface Snapshotter {
   view(snapshot: Snapshot | undefined): Promise<MountedRoot>;
   /** Differences of a committed snapshot against its parents. */
   changes(snapshot: Snapshot): AsyncIterable<Change>;
+  /** Host folders of a state, top first, for an overlay that somebody else mounts (a container's own). */
+  lowers(snapshot: Snapshot | undefined): readonly string[];
   /** True while its folder stands and was committed. */
   exists(id: SnapshotId): Promise<boolean>;
   remove(id: SnapshotId): Promise<void>;

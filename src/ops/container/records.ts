@@ -1,0 +1,111 @@
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { isErrno, nearestName, TsbuildError } from '../../core/index.ts';
+import type { Lock, Store } from '../../store/index.ts';
+import type { ContainerRecord, ContainerState } from './types.ts';
+
+const idPattern = /^[0-9a-f]{64}$/;
+
+/** Folder of one container: its record, state, writable files and log. */
+export function containerFolder(store: Store, id: string): string {
+  if (!idPattern.test(id)) throw new Error(`not a container id: ${id}`);
+  return join(store.containers, id);
+}
+
+/** Stores a new container under a name that no other has. Throws CONTAINER_NAME_IN_USE. */
+export async function createContainer(store: Store, record: ContainerRecord): Promise<void> {
+  await using _lock = await store.lock('container-names');
+  const other = listContainers(store).find(({ name }) => name === record.name);
+  if (other !== undefined) {
+    throw new TsbuildError(
+      'CONTAINER_NAME_IN_USE',
+      `the name ${record.name} is in use by container ${other.id.slice(0, 12)}`,
+      {
+        hint: `remove it with: tsbuild rm ${record.name}`,
+      },
+    );
+  }
+  const folder = containerFolder(store, record.id);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  writeWhole(join(folder, 'state.json'), { status: 'created' } satisfies ContainerState);
+  // Last: a folder without a record is not a container.
+  writeWhole(join(folder, 'container.json'), record);
+}
+
+export function listContainers(store: Store): readonly ContainerRecord[] {
+  const names = readNames(store.containers).filter((name) => idPattern.test(name));
+  const records = names.map((id) => readJson<ContainerRecord>(join(store.containers, id, 'container.json')));
+  return records.filter((record) => record !== undefined).sort((a, b) => b.created.localeCompare(a.created));
+}
+
+/** By name, id, or a prefix of an id that no other has. Throws CONTAINER_NOT_FOUND. */
+export function findContainer(store: Store, text: string): ContainerRecord {
+  const all = listContainers(store);
+  const exact = all.find(({ id, name }) => id === text || name === text);
+  if (exact !== undefined) return exact;
+  const [first, second] = /^[0-9a-f]+$/.test(text) ? all.filter(({ id }) => id.startsWith(text)) : [];
+  if (first !== undefined && second === undefined) return first;
+  if (second !== undefined)
+    throw new TsbuildError('CONTAINER_NOT_FOUND', `several containers have ids that begin with ${text}`);
+  const near = nearestName(
+    text,
+    all.map(({ name }) => name),
+  );
+  throw new TsbuildError('CONTAINER_NOT_FOUND', `no such container: ${text}`, {
+    hint: near === undefined ? undefined : `did you mean ${near}?`,
+  });
+}
+
+/** Held by whoever runs the container, for as long as it runs. */
+export async function tryContainerLock(store: Store, id: string): Promise<Lock | undefined> {
+  return store.tryLock(`container-${id}`);
+}
+
+/** The state as it is: a container whose holder is gone does not run, whatever its file says. */
+export async function containerState(store: Store, id: string): Promise<ContainerState> {
+  const state = readJson<ContainerState>(join(containerFolder(store, id), 'state.json')) ?? {
+    status: 'created',
+  };
+  if (state.status !== 'running') return state;
+  await using lock = await tryContainerLock(store, id);
+  if (lock === undefined) return state;
+  const again = readJson<ContainerState>(join(containerFolder(store, id), 'state.json')) ?? state;
+  return again.status === 'running' ? { status: 'dead', started: state.started } : again;
+}
+
+export function writeState(store: Store, id: string, state: ContainerState): void {
+  writeWhole(join(containerFolder(store, id), 'state.json'), state);
+}
+
+/** Removes a container that does not run, files and all. */
+export function deleteContainer(store: Store, id: string): void {
+  const folder = containerFolder(store, id);
+  // The record first: from then on there is no such container, however far the rest gets.
+  rmSync(join(folder, 'container.json'), { force: true });
+  rmSync(folder, { recursive: true, force: true });
+}
+
+function readNames(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+function readJson<T>(path: string): T | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as T;
+  } catch (error) {
+    if (error instanceof SyntaxError || isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+function writeWhole(path: string, value: unknown): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  writeFileSync(temporary, `${JSON.stringify(value)}\n`, { mode: 0o600 });
+  renameSync(temporary, path);
+}
