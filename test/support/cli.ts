@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
+import { busyboxName, busyboxTar } from './busybox.ts';
 import { debianBaseTar } from './debian-base.ts';
 import { debianBaseName } from './docker-engine.ts';
 import { projectRoot } from './paths.ts';
@@ -49,5 +50,12 @@ export function tsbuild(root: string = tempFolder('root').path): Tsbuild {
 export async function tsbuildWithBase(root?: string): Promise<Tsbuild> {
   const cli = tsbuild(root);
   await cli.ok(['import', await debianBaseTar(), debianBaseName]);
+  return cli;
+}
+
+/** A tsbuild whose store holds the small base `busybox:1`. */
+export async function tsbuildWithBusybox(root?: string): Promise<Tsbuild> {
+  const cli = tsbuild(root);
+  await cli.ok(['import', await busyboxTar(), busyboxName]);
   return cli;
 }

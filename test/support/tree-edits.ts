@@ -36,64 +36,46 @@ interface Edit {
   readonly third: string;
 }
 
-function editOne(root: RootDir, { verb, path, second, third }: Edit): void {
-  const mode = Number.parseInt(second, 8);
-  const [first = 0, last = 0] = second.split(/[:.]/).map(Number);
-  switch (verb) {
-    case 'file': {
-      root.write(path, Buffer.from(third, 'latin1'), mode);
-      return;
-    }
-    case 'dir':
-      root.mkdirAll(path, { mode: 0o755, uid: 0, gid: 0 });
-      {
-        root.chmod(path, mode);
-        return;
-      }
-    case 'symlink': {
-      root.symlink(second, path);
-      return;
-    }
-    case 'hardlink': {
-      root.link(second, path);
-      return;
-    }
-    case 'char':
-    case 'block': {
-      root.mknod(path, { type: verb, mode: 0o644, major: first, minor: last });
-      return;
-    }
-    case 'fifo': {
-      root.mknod(path, { type: verb, mode, major: 0, minor: 0 });
-      return;
-    }
-    case 'mv': {
-      root.rename(path, second);
-      return;
-    }
-    case 'rm': {
-      root.removeAll(path);
-      return;
-    }
-    case 'chmod': {
-      root.chmod(path, mode);
-      return;
-    }
-    case 'chown': {
-      root.chown(path, first, last);
-      return;
-    }
-    case 'time': {
-      root.setTimes(path, { seconds: first, nanos: last });
-      return;
-    }
-    case 'xattr': {
-      root.setXattr(path, second, bytes(Buffer.from(third, 'hex').toString('latin1')));
-      return;
-    }
-    default:
-      throw new Error(`unknown edit ${verb}`);
-  }
+function editOne(root: RootDir, edit: Edit): void {
+  const run = verbs[edit.verb];
+  if (run === undefined) throw new Error(`unknown edit ${edit.verb}`);
+  run(root, edit);
+}
+
+const verbs: Readonly<Record<string, (root: RootDir, edit: Edit) => void>> = {
+  file: (root, { path, second, third }) => root.write(path, Buffer.from(third, 'latin1'), octal(second)),
+  dir(root, { path, second }) {
+    root.mkdirAll(path, { mode: 0o755, uid: 0, gid: 0 });
+    root.chmod(path, octal(second));
+  },
+  symlink: (root, { path, second }) => root.symlink(second, path),
+  hardlink: (root, { path, second }) => root.link(second, path),
+  char: (root, edit) => makeDevice(root, 'char', edit),
+  block: (root, edit) => makeDevice(root, 'block', edit),
+  fifo: (root, { path, second }) =>
+    root.mknod(path, { type: 'fifo', mode: octal(second), major: 0, minor: 0 }),
+  mv: (root, { path, second }) => root.rename(path, second),
+  rm: (root, { path }) => root.removeAll(path),
+  chmod: (root, { path, second }) => root.chmod(path, octal(second)),
+  chown(root, { path, second }) {
+    const [uid = 0, gid = 0] = second.split(':').map(Number);
+    root.chown(path, uid, gid);
+  },
+  time(root, { path, second }) {
+    const [seconds = 0, nanos = 0] = second.split('.').map(Number);
+    root.setTimes(path, { seconds, nanos });
+  },
+  xattr: (root, { path, second, third }) =>
+    root.setXattr(path, second, bytes(Buffer.from(third, 'hex').toString('latin1'))),
+};
+
+function makeDevice(root: RootDir, type: 'char' | 'block', { path, second }: Edit): void {
+  const [major = 0, minor = 0] = second.split(':').map(Number);
+  root.mknod(path, { type, mode: 0o644, major, minor });
+}
+
+function octal(text: string): number {
+  return Number.parseInt(text, 8);
 }
 
 function unescape(word: string): ByteString {
