@@ -8,8 +8,6 @@ export interface LayerParts {
   readonly diffId: Digest;
   /** The bytes as stored, plain or compressed. */
   readonly descriptor: Descriptor;
-  /** RFC 3339, when it was made: for its history entry, where that has no time. */
-  readonly created?: string | undefined;
 }
 
 /** All that an image is made of. */
@@ -19,10 +17,7 @@ export interface ImageParts {
   readonly history: readonly HistoryEntry[];
   /** Bottom first. */
   readonly layers: readonly LayerParts[];
-  /**
-   * RFC 3339. Unless told, the time of the newest history entry, so that a build which made no new layer gives the
-   * same image again.
-   */
+  /** RFC 3339. */
   readonly created?: string | undefined;
   readonly author?: string | undefined;
   /** Members of a base's config that no schema names; kept (checklist O-33). */
@@ -77,12 +72,10 @@ function descriptorJson({ mediaType, digest, size, urls }: Descriptor): Json {
 
 function configJson(parts: ImageParts): Json {
   const { platform } = parts;
-  const timed = fillTimes(alignHistory(parts.history, parts.layers.length), parts);
-  const created = parts.created ?? timed.at(-1)?.created;
-  const history = timed.map((entry): Json => {
-    const { created_by, author, comment } = entry;
+  const history = alignHistory(parts.history, parts.layers.length).map((entry): Json => {
+    const { created, created_by, author, comment } = entry;
     const empty_layer = entry.empty_layer === true ? true : undefined;
-    return { created: entry.created, created_by, author, comment, empty_layer };
+    return { created, created_by, author, comment, empty_layer };
   });
   return {
     ...parts.extra,
@@ -92,7 +85,7 @@ function configJson(parts: ImageParts): Json {
     'os.version': filled(platform['os.version']),
     'os.features': filled(platform['os.features']),
     author: filled(parts.author),
-    created,
+    created: parts.created,
     config: defaultsJson(parts.config),
     rootfs: { type: 'layers', diff_ids: parts.layers.map((layer) => layer.diffId) },
     history: filled(history),
@@ -129,31 +122,6 @@ export function alignHistory(history: readonly HistoryEntry[], layers: number): 
   });
   const bare = Array.from({ length: missing }, (): HistoryEntry => ({}));
   return [...bare, ...aligned.toReversed()];
-}
-
-/**
- * Entries of layers take their layer's time, the others that of the entry before, as BuildKit's exporter does; before
- * the first new layer they take that layer's, since a base's time would make them look older than they are.
- */
-function fillTimes(
-  history: readonly HistoryEntry[],
-  { created, layers }: Pick<ImageParts, 'created' | 'layers'>,
-): readonly HistoryEntry[] {
-  const ofLayers = layers[Symbol.iterator]();
-  const known = history.map((entry): HistoryEntry => {
-    const layer = entry.empty_layer === true ? undefined : ofLayers.next().value;
-    return entry.created === undefined && layer?.created !== undefined
-      ? { ...entry, created: layer.created }
-      : entry;
-  });
-  const firstNew = history.findIndex((entry) => entry.created === undefined);
-  const timed = known.slice(firstNew).find((entry) => entry.created !== undefined);
-  let current = timed?.created ?? created ?? known.findLast((entry) => entry.created !== undefined)?.created;
-  return known.map((entry, index) => {
-    if (entry.created === undefined) return { ...entry, created: current };
-    if (index >= firstNew) current = entry.created;
-    return entry;
-  });
 }
 
 function encode(value: Json): Uint8Array {

@@ -43,11 +43,12 @@ export async function importTarball(
     }
     const layer = await store.blobs.put(bounded(plain.bytes));
     await readThrough(await store.blobs.open(layer.digest));
+    const created = options.created ?? new Date().toISOString();
     const image = await writeImage(store, {
       platform: options.platform ?? hostPlatform(),
       config: options.config ?? {},
-      created: options.created ?? new Date().toISOString(),
-      history: [{ comment: options.message ?? `Imported from ${file ?? '-'}` }],
+      created,
+      history: [{ created, comment: options.message ?? `Imported from ${file ?? '-'}` }],
       layers: [{ diffId: layer.digest, descriptor: { mediaType: mediaTypes.layer, ...layer } }],
     });
     if (reference !== undefined) {
