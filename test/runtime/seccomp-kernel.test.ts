@@ -7,9 +7,11 @@ import { defaultCapabilityNames } from '../../src/runtime/defaults.ts';
 import {
   compileSeccomp,
   containerConfig,
+  createRuntime,
   defaultSeccompProfile,
   hostSeccompArch,
   printConfig,
+  runContainer,
 } from '../../src/runtime/index.ts';
 import { requires } from '../support/requires.ts';
 import { runOk } from '../support/run-command.ts';
@@ -41,7 +43,11 @@ const underProfile = {
 let probe: string;
 
 async function results(argv: readonly string[]): Promise<Record<string, number>> {
-  const lines = (await runOk(argv)).split('\n').map((line) => line.split(' '));
+  return parse(await runOk(argv));
+}
+
+function parse(output: string): Record<string, number> {
+  const lines = output.split('\n').map((line) => line.split(' '));
   return Object.fromEntries(lines.map(([name = '', errno]) => [name, Number(errno)]));
 }
 
@@ -70,11 +76,12 @@ describe('the kernel', () => {
     });
   });
 
-  it('R-19 R-27 O-42 answers alike under runc with the printed config', async () => {
+  it('R-19 R-27 O-42 answers alike in a container, and under runc with the printed config', async () => {
     requires('tool:runc');
     const bundle = tempFolder('bundle').path;
-    mkdirSync(join(bundle, 'rootfs'));
-    copyFileSync(probe, join(bundle, 'rootfs/probe'));
+    const rootfs = join(bundle, 'rootfs');
+    mkdirSync(rootfs);
+    copyFileSync(probe, join(rootfs, 'probe'));
     const config = containerConfig({
       purpose: 'run',
       args: ['/probe'],
@@ -83,12 +90,21 @@ describe('the kernel', () => {
       network: 'none',
       processors: 2,
       ulimits: [{ type: 'RLIMIT_CORE', soft: 0, hard: -1 }],
-      limits: { pids: { limit: 50 } },
     });
-    writeFileSync(join(bundle, 'config.json'), printConfig(config));
     const id = `tsbuild-seccomp-${process.pid}`;
-    expect(await results(['runc', '--root', join(bundle, 'state'), 'run', '-b', bundle, id])).toEqual(
-      underProfile,
+
+    const runtime = createRuntime({ stubs: join(bundle, 'stubs') });
+    let output = '';
+    const { status } = await runContainer(
+      runtime,
+      { id, config, rootfs: { kind: 'bind', path: rootfs }, stdio: 'pipe' },
+      { onStdout: (chunk) => (output += chunk.toString()) },
     );
+    expect(status).toEqual({ kind: 'exited', code: 0 });
+    expect(parse(output.trim())).toEqual(underProfile);
+
+    writeFileSync(join(bundle, 'config.json'), printConfig(config));
+    const runc = ['runc', '--root', join(bundle, 'state'), 'run', '-b', bundle, id];
+    expect(await results(runc)).toEqual(underProfile);
   });
 });
