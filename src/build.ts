@@ -16,7 +16,7 @@ import {
 import { plan, type RunNetwork } from './graph/index.ts';
 import { tagImage, type Image } from './image/index.ts';
 import { hostPlatform, parseReference, type Platform } from './oci/index.ts';
-import { buildHosts, createRuntime, ensureStubs, resolvConf } from './runtime/index.ts';
+import { buildHosts, createRuntime, resolvConf } from './runtime/index.ts';
 import { overlaySnapshotter } from './snapshot/index.ts';
 import { solve } from './solver/index.ts';
 import { openStore, type Store } from './store/index.ts';
@@ -84,7 +84,7 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
     store,
     lease,
     snapshotter,
-    runtime: createRuntime({ stubs: await ensureStubs(store.root) }),
+    runtime: createRuntime({ stubs: join(store.root, 'runtime') }),
     context,
     secrets: options.secrets ?? new Map(),
     limits: options.limits ?? { resources: {}, rlimits: [] },

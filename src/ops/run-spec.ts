@@ -40,5 +40,6 @@ export async function runSpec(parts: {
     config,
     rootfs: { kind: 'overlay', overlay: active.overlay, volatile: true },
     stdio: 'pipe',
+    createCwd: true,
   };
 }

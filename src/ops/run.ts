@@ -1,6 +1,6 @@
 import { TsbuildError } from '../core/index.ts';
 import type { RunStep } from '../graph/index.ts';
-import { describeSignal, runContainer, type ExitStatus, type Usage } from '../runtime/index.ts';
+import { exitCodeOf, runContainer, type ExitStatus, type Usage } from '../runtime/index.ts';
 import type { CacheMap, KeyParts, Op, RunContext } from '../solver/index.ts';
 import { runMounts } from './run-mounts.ts';
 import { runSpec } from './run-spec.ts';
@@ -128,12 +128,12 @@ function keyParts(step: RunStep): KeyParts {
 function failUnlessZero(step: RunStep, ended: { readonly status: ExitStatus; readonly usage: Usage }): void {
   const { status, usage } = ended;
   if (status.kind === 'exited' && status.code === 0) return;
-  const code = status.kind === 'exited' ? status.code : 128 + status.signal;
+  const code = exitCodeOf(status);
   const outOfMemory = (usage.oomKills ?? 0) > 0;
   const reason = outOfMemory
     ? ' (out of memory)'
     : status.kind === 'signaled'
-      ? ` (${describeSignal(status.signal)})`
+      ? ` (${`killed by signal ${status.signal}`})`
       : '';
   throw new TsbuildError(
     'RUN_FAILED',

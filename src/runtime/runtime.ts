@@ -100,7 +100,7 @@ async function launch(
       : undefined;
   const plan = planSetup(spec, { ...machine.facts, stubs, cgroup: cgroup.placement });
   const request = encodeRequest(plan);
-  const launcher = startLauncher(spec.stdio === 'inherit' || spec.stdio === 'terminal' ? spec.stdio : 'pipe');
+  const launcher = startLauncher(spec.stdio, spec.stdin ?? 'caller');
   const warnings = missingDeviceRules(spec, cgroup.placement.version);
   const container = new LaunchedContainer({
     id: spec.id,

@@ -14,7 +14,7 @@ export type RootfsSource =
  * `inherit`: the caller's own descriptors 0, 1, 2. `pipe`: stdin is /dev/null, output comes as streams.
  * `terminal`: a pseudo-terminal of the container's devpts, relayed from and to the caller's descriptors 0 and 1.
  */
-export type Stdio = 'inherit' | 'pipe' | 'terminal' | 'detached-pipe';
+export type Stdio = 'inherit' | 'pipe' | 'terminal';
 
 export interface ContainerSpec {
   /** `[A-Za-z0-9_.-]+`, becomes cgroup and folder names. */
@@ -23,6 +23,8 @@ export interface ContainerSpec {
   readonly config: RuntimeConfig;
   readonly rootfs: RootfsSource;
   readonly stdio: Stdio;
+  /** `none`: what `inherit` and `terminal` would take from the caller's descriptor 0 is /dev/null instead. */
+  readonly stdin?: 'caller' | 'none' | undefined;
   /**
    * By destination of a mount: the path inside its source that is mounted, resolved there as if the source were `/`, so
    * that whoever may write to the source (two steps that share a cache) cannot lead the mount elsewhere.

@@ -21,14 +21,15 @@ export interface Launcher {
  * Starts a launcher. From the main thread only: its death signal follows the thread that started it. The environment is
  * empty, since nothing of the host's may show in the container.
  */
-export function startLauncher(output: LauncherOutput): Launcher {
+export function startLauncher(output: LauncherOutput, stdin: 'caller' | 'none' = 'caller'): Launcher {
   const pipe = output === 'pipe';
+  const input = pipe || stdin === 'none' ? 'ignore' : 'inherit';
   let child: ChildProcess;
   try {
     child = spawn(nativePath('launcher'), [], {
       cwd: '/',
       env: {},
-      stdio: pipe ? ['ignore', 'pipe', 'pipe', 'pipe'] : ['inherit', 'inherit', 'inherit', 'pipe'],
+      stdio: pipe ? [input, 'pipe', 'pipe', 'pipe'] : [input, 'inherit', 'inherit', 'pipe'],
     });
   } catch (error) {
     throw fromErrno(error, 'start the launcher');

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 
 import { TsbuildError } from '../../core/index.ts';
-import type { Stdio } from '../../runtime/index.ts';
+import type { ContainerSpec } from '../../runtime/index.ts';
 import { addLimitOptions, collect, limitsOf } from '../limits.ts';
 import type { ExitStatusHolder } from '../program.ts';
 import { storeRoot } from '../root.ts';
@@ -64,7 +64,6 @@ async function run(
   request: { readonly image: string; readonly args: readonly string[]; readonly flags: RunFlags },
 ): Promise<number> {
   const { image, args, flags } = request;
-  const stdio = stdioOf(flags);
   const { parseVolume } = await import('../../ops/index.ts');
   const mounts = (flags.volume ?? []).map(parseVolume);
   const { runImage } = await import('../container/run-image.ts');
@@ -85,23 +84,20 @@ async function run(
       mounts,
       readonlyRootfs: flags.readOnly === true,
       limits: limitsOf(command.opts()),
-      stdio,
+      ...stdioOf(flags),
       autoRemove: flags.rm === true,
     },
   });
 }
 
-function stdioOf(flags: RunFlags): Stdio {
-  if (flags.tty === true && flags.detach !== true) {
-    if (!process.stdin.isTTY && flags.interactive === true) {
-      throw new TsbuildError('USAGE', 'the input device is not a TTY', {
-        hint: 'leave out -t, or run it from a terminal',
-      });
-    }
-    return flags.interactive === true ? 'terminal' : 'terminal-output';
+function stdioOf({ interactive, tty, detach }: RunFlags): Pick<ContainerSpec, 'stdio' | 'stdin'> {
+  if (detach === true) return { stdio: 'pipe' };
+  if (tty === true && interactive === true && !process.stdin.isTTY) {
+    throw new TsbuildError('USAGE', 'the input device is not a TTY', {
+      hint: 'leave out -t, or run it from a terminal',
+    });
   }
-  if (flags.detach === true) return 'pipe';
-  return flags.interactive === true ? 'inherit' : 'inherit-output';
+  return { stdio: tty === true ? 'terminal' : 'inherit', stdin: interactive === true ? 'caller' : 'none' };
 }
 
 /** `NAME=value`, or `NAME` for the value here; unset here, it is not passed at all. */

@@ -1,8 +1,9 @@
 import { constants } from 'node:os';
+import { join } from 'node:path';
 
 import { TsbuildError } from '../../core/index.ts';
 import { deleteContainer, tryContainerLock, writeState, type ContainerRecord } from '../../ops/index.ts';
-import { createRuntime, ensureStubs, type Container, type ExitStatus } from '../../runtime/index.ts';
+import { createRuntime, exitCodeOf, type Container } from '../../runtime/index.ts';
 import type { Store } from '../../store/index.ts';
 
 /** Signals that stop or steer a program; all are the container's, none ends this process by itself. */
@@ -21,7 +22,7 @@ export async function runForeground(store: Store, record: ContainerRecord): Prom
 async function runToEnd(store: Store, record: ContainerRecord): Promise<number> {
   const started = new Date().toISOString();
   try {
-    const runtime = createRuntime({ stubs: await ensureStubs(store.root) });
+    const runtime = createRuntime({ stubs: join(store.root, 'runtime') });
     await using container = await runtime.create(record.spec);
     using _forwarding = forwardSignals(container);
     writeState(store, record.id, { status: 'running', pid: container.pid, started });
@@ -41,11 +42,6 @@ async function runToEnd(store: Store, record: ContainerRecord): Promise<number> 
     });
     throw error;
   }
-}
-
-/** As a shell reports it: 128 and the signal's number for a killed program. */
-export function exitCodeOf(status: ExitStatus): number {
-  return status.kind === 'exited' ? status.code : 128 + status.signal;
 }
 
 function forwardSignals(container: Container): Disposable {

@@ -15,9 +15,8 @@ import {
   writeState,
   type ContainerRecord,
 } from '../../ops/index.ts';
-import { createRuntime, ensureStubs, type Container } from '../../runtime/index.ts';
+import { createRuntime, exitCodeOf, type Container } from '../../runtime/index.ts';
 import { openStore, type Store } from '../../store/index.ts';
-import { exitCodeOf } from './foreground.ts';
 import { socketName, type MonitorAnswer, type MonitorRequest } from './protocol.ts';
 
 export interface MonitorOptions {
@@ -46,7 +45,7 @@ async function runMonitored(store: Store, record: ContainerRecord, onReady: () =
   const started = new Date().toISOString();
   const log = createWriteStream(join(folder, 'log.jsonl'), { flags: 'a', mode: 0o600 });
   try {
-    const runtime = createRuntime({ stubs: await ensureStubs(store.root) });
+    const runtime = createRuntime({ stubs: join(store.root, 'runtime') });
     await using container = await runtime.create(record.spec);
     const ended = container.wait().then(exitCodeOf);
     await using _server = await serve(folder, container, ended);

@@ -13,7 +13,6 @@ import {
   resolvConf,
   resolveUser,
   type ContainerSpec,
-  type Stdio,
 } from '../../runtime/index.ts';
 import type { Snapshot } from '../../snapshot/index.ts';
 import type { RunContext } from '../../solver/index.ts';
@@ -39,7 +38,8 @@ export interface ContainerOptions {
   readonly mounts: readonly MountConfig[];
   readonly readonlyRootfs: boolean;
   readonly limits: RunLimits;
-  readonly stdio: Stdio;
+  readonly stdio: ContainerSpec['stdio'];
+  readonly stdin?: ContainerSpec['stdin'];
   readonly consoleSize?: { readonly height: number; readonly width: number } | undefined;
   readonly autoRemove: boolean;
 }
@@ -139,6 +139,8 @@ async function containerSpec(
     config,
     rootfs: { kind: 'overlay', overlay: { lowers, upper, work }, volatile: false },
     stdio: options.stdio,
+    stdin: options.stdin,
+    createCwd: true,
   };
 }
 

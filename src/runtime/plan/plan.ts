@@ -75,7 +75,6 @@ function outputOf(spec: ContainerSpec): 'direct' | 'pipes' | 'terminal' {
     case 'inherit':
       return 'direct';
     case 'pipe':
-    case 'detached-pipe':
       return 'pipes';
     case 'terminal':
       return 'terminal';
