@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import type { ByteString } from '../core/index.ts';
+import { fromErrno, type ByteString } from '../core/index.ts';
 import {
   mountOverlay,
   openRootDir,
@@ -63,7 +63,7 @@ class OverlayActive implements ActiveSnapshot {
     if (this.#state !== 'open') throw new Error(`the snapshot ${this.id} is ${this.#state}`);
     // A volatile overlay leaves a mark in its work folder and is never mounted with it again.
     this.#freshWork();
-    const root = rootDirOf(mountOverlay(this.overlay));
+    const root = rootDirOf(this.#mountOverlay());
     this.#state = 'mounted';
     return {
       root,
@@ -93,6 +93,14 @@ class OverlayActive implements ActiveSnapshot {
       this.#folder.remove(this.id);
     } finally {
       this.#lock.release();
+    }
+  }
+
+  #mountOverlay(): number {
+    try {
+      return mountOverlay(this.overlay);
+    } catch (error) {
+      throw fromErrno(error, 'mounting a snapshot');
     }
   }
 
