@@ -58,7 +58,7 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   // Wrong names are told before anything runs.
   const tags = options.tags ?? [];
   for (const tag of tags) parseReference(tag);
-  const dockerfile = await loadDockerfile(options);
+  const dockerfile = loadDockerfile(options);
   using context = loadContext(options);
   for (const { message, at } of dockerfile.warnings)
     emit({ type: 'warning', message, file: at.file, range: at.range });

@@ -46,6 +46,5 @@ function causeLines(cause: unknown, said: string): string {
 
 /** Foreign text must not steer the terminal. */
 function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex
   return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd');
 }

@@ -4,5 +4,5 @@ import type { Store } from '../store/index.ts';
 export async function withStore<T>(root: string, action: (store: Store) => Promise<T>): Promise<T> {
   const { openStore } = await import('../store/index.ts');
   await using store = await openStore(root);
-  return action(store);
+  return await action(store);
 }

@@ -31,7 +31,7 @@ export class RunOp implements Op<State> {
     const spec = await runSpec({ step: this.#step, services: this.#services, parent, active, mounts });
     const ended = await this.#run(spec, context);
     failUnlessZero(this.#step, ended);
-    return commitState(this.#services, parent, active);
+    return await commitState(this.#services, parent, active);
   }
 
   async #run(
@@ -70,17 +70,16 @@ function keyParts(step: RunStep): KeyParts {
     argv,
     script,
     env,
-    proxyEnv,
+    proxyEnv: _proxyEnv,
     cwd,
     user,
     network,
     mounts,
     platform,
-    display,
+    display: _display,
     ...unclassified
   } = step;
   const none: Record<string, never> = unclassified;
-  void [proxyEnv, display];
   return {
     ...none,
     op: kind,
@@ -133,7 +132,7 @@ function failUnlessZero(step: RunStep, ended: { readonly status: ExitStatus; rea
   const reason = outOfMemory
     ? ' (out of memory)'
     : status.kind === 'signaled'
-      ? ` (${`killed by signal ${status.signal}`})`
+      ? ` (killed by signal ${status.signal})`
       : '';
   throw new TsbuildError(
     'RUN_FAILED',

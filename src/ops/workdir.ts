@@ -30,6 +30,6 @@ export class WorkdirOp implements Op<State> {
       const { uid, gid } = resolveUser(mounted.root, this.#step.user);
       mounted.root.mkdirAll(fromText(this.#step.path), { mode: 0o755, uid, gid });
     }
-    return commitState(this.#services, parent, active);
+    return await commitState(this.#services, parent, active);
   }
 }

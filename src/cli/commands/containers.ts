@@ -8,6 +8,7 @@ import type { ContainerRecord, ContainerState } from '../../ops/index.ts';
 import { askMonitor } from '../container/protocol.ts';
 import { formatOption, printList, type ListFormat } from '../list.ts';
 import type { ExitStatusHolder } from '../program.ts';
+import type { Store } from '../../store/index.ts';
 import { storeRoot } from '../root.ts';
 import { formatAge, shortId } from '../table.ts';
 import { withStore } from '../with-store.ts';
@@ -198,11 +199,7 @@ function readLog(folder: string): readonly { readonly log: string; readonly stre
 async function eachContainer(
   command: Command,
   names: readonly string[],
-  action: (
-    folder: string,
-    record: ContainerRecord,
-    store: import('../../store/index.ts').Store,
-  ) => Promise<void>,
+  action: (folder: string, record: ContainerRecord, store: Store) => Promise<void>,
 ): Promise<void> {
   await withStore(storeRoot(command), async (store) => {
     const { containerFolder, findContainer } = await import('../../ops/index.ts');

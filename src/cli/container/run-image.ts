@@ -18,7 +18,7 @@ export interface RunImageOptions {
 export async function runImage(options: RunImageOptions): Promise<number> {
   await using store = await openStore(options.root);
   const record = await prepare(store, options);
-  if (!options.detach) return runForeground(store, record);
+  if (!options.detach) return await runForeground(store, record);
   await startDetached(store, record);
   process.stdout.write(`${record.id}\n`);
   return 0;
@@ -32,7 +32,7 @@ async function prepare(
   await using lease = await store.lease();
   const image = await imageToRun(store, imageName);
   const snapshotter = overlaySnapshotter(store.snapshots);
-  return prepareContainer({ store, lease, snapshotter }, { ...container, image, imageName });
+  return await prepareContainer({ store, lease, snapshotter }, { ...container, image, imageName });
 }
 
 async function imageToRun(store: Store, name: string): Promise<Image> {

@@ -35,7 +35,9 @@ export async function createContainer(store: Store, record: ContainerRecord): Pr
 
 export function listContainers(store: Store): readonly ContainerRecord[] {
   const names = readNames(store.containers).filter((name) => idPattern.test(name));
-  const records = names.map((id) => readJson<ContainerRecord>(join(store.containers, id, 'container.json')));
+  const records = names.map(
+    (id) => readJson(join(store.containers, id, 'container.json')) as ContainerRecord | undefined,
+  );
   return records.filter((record) => record !== undefined).sort((a, b) => b.created.localeCompare(a.created));
 }
 
@@ -64,14 +66,18 @@ export async function tryContainerLock(store: Store, id: string): Promise<Lock |
 
 /** The state as it is: a container whose holder is gone does not run, whatever its file says. */
 export async function containerState(store: Store, id: string): Promise<ContainerState> {
-  const state = readJson<ContainerState>(join(containerFolder(store, id), 'state.json')) ?? {
+  const state = readState(store, id) ?? {
     status: 'created',
   };
   if (state.status !== 'running') return state;
   await using lock = await tryContainerLock(store, id);
   if (lock === undefined) return state;
-  const again = readJson<ContainerState>(join(containerFolder(store, id), 'state.json')) ?? state;
+  const again = readState(store, id) ?? state;
   return again.status === 'running' ? { status: 'dead', started: state.started } : again;
+}
+
+function readState(store: Store, id: string): ContainerState | undefined {
+  return readJson(join(containerFolder(store, id), 'state.json')) as ContainerState | undefined;
 }
 
 export function writeState(store: Store, id: string, state: ContainerState): void {
@@ -95,9 +101,9 @@ function readNames(folder: string): readonly string[] {
   }
 }
 
-function readJson<T>(path: string): T | undefined {
+function readJson(path: string): unknown {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as T;
+    return JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
     if (error instanceof SyntaxError || isErrno(error, 'ENOENT')) return undefined;
     throw error;

@@ -60,7 +60,7 @@ export class CopyOp implements Op<State> {
       await using mounted = await active.mount();
       await this.#copyInto(mounted.root, source);
     }
-    return commitState(this.#services, parent, active);
+    return await commitState(this.#services, parent, active);
   }
 
   async #copyInto(to: RootDir, source: State | undefined): Promise<void> {

@@ -23,7 +23,7 @@ function parseClause(clause: string, text: string): ModeChange {
     });
   }
   const classes = match[1] === '' ? 'a' : match[1];
-  const mask = [...classes].reduce((bits, name) => bits | (who[name] ?? 0), 0);
+  const mask = classes.split('').reduce((bits, name) => bits | (who[name] ?? 0), 0);
   const actions = [...match[2].matchAll(/([-+=])([rwxXst]*|[ugo])/g)];
   return (mode, directory) =>
     actions.reduce((current, [, operator = '+', letters = '']) => {
