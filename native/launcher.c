@@ -125,6 +125,17 @@ static void remove_cgroups(void) {
   }
 }
 
+/* A frozen process of v1 does not die of SIGKILL until it is thawed. */
+static void thaw(void) {
+  struct cursor folders = outer.cleanup;
+  for (uint32_t i = 0; i < outer.cleanup_count; i++) {
+    struct text path = {.length = 0};
+    add(&path, take_string(&folders)), add(&path, "/freezer.state");
+    int fd = (int)SYS(openat, AT_FDCWD, path.bytes, O_WRONLY | O_CLOEXEC, 0);
+    if (fd >= 0) SYS(write, fd, "THAWED", 6), SYS(close, fd);
+  }
+}
+
 static void restore_terminal(void) {
   if (outer.raw) SYS(ioctl, 0, TCSETS, &outer.before);
   outer.raw = false;
@@ -134,6 +145,7 @@ static void restore_terminal(void) {
 static __attribute__((noreturn)) void finish(void) {
   if (outer.pidfd >= 0 && !outer.exited) {
     SYS(pidfd_send_signal, outer.pidfd, SIGKILL, 0, 0);
+    thaw();
     char info[128];
     while (SYS(waitid, P_PIDFD, outer.pidfd, info, WEXITED, 0) == -EINTR) continue;
   }
@@ -355,7 +367,10 @@ static void op_clone(struct cursor *fields, struct cursor request) {
 static void report_exit(void) {
   int32_t info[32]; /* siginfo_t: si_code is the third word, si_status the one after pid and uid */
   memset(info, 0, sizeof info);
-  while (SYS(waitid, P_PIDFD, outer.pidfd, info, WEXITED, 0) == -EINTR) continue;
+  /* struct rusage: the times of the process and of all it waited for come first, as seconds and microseconds. */
+  int64_t used[18];
+  memset(used, 0, sizeof used);
+  while (SYS(waitid, P_PIDFD, outer.pidfd, info, WEXITED, used) == -EINTR) continue;
   outer.exited = true;
   kill_rest();
   if (outer.failed) return;
@@ -367,6 +382,7 @@ static void report_exit(void) {
   put_u8(&frame, REPORT_EXITED);
   put_u32(&frame, signaled);
   put_u32(&frame, (uint32_t)info[6]);
+  put_i64(&frame, (used[0] + used[2]) * 1000000 + used[1] + used[3]);
   send_frame(&frame);
 }
 
@@ -446,6 +462,7 @@ static void obey(uint32_t command, uint32_t argument) {
     case COMMAND_KILL:
       outer.killed = true;
       SYS(pidfd_send_signal, outer.pidfd, SIGKILL, 0, 0);
+      thaw();
       return;
     case COMMAND_RESIZE:
       resize((uint16_t)(argument >> 16), (uint16_t)argument);

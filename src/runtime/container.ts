@@ -36,6 +36,7 @@ export class LaunchedContainer implements Container {
   readonly #exited = Promise.withResolvers<ExitStatus>();
   readonly #gone = Promise.withResolvers<undefined>();
   #pid = 0;
+  #cpuMicros: number | undefined;
   #startAsked: boolean;
   #ended = false;
   #abort: { readonly signal: AbortSignal; readonly listener: () => void } | undefined;
@@ -94,7 +95,9 @@ export class LaunchedContainer implements Container {
   }
 
   async usage(): Promise<Usage> {
-    return this.#cgroup.usage();
+    // The kernel's own count of the process is at hand also where no cgroup is.
+    const used = this.#cgroup.usage();
+    return { ...used, cpuMicros: used.cpuMicros ?? this.#cpuMicros };
   }
 
   /** From now on an abort kills the container; `wait` then reports the kill. */
@@ -158,6 +161,7 @@ export class LaunchedContainer implements Container {
         return;
       case 'exited': {
         this.#ended = true;
+        this.#cpuMicros = report.cpuMicros;
         // Killed before the start: nobody has to wait for it any more.
         this.#started.resolve(undefined);
         this.#ready.resolve(undefined);

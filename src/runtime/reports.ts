@@ -19,7 +19,13 @@ export type Report =
       readonly nanos: bigint;
       readonly path: string;
     }
-  | { readonly kind: 'exited'; readonly signaled: boolean; readonly value: number };
+  | {
+      readonly kind: 'exited';
+      readonly signaled: boolean;
+      readonly value: number;
+      /** Of the program and all it waited for. */
+      readonly cpuMicros: number;
+    };
 
 /** A frame is at most a path and a few numbers: anything larger is no launcher's. */
 const frameLimit = 8192;
@@ -74,7 +80,12 @@ function parseReport(frame: Buffer): Report {
         path: frame.toString('utf8', 21),
       };
     case 'X':
-      return { kind: 'exited', signaled: frame.readUInt32LE(1) === 1, value: frame.readUInt32LE(5) };
+      return {
+        kind: 'exited',
+        signaled: frame.readUInt32LE(1) === 1,
+        value: frame.readUInt32LE(5),
+        cpuMicros: Number(frame.readBigInt64LE(9)),
+      };
     default:
       throw new Error(`a report of the unknown kind ${JSON.stringify(kind)}`);
   }

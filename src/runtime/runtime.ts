@@ -3,8 +3,7 @@ import { join } from 'node:path';
 
 import { TsbuildError } from '../core/index.ts';
 import { startLauncher } from '../sys/index.ts';
-import { cgroupManager } from './cgroup/detect.ts';
-import type { CgroupManager } from './cgroup/types.ts';
+import { cgroupManager, type Cgroup, type CgroupManager } from './cgroup/index.ts';
 import { LaunchedContainer } from './container.ts';
 import { encodeRequest } from './plan/encode.ts';
 import type { HostFacts } from './plan/host.ts';
@@ -91,7 +90,7 @@ async function createContainer(
 async function launch(
   machine: Machine,
   spec: ContainerSpec,
-  run: { readonly cgroup: ReturnType<CgroupManager['create']> } & CreateOptions,
+  run: { readonly cgroup: Cgroup } & CreateOptions,
 ): Promise<Container> {
   const { cgroup, signal, start = false } = run;
   const stubs =

@@ -10,7 +10,7 @@ export function noCgroups(reason: string): CgroupManager {
     });
   };
   const cgroup: Cgroup = {
-    placement: { version: 'none', folders: [] },
+    placement: { version: 'none', folders: [], cleanup: [] },
     usage: () => ({}),
     update: (limits) => {
       const [first] = askedLimits(limits);

@@ -6,6 +6,8 @@ export interface CgroupPlacement {
   readonly version: 'v1' | 'v2' | 'none';
   /** v1: one folder a controller. v2: one folder, its controller named `unified`. */
   readonly folders: readonly { readonly controller: string; readonly path: string }[];
+  /** What is to be thawed, killed and removed at the end: the folders above, and any that a pause has made. */
+  readonly cleanup: readonly string[];
   /** v2: which devices may be used, as a BPF program. */
   readonly deviceProgram?: Uint8Array | undefined;
 }

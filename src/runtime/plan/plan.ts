@@ -36,11 +36,10 @@ export function planSetup(spec: ContainerSpec, host: HostFacts): readonly SetupO
 }
 
 function planHostSide(spec: ContainerSpec, { cgroup }: HostFacts): SetupOp[] {
-  const folders = cgroup.folders.map(({ path }) => path);
-  const unified = folders[0];
+  const unified = cgroup.folders[0]?.path;
   const { oomScoreAdj } = spec.config.process;
   return [
-    ...(folders.length > 0 ? [{ kind: 'cleanup', folders } as const] : []),
+    ...(cgroup.cleanup.length > 0 ? [{ kind: 'cleanup', folders: cgroup.cleanup } as const] : []),
     ...(cgroup.deviceProgram !== undefined && unified !== undefined
       ? [{ kind: 'device-program', folder: unified, program: cgroup.deviceProgram } as const]
       : []),
