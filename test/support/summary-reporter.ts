@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import type { SerializedError } from 'vitest';
-import type { Reporter, TestCase, TestModule } from 'vitest/node';
+import type { Reporter, TestCase, TestModule, TestSuite } from 'vitest/node';
 
 export interface Summary {
   readonly passed: number;
@@ -41,7 +41,15 @@ export class SummaryReporter implements Reporter {
 function skipReason(test: TestCase): string {
   const result = test.result();
   const note = result.state === 'skipped' ? result.note : undefined;
-  return note ?? test.meta().skipReason ?? `no reason given: ${test.fullName}`;
+  return (
+    note ??
+    test.meta().skipReason ??
+    (broken(test.parent) ? 'a hook around it failed' : `no reason: ${test.fullName}`)
+  );
+}
+
+function broken(suite: TestSuite | TestModule): boolean {
+  return suite.errors().length > 0 || (suite.type === 'suite' && broken(suite.parent));
 }
 
 export function sentence({ passed, failed, skipped }: Summary): string {
