@@ -391,9 +391,11 @@ static void resize(uint16_t columns, uint16_t rows) {
   if (outer.master >= 0) SYS(ioctl, outer.master, TIOCSWINSZ, &size);
 }
 
+/* The caller's terminal is where it shows the output, also when its input does not go to the container. */
 static void follow_window(void) {
-  struct winsize size;
-  if (SYS(ioctl, 0, TIOCGWINSZ, &size) == 0 && size.ws_col != 0) resize(size.ws_col, size.ws_row);
+  struct winsize size = {.ws_col = 0};
+  for (int fd = 0; fd <= 1 && size.ws_col == 0; fd++) SYS(ioctl, fd, TIOCGWINSZ, &size);
+  if (size.ws_col != 0) resize(size.ws_col, size.ws_row);
 }
 
 /* The caller's terminal passes every key on; the one inside the container gives them their meaning. */
@@ -402,6 +404,9 @@ static void open_terminal(int master) {
   outer.relays[0].from = 0, outer.relays[0].to = master;
   outer.relays[1].from = master, outer.relays[1].to = 1;
   SYS(fcntl, master, F_SETFL, O_RDWR | O_NONBLOCK);
+  uint64_t window_signal = 1ull << (SIGWINCH - 1);
+  outer.windows = (int)SYS(signalfd4, -1, &window_signal, sizeof window_signal, O_CLOEXEC | O_NONBLOCK);
+  follow_window();
   if (SYS(ioctl, 0, TCGETS, &outer.before) != 0) return;
   struct termios raw = outer.before;
   raw.c_iflag &= ~(unsigned)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
@@ -410,9 +415,6 @@ static void open_terminal(int master) {
   raw.c_cflag = (raw.c_cflag & ~(unsigned)(CSIZE | PARENB)) | CS8;
   raw.c_cc[VMIN] = 1, raw.c_cc[VTIME] = 0;
   outer.raw = SYS(ioctl, 0, TCSETS, &raw) == 0;
-  uint64_t window_signal = 1ull << (SIGWINCH - 1);
-  outer.windows = (int)SYS(signalfd4, -1, &window_signal, sizeof window_signal, O_CLOEXEC | O_NONBLOCK);
-  follow_window();
 }
 
 static void started_if_running(void) {
