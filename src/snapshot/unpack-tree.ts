@@ -136,10 +136,12 @@ export class UnpackTree implements Disposable {
     const target = this.#linkTarget(link);
     if (target !== undefined && this.#skipped.has(target)) return;
     const path = joinPath(this.directories.at(place.parent).path, place.name);
-    if (target === undefined || target === path || this.#root.tryLstat(target) === undefined) {
+    const found = target === undefined || target === path ? undefined : this.#root.tryLstat(target);
+    if (target === undefined || found === undefined || found.type === 'directory') {
+      const what = found === undefined ? 'which does not exist' : 'a directory';
       throw new TsbuildError(
         'ARCHIVE_INVALID',
-        `the hard link ${quoteBytes(header.path)} leads to ${quoteBytes(link)}, which does not exist`,
+        `the hard link ${quoteBytes(header.path)} leads to ${quoteBytes(link)}, ${what}`,
       );
     }
     // link(2) itself: a last symlink is linked, never followed.

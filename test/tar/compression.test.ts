@@ -143,7 +143,7 @@ describe('decompression', () => {
     ['zstd with a skippable frame cut off', Buffer.concat([zstd(text), skippable.subarray(0, -2)])],
     ['zstd of nothing but its magic', Buffer.from('28b52ffd', 'hex')],
   ])('S-51 refuses %s', async (_, packed) => {
-    for (const chunk of [65_536, 3]) {
+    for (const chunk of [65_536, Math.ceil(packed.length / 50)]) {
       await expect(unpack(packed, chunk)).rejects.toMatchObject({ code: 'ARCHIVE_INVALID' });
     }
   });

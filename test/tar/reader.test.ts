@@ -9,7 +9,7 @@ import { collect, collectBytes } from '../support/collect.ts';
 import { makeTar, streamOf } from '../support/make-tar.ts';
 import { requires } from '../support/requires.ts';
 import { runOk } from '../support/run-command.ts';
-import { readItems, tarHeader, writeTar, type TarItem } from '../support/tar-headers.ts';
+import { readItems, writeTar, type TarItem } from '../support/tar-headers.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const bytes = (text: string): ByteString => text as ByteString;
