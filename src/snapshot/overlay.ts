@@ -1,5 +1,5 @@
 import { fromErrno } from '../core/index.ts';
-import { mountOverlayView, openRootDir, rootDirOf } from '../sys/index.ts';
+import { mountOverlayView, openRootDir, rootDirOf, type RootDir } from '../sys/index.ts';
 import { createActive } from './active.ts';
 import { upperChanges } from './changes.ts';
 import { SnapshotFolder } from './folder.ts';
@@ -25,7 +25,7 @@ export function overlaySnapshotter(path: string): OverlaySnapshotter {
 
   function view(chain: readonly SnapshotId[]): MountedRoot {
     const root = rootDirOf(mountOverlayView(lowersOf(chain)));
-    return { root, [Symbol.asyncDispose]: async () => root[Symbol.dispose]() };
+    return held(root);
   }
 
   return {
@@ -37,10 +37,16 @@ export function overlaySnapshotter(path: string): OverlaySnapshotter {
       yield* upperChanges(upper, parents.root);
     },
     lowers: (snapshot) => attempt('opening a snapshot', () => lowersOf(snapshot?.chain ?? [])),
+    // Read through an overlay, a file is opened twice.
+    contents: async ({ id }) => attempt('opening a snapshot', () => held(openRootDir(folder.fs(id)))),
     exists: async (id) => isSnapshotId(id) && folder.isCommitted(id),
     remove: async (id) => attempt('removing a snapshot', () => folder.remove(id)),
     sweep: async () => attempt('removing abandoned snapshots', () => folder.sweep()),
   };
+}
+
+function held(root: RootDir): MountedRoot {
+  return { root, [Symbol.asyncDispose]: async () => root[Symbol.dispose]() };
 }
 
 function attempt<T>(doing: string, work: () => T): T {

@@ -22,8 +22,13 @@ export async function packSnapshot(
   blobs: BlobStore,
   options: PackOptions = {},
 ): Promise<PackedLayer> {
-  await using view = await snapshotter.view(snapshot);
-  return await packLayer(snapshotter.changes(snapshot), (path) => openFile(view.root, path), blobs, options);
+  await using contents = await snapshotter.contents(snapshot);
+  return await packLayer(
+    snapshotter.changes(snapshot),
+    (path) => openFile(contents.root, path),
+    blobs,
+    options,
+  );
 }
 
 /**

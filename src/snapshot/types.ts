@@ -70,6 +70,8 @@ export interface Snapshotter {
   changes(snapshot: Snapshot): AsyncIterable<Change>;
   /** Host folders of a state, top first, for an overlay that somebody else mounts (a container's own). */
   lowers(snapshot: Snapshot | undefined): readonly string[];
+  /** For reading what `changes` puts, by the same paths: all of that is in it, and maybe more. Cheaper than a view. */
+  contents(snapshot: Snapshot): Promise<MountedRoot>;
   /** True while its folder stands and was committed. */
   exists(id: SnapshotId): Promise<boolean>;
   remove(id: SnapshotId): Promise<void>;

@@ -76,6 +76,23 @@ export function snapshotterSuite(name: string, open: (folder: string) => Snapsho
       await expect(abandoned.commit()).rejects.toThrow(/done/);
     });
 
+    it('its contents hold every file that its changes put', async () => {
+      const snapshotter = fresh();
+      const base = await snapshotOf(snapshotter, undefined, ['dir d 0755', 'file d/below 0644 below']);
+      const next = await snapshotOf(snapshotter, base, [
+        'chmod d/below 0600',
+        'file d/new 0644 new',
+        'hardlink l d/new',
+      ]);
+      await using contents = await snapshotter.contents(next);
+      const texts = (await changesOf(snapshotter, next)).flatMap(({ path, ...change }) =>
+        change.kind === 'put' && change.entry.type === 'file'
+          ? [contents.root.read(path, 100).toString()]
+          : [],
+      );
+      expect(texts).toEqual(['below', 'new']);
+    });
+
     it('an active snapshot can be mounted again, not twice at once, nor committed while mounted', async () => {
       const snapshotter = fresh();
       await using active = await snapshotter.prepare(undefined);
