@@ -1,5 +1,5 @@
 import type { ByteString } from '../core/index.ts';
-import { joinPath } from './entry-path.ts';
+import { entryPlace, joinPath } from './entry-path.ts';
 import type { OpenDirectory } from './open-directories.ts';
 import type { UnpackTree } from './unpack-tree.ts';
 
@@ -13,8 +13,15 @@ export class LowerContent {
 
   noteOwn(directory: ByteString, name: ByteString): void {
     const names = this.#own.get(directory);
-    if (names === undefined) this.#own.set(directory, new Set([name]));
-    else names.add(name);
+    if (names !== undefined) {
+      names.add(name);
+      return;
+    }
+    this.#own.set(directory, new Set([name]));
+    // What holds something of this layer must stay for it, named in the archive or not.
+    if (directory === '') return;
+    const above = entryPlace(directory);
+    this.noteOwn(above.parent, above.name);
   }
 
   /** Hides `name` of the directory that `parent` leads to. */
