@@ -9,6 +9,8 @@ export interface Flags {
   /** Undefined when not given or empty. */
   string(name: string): string | undefined;
   list(name: string): readonly string[];
+  /** Every value of a flag through `read`; what that throws is placed on the flag. */
+  each<T>(name: string, read: (value: string) => T): readonly T[];
 }
 
 /**
@@ -21,7 +23,7 @@ export function parseFlags<F extends Word>(
   known: Readonly<Record<string, FlagKind>>,
   fail: (flag: F, error: TsbuildError) => TsbuildError,
 ): Flags {
-  const values = new Map<string, string[]>();
+  const values = new Map<string, { readonly value: string; readonly word: F }[]>();
   for (const word of words) {
     const error = (message: string, hint?: string) =>
       fail(word, new TsbuildError('DOCKERFILE_SYNTAX', message, { hint }));
@@ -31,7 +33,8 @@ export function parseFlags<F extends Word>(
     const kind = Object.hasOwn(known, name) ? known[name] : undefined;
     if (kind === undefined) throw error(`unknown flag: --${name}`, hintForUnknown(instruction, name, known));
     const earlier = values.get(name);
-    if (earlier !== undefined && kind !== 'list') throw error(`duplicate flag specified: --${name}`);
+    if (earlier !== undefined && kind !== 'list')
+      throw error(`duplicate flag specified: --${name}`, 'keep one of them');
     if (value === undefined && kind !== 'bool')
       throw error(`missing a value on flag: --${name}`, `write --${name}=VALUE`);
     if (kind === 'bool') {
@@ -41,13 +44,23 @@ export function parseFlags<F extends Word>(
       if (lower !== 'true' && lower !== 'false') {
         throw error(`expecting boolean value for flag --${name}, not: ${value ?? ''}`, 'write true or false');
       }
-      values.set(name, [lower]);
-    } else values.set(name, [...(earlier ?? []), value ?? '']);
+      values.set(name, [{ value: lower, word }]);
+    } else if (earlier !== undefined) earlier.push({ value: value ?? '', word });
+    else values.set(name, [{ value: value ?? '', word }]);
   }
+  const list = (name: string) => values.get(name) ?? [];
   return {
-    bool: (name) => (values.has(name) ? values.get(name)?.[0] === 'true' : undefined),
-    string: (name) => values.get(name)?.[0] || undefined,
-    list: (name) => values.get(name) ?? [],
+    bool: (name) => (values.has(name) ? list(name)[0]?.value === 'true' : undefined),
+    string: (name) => list(name)[0]?.value || undefined,
+    list: (name) => list(name).map(({ value }) => value),
+    each: (name, read) =>
+      list(name).map(({ value, word }) => {
+        try {
+          return read(value);
+        } catch (error) {
+          throw error instanceof TsbuildError ? fail(word, error) : error;
+        }
+      }),
   };
 }
 

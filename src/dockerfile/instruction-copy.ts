@@ -18,7 +18,7 @@ export function parseCopy(source: InstructionSource): CopyInstruction {
     ...source.located,
     kind: 'copy',
     ...sourcesAndDestination(source),
-    from: fromOf(source, flags.string('from')),
+    from: flags.each('from', checkedFrom)[0],
     chown: flags.string('chown'),
     chmod: flags.string('chmod'),
     link: flags.bool('link') ?? false,
@@ -52,20 +52,14 @@ export function parseAdd(source: InstructionSource): AddInstruction {
   };
 }
 
-function fromOf(source: InstructionSource, from: string | undefined): string | undefined {
-  const flag = source.split.flags.find((word) => word.text.startsWith('--from'));
-  if (flag === undefined) return undefined;
-  if (from === undefined) {
-    throw source.at(
-      syntaxError('missing a value on flag: --from', 'name a stage, an image or a context'),
-      flag.offset,
-      flag.length,
-    );
-  }
+function checkedFrom(from: string): string {
+  if (from === '')
+    throw syntaxError('missing a value on flag: --from', 'name a stage, an image or a context');
   if (!/\$./.test(from)) return from;
-  const hint = 'add a stage FROM image-with-$VARIABLE AS name, and write --from=name';
-  const error = syntaxError("'from' doesn't support variable expansion, define alias stage instead", hint);
-  throw source.at(error, flag.offset, flag.length);
+  throw syntaxError(
+    "'from' doesn't support variable expansion, define alias stage instead",
+    'add a stage FROM image-with-$VARIABLE AS name, and write --from=name',
+  );
 }
 
 interface SourcesAndDestination {

@@ -141,21 +141,22 @@ export function parseHealthcheck(source: InstructionSource): HealthcheckInstruct
   if (test.form === 'shell' ? test.text === '' : test.argv.length === 0) {
     throw syntaxError('missing command after HEALTHCHECK CMD');
   }
+  const duration = (flag: string) => flags.each(flag, (text) => durationOf(flag, text))[0];
   return {
     ...source.located,
     kind: 'healthcheck',
     test,
-    interval: durationOf('interval', flags.string('interval')),
-    timeout: durationOf('timeout', flags.string('timeout')),
-    startPeriod: durationOf('start-period', flags.string('start-period')),
-    startInterval: durationOf('start-interval', flags.string('start-interval')),
-    retries: retriesOf(flags.string('retries')),
+    interval: duration('interval'),
+    timeout: duration('timeout'),
+    startPeriod: duration('start-period'),
+    startInterval: duration('start-interval'),
+    retries: flags.each('retries', retriesOf)[0],
   };
 }
 
 /** Zero is the default of the runtime, like an absent flag. */
-function durationOf(flag: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
+function durationOf(flag: string, text: string): number | undefined {
+  if (text === '') return undefined;
   const value = parseDuration(text);
   if (value === undefined) {
     throw syntaxError(
@@ -164,16 +165,18 @@ function durationOf(flag: string, text: string | undefined): number | undefined 
     );
   }
   if (value === 0) return undefined;
-  if (value < 1_000_000) throw syntaxError(`interval --${flag} cannot be less than 1ms: ${quote(text)}`);
+  if (value < 1_000_000)
+    throw syntaxError(`interval --${flag} cannot be less than 1ms: ${quote(text)}`, '0 means the default');
   return value;
 }
 
-function retriesOf(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
+function retriesOf(text: string): number | undefined {
+  if (text === '') return undefined;
   const value = /^[+-]?\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
-  if (value < 0) throw syntaxError(`--retries cannot be negative (${value})`);
+  if (value < 0)
+    throw syntaxError(`--retries cannot be negative (${value})`, 'write a number, as --retries=3');
   if (Number.isNaN(value) || value > 0x7fff_ffff)
-    throw syntaxError(`invalid number ${quote(text)} for flag --retries`);
+    throw syntaxError(`invalid number ${quote(text)} for flag --retries`, 'write a number, as --retries=3');
   return value === 0 ? undefined : value;
 }
 

@@ -28,19 +28,14 @@ export function parseRun(source: InstructionSource): RunInstruction {
     ...source.located,
     kind: 'run',
     command,
-    mounts: flags.list('mount').map(parseMount),
-    network: oneOf('network', flags.string('network'), networks),
-    security: oneOf('security', flags.string('security'), securities),
-    devices: flags.list('device').map(checkedDevice),
+    mounts: flags.each('mount', parseMount),
+    network: flags.each('network', (value) => oneOf('network', value, networks))[0],
+    security: flags.each('security', (value) => oneOf('security', value, securities))[0],
+    devices: flags.each('device', checkedDevice),
   };
 }
 
-function oneOf<T extends string>(
-  flag: string,
-  value: string | undefined,
-  known: readonly T[],
-): T | undefined {
-  if (value === undefined) return undefined;
+function oneOf<T extends string>(flag: string, value: string, known: readonly T[]): T {
   const found = known.find((name) => name === value);
   if (found !== undefined) return found;
   const near = nearestName(value, known);
@@ -65,6 +60,10 @@ function checkedDevice(text: string): string {
     }
     name = key.toLowerCase() === 'name' && value !== undefined ? value : field;
   }
-  if (name === undefined || name === '') throw syntaxError('missing a device name on flag --device');
+  if (name === undefined || name === '')
+    throw syntaxError(
+      'missing a device name on flag --device',
+      'write --device=NAME, as --device=vendor.com/gpu=all',
+    );
   return text;
 }

@@ -1,4 +1,4 @@
-import { nearestName, type TsbuildError } from '../core/index.ts';
+import { nearestName, TsbuildError } from '../core/index.ts';
 import { parseAdd, parseCopy } from './instruction-copy.ts';
 import {
   parseArg,
@@ -15,24 +15,39 @@ import { syntaxError, type InstructionSource } from './instruction.ts';
 import { splitInstruction } from './words.ts';
 import type { StageInstruction } from './types.ts';
 
-const keywords = [
-  ...[
-    'ADD',
-    'ARG',
-    'CMD',
-    'COPY',
-    'ENTRYPOINT',
-    'ENV',
-    'EXPOSE',
-    'FROM',
-    'HEALTHCHECK',
-    'LABEL',
-    'MAINTAINER',
-  ],
-  ...['ONBUILD', 'RUN', 'SHELL', 'STOPSIGNAL', 'USER', 'VOLUME', 'WORKDIR'],
-] as const;
+/** How each instruction is written, for errors that know nothing better to say. */
+const usage = {
+  ADD: 'ADD source… destination',
+  ARG: 'ARG name, or ARG name=default',
+  CMD: 'CMD ["program", "argument"], or CMD command',
+  COPY: 'COPY source… destination',
+  ENTRYPOINT: 'ENTRYPOINT ["program", "argument"], or ENTRYPOINT command',
+  ENV: 'ENV name=value',
+  EXPOSE: 'EXPOSE port, as EXPOSE 8080/tcp',
+  FROM: 'FROM image, or FROM image AS name',
+  HEALTHCHECK: 'HEALTHCHECK CMD command, or HEALTHCHECK NONE',
+  LABEL: 'LABEL name=value',
+  MAINTAINER: 'LABEL org.opencontainers.image.authors="name" instead, MAINTAINER is deprecated',
+  ONBUILD: 'ONBUILD instruction, as ONBUILD COPY . /app',
+  RUN: 'RUN command',
+  SHELL: 'SHELL ["/bin/bash", "-c"]',
+  STOPSIGNAL: 'STOPSIGNAL signal, as STOPSIGNAL SIGINT',
+  USER: 'USER name, or USER uid:gid',
+  VOLUME: 'VOLUME path, or VOLUME ["path"]',
+  WORKDIR: 'WORKDIR path',
+} as const;
 
-type Keyword = (typeof keywords)[number];
+type Keyword = keyof typeof usage;
+
+const keywords = Object.keys(usage) as readonly Keyword[];
+
+/** The error with a hint, if it has none of its own. */
+export function withUsage(error: TsbuildError, keyword: string): TsbuildError {
+  const known = keywords.find((name) => name === keyword);
+  if (error.hint !== undefined) return error;
+  const hint = known === undefined ? `instructions are ${keywords.join(' ')}` : `write ${usage[known]}`;
+  return new TsbuildError(error.code, error.message, { hint, at: error.at, cause: error.cause });
+}
 
 /** Everything but FROM, by keyword. Throws DOCKERFILE_SYNTAX, often without a place. */
 export function parseStageInstruction(source: InstructionSource): StageInstruction {
@@ -94,6 +109,7 @@ function unknownInstruction(written: string): TsbuildError {
       'it holds a special blank (such as a non-breaking space): replace it by an ordinary one',
     );
   }
+  if (written.startsWith('//')) return syntaxError(message, 'a comment begins with #');
   const near = nearestName(written, keywords);
   return syntaxError(message, near === undefined ? undefined : `did you mean ${near}?`);
 }

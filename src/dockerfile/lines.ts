@@ -24,7 +24,8 @@ export function splitLines(source: Uint8Array | string): readonly PhysicalLine[]
     lines.push(physicalLine(bytes.subarray(start, next)));
     start = next;
   }
-  return lines;
+  // An empty file has one empty line to show in errors.
+  return lines.length > 0 ? lines : [physicalLine(bytes)];
 }
 
 function physicalLine(bytes: Buffer): PhysicalLine {

@@ -4,7 +4,7 @@ import { detectSyntax, isBuiltinSyntax, readDirectives } from './directives.ts';
 import { heredocsOfLine } from './heredoc.ts';
 import { syntaxError, type InstructionSource } from './instruction.ts';
 import { parseFrom } from './instruction-metadata.ts';
-import { parseStageInstruction } from './instructions.ts';
+import { parseStageInstruction, withUsage } from './instructions.ts';
 import { splitLines, type PhysicalLine } from './lines.ts';
 import { InstructionReader, lineRange, rangeOf, type LogicalLine } from './reader.ts';
 import { jsonStrings, splitInstruction, type SplitInstruction } from './words.ts';
@@ -135,8 +135,8 @@ type Parsed =
 function parseLine(parser: Parser, line: LogicalLine): Parsed {
   const { reader, escape } = parser;
   const place = (range: SourceRange): SourceExcerpt => reader.excerpt(range);
+  const split = splitInstruction(line.text, escape);
   try {
-    const split = splitInstruction(line.text, escape);
     const heredocs = readHeredocs(parser, line, split);
     const comments = line.comments.length === 0 ? {} : { comments: line.comments };
     const range = {
@@ -152,7 +152,8 @@ function parseLine(parser: Parser, line: LogicalLine): Parsed {
       at: (error, offset, length) => error.locatedAt(place(rangeOf(line, offset, length))),
     });
   } catch (error) {
-    throw error instanceof TsbuildError ? error.locatedAt(place(lineRange(line))) : error;
+    if (!(error instanceof TsbuildError)) throw error;
+    throw withUsage(error, split.keyword).locatedAt(place(lineRange(line)));
   }
 }
 

@@ -56,10 +56,10 @@ export class InstructionReader {
     let comments: string[] = [];
     for (; this.#next < this.#lines.length; this.#next++) {
       const text = trimStart(this.#lines[this.#next]?.text ?? '');
-      const comment = text.startsWith('#') ? trim(text.slice(1)) : '';
-      if (comment !== '') comments.push(comment);
-      else comments = [];
       if (text !== '' && !text.startsWith('#')) return this.#join(comments);
+      const comment = trim(text.slice(1));
+      if (comment === '') comments = [];
+      else comments.push(comment);
     }
     return undefined;
   }
@@ -122,10 +122,12 @@ export class InstructionReader {
       );
     }
     if (comment) return line;
-    const nul = line.text.includes('\0');
+    if (!line.text.includes('\0')) throw this.#fail('the line is not valid UTF-8', 'save the file as UTF-8');
+    // PowerShell's > writes UTF-16, whose byte order mark is no UTF-8 and whose other byte is NUL.
+    const wide = this.#lines[0]?.text.startsWith('\ufffd\ufffd') === true;
     throw this.#fail(
-      nul ? 'the line contains a NUL character' : 'the line is not valid UTF-8',
-      nul ? 'is this a Dockerfile? it looks like a binary file' : 'save the file as UTF-8',
+      'the line contains a NUL character',
+      wide ? 'the file is UTF-16: save it as UTF-8' : 'is this a Dockerfile? it looks like a binary file',
     );
   }
 

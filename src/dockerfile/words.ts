@@ -102,12 +102,20 @@ export function jsonStrings(text: string): readonly string[] | undefined {
   }
   if (!Array.isArray(value)) return undefined;
   return value.map((item: unknown) => {
+    if (typeof item !== 'string') {
+      throw new TsbuildError(
+        'DOCKERFILE_SYNTAX',
+        'when using JSON array syntax, arrays must be comprised of strings only',
+        { hint: 'put every element in double quotes, numbers and booleans too' },
+      );
+    }
+    if (item.includes('\0')) {
+      const hint = 'neither arguments nor paths can hold one';
+      throw new TsbuildError('DOCKERFILE_SYNTAX', 'a string of the JSON array holds a NUL character', {
+        hint,
+      });
+    }
     // A lone surrogate has no UTF-8: it becomes U+FFFD here rather than somewhere on the way out.
-    if (typeof item === 'string') return item.toWellFormed();
-    throw new TsbuildError(
-      'DOCKERFILE_SYNTAX',
-      'when using JSON array syntax, arrays must be comprised of strings only',
-      { hint: 'put every element in double quotes, numbers and booleans too' },
-    );
+    return item.toWellFormed();
   });
 }

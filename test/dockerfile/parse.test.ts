@@ -1,0 +1,225 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { TsbuildError } from '../../src/core/index.ts';
+import { excerpt, parseDockerfile } from '../../src/dockerfile/index.ts';
+import { projectRoot } from '../support/paths.ts';
+
+const fixtures = join(projectRoot, 'fixtures/dockerfile');
+
+function cases(kind: 'parse' | 'errors'): readonly string[] {
+  return readdirSync(join(fixtures, kind)).sort();
+}
+
+/** Compares with the file beside the Dockerfile; `UPDATE_GOLDEN=1 npx vitest run test/dockerfile` makes it anew. */
+function expectGolden(path: string, actual: string): void {
+  if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(path, actual);
+  expect(existsSync(path), `${path} is missing: make it with UPDATE_GOLDEN=1`).toBe(true);
+  expect(actual).toBe(readFileSync(path, 'utf8'));
+}
+
+function parseError(source: Uint8Array | string): TsbuildError {
+  try {
+    parseDockerfile(source, 'Dockerfile');
+  } catch (error) {
+    if (error instanceof TsbuildError) return error;
+    throw error;
+  }
+  throw new Error('the Dockerfile was accepted');
+}
+
+/** Code, place, message, hint, and the lines with the columns marked. */
+function describeError({ code, message, hint, at }: TsbuildError): string {
+  if (at === undefined) throw new Error(`an error without a place: ${message}`);
+  const { startLine, endLine, startColumn, endColumn } = at.range;
+  const columns = startColumn === undefined ? '' : ` columns ${startColumn}…${endColumn ?? ''}`;
+  const lines = at.lines.map((line) => `  | ${JSON.stringify(line.slice(0, 80))}`);
+  const place = startLine === endLine ? `line ${startLine}` : `lines ${startLine}…${endLine}`;
+  return [`${code} ${at.file} ${place}${columns}`, message, `hint: ${hint ?? '-'}`, ...lines, ''].join('\n');
+}
+
+describe('parse: L-001…L-020 L-030…L-035 L-040…L-049 L-080 L-100 L-124…L-127 L-150…L-160 L-190…L-203', () => {
+  it.each(cases('parse'))('%s', (name) => {
+    const folder = join(fixtures, 'parse', name);
+    const { lines, ...rest } = parseDockerfile(readFileSync(join(folder, 'Dockerfile')), 'Dockerfile');
+    expect(lines.length).toBeGreaterThan(0);
+    expectGolden(join(folder, 'result.json'), `${JSON.stringify(rest, undefined, 2)}\n`);
+  });
+});
+
+describe('errors: L-002 L-009…L-012 L-015…L-018 L-032…L-034 L-041 L-047 L-100 L-101 L-127 L-160 L-199…L-202', () => {
+  it.each(cases('errors'))('%s', (name) => {
+    const folder = join(fixtures, 'errors', name);
+    const error = parseError(readFileSync(join(folder, 'Dockerfile')));
+    expectGolden(join(folder, 'error.txt'), describeError(error));
+  });
+});
+
+describe('parseDockerfile', () => {
+  it('L-012 shows any range again', () => {
+    const dockerfile = parseDockerfile('FROM a\nRUN b \\\n  c\nRUN d\n', 'Dockerfile');
+    const range = dockerfile.stages[0]!.instructions[0]!.range;
+    expect(excerpt(dockerfile, range)).toEqual({ file: 'Dockerfile', range, lines: ['RUN b \\', '  c'] });
+  });
+
+  it('L-034 reads a file of a foreign frontend when told to', () => {
+    const text = '# syntax=example.com/x\nFROM a\n';
+    expect(parseError(text).code).toBe('DOCKERFILE_UNSUPPORTED');
+    expect(parseDockerfile(text, 'Dockerfile', { ignoreSyntax: true }).directives.syntax).toBe(
+      'example.com/x',
+    );
+  });
+
+  it.each([
+    ['docker/dockerfile', true],
+    ['docker/dockerfile:1', true],
+    ['docker/dockerfile:1.20', true],
+    ['docker/dockerfile:1.7.0', true],
+    ['docker/dockerfile:1-labs', true],
+    ['docker/dockerfile:1.7-labs', true],
+    ['docker/dockerfile:labs', true],
+    ['docker/dockerfile:latest', true],
+    ['docker/dockerfile:experimental', true],
+    ['docker.io/docker/dockerfile:1', true],
+    ['docker/dockerfile-upstream:master-labs', true],
+    [`docker/dockerfile:1@sha256:${'a'.repeat(64)}`, true],
+    ['docker/dockerfile:2', false],
+    ['docker/dockerfile:1.x', false],
+    ['docker/dockerfiles:1', false],
+    ['evil.com/docker/dockerfile:1', false],
+    ['docker/dockerfile:1@sha256:abc', false],
+  ])('L-034 knows whether %s is its own language: %s', (reference, known) => {
+    const parse = () => parseDockerfile(`# syntax=${reference}\nFROM a\n`, 'Dockerfile');
+    if (known) expect(parse().directives.syntax).toBe(reference);
+    else expect(parse).toThrow('only BuildKit can run');
+  });
+
+  it('L-002…L-008 reads megabytes in one pass', () => {
+    const many = 1 << 18;
+    const inputs = {
+      continuations: `FROM a\nRUN x${' \\\n'.repeat(many)}y\n`,
+      'blank continuations': `FROM a\nRUN x \\\n${'\n'.repeat(many)}y\n`,
+      comments: `FROM a\nRUN x \\\n${'#\n'.repeat(many)}y\n`,
+      instructions: `FROM a\n${'RUN x\n'.repeat(many / 8)}`,
+      heredoc: `FROM a\nRUN <<EOF\n${'EOF \n'.repeat(many)}EOF\n`,
+      heredocs: `FROM a\nRUN ${'<<A '.repeat(10_000)}\n${'A\n'.repeat(10_000)}`,
+      words: `FROM a\nENV ${`A=1${' '.repeat(100)}\\\n`.repeat(many / 64)}B=2\n`,
+      quotes: `FROM a\nENV A=${`"$x" ' \\\n`.repeat(many / 8)}\n`,
+      dollars: `FROM a\nRUN <<${'${a:-\\\n'.repeat(many / 8)}\n`,
+      escapes: `FROM a\nRUN ${'\\'.repeat(65_000)}\n`,
+      blanks: `FROM a\nRUN \\${' \t'.repeat(30_000)}x\n`,
+      flags: `FROM a\nCOPY ${'--exclude=x \\\n'.repeat(20_000)} a b\n`,
+    };
+    for (const [name, text] of Object.entries(inputs)) {
+      try {
+        expect(parseDockerfile(text, name).stages).toHaveLength(1);
+      } catch (error) {
+        expect(error, name).toBeInstanceOf(TsbuildError);
+      }
+    }
+  });
+});
+
+const fragments = fc.constantFrom(
+  ...[
+    'FROM a',
+    'FROM a AS b',
+    'RUN ',
+    'COPY ',
+    'ADD ',
+    'ENV ',
+    'LABEL ',
+    'ARG ',
+    'ONBUILD ',
+    'HEALTHCHECK ',
+    'CMD ',
+  ],
+  ...['EXPOSE ', 'VOLUME ', 'SHELL ', 'USER ', 'FOO ', '--mount=', '--from=', '--', '--interval=1s ', 'CMD '],
+  ...[
+    '\n',
+    '\n',
+    '\n',
+    '\\\n',
+    ' \\ \n',
+    '\r\n',
+    ' ',
+    '\t',
+    '# ',
+    '#',
+    '# escape=`\n',
+    '`\n',
+    '# syntax=x\n',
+    '\u00a0',
+  ],
+  ...[
+    '<<EOF',
+    '<<-"EOF"',
+    'EOF\n',
+    '3<<X ',
+    'X\n',
+    '["a", "b"]',
+    '[1]',
+    '[',
+    'a=b ',
+    '=',
+    '"',
+    "'",
+    '\\',
+    '$',
+    '${',
+    '}',
+  ],
+  ...['a', 'b/', '.', 'type=cache,target=/x', ',', '\0', '\ufeff', 'é'],
+);
+
+describe('properties', () => {
+  it('L-001…L-020 any bytes are a Dockerfile or a located TsbuildError', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        accepts(bytes);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it('L-001…L-049 any mixture of the language is a Dockerfile or a located TsbuildError', () => {
+    fc.assert(
+      fc.property(fc.array(fragments, { maxLength: 40 }), (parts) => {
+        accepts(parts.join(''));
+        accepts(`FROM a\n${parts.join('')}`);
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
+  it('L-004…L-008 continuations and comments do not change what an instruction is', () => {
+    const word = fc.stringMatching(/^[a-z0-9=/.-]{1,6}$/).filter((text) => !text.startsWith('-'));
+    const joint = fc.constantFrom(' ', ' \\\n', ' \\  \n', ' \\\r\n', ' \\\n# note\n', ' \\\n  # note \\\n');
+    fc.assert(
+      fc.property(fc.array(fc.tuple(word, joint), { minLength: 1, maxLength: 8 }), word, (pairs, last) => {
+        const command = (text: string) => {
+          const instruction = parseDockerfile(`FROM a\nRUN ${text}\n`, 'Dockerfile').stages[0]!
+            .instructions[0]!;
+          return instruction.kind === 'run' ? instruction.command : undefined;
+        };
+        const joined = pairs.map(([text, by]) => text + by).join('') + last;
+        const plain = [...pairs.map(([text]) => text), last].join(' ');
+        expect(command(joined)).toEqual(command(plain));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+function accepts(source: Uint8Array | string): void {
+  try {
+    parseDockerfile(source, 'Dockerfile');
+  } catch (error) {
+    if (!(error instanceof TsbuildError)) throw error;
+    expect(['DOCKERFILE_SYNTAX', 'DOCKERFILE_UNSUPPORTED']).toContain(error.code);
+    expect(error.at?.lines.length, error.message).toBe(
+      (error.at?.range.endLine ?? 0) - (error.at?.range.startLine ?? 0) + 1,
+    );
+  }
+}
