@@ -159,6 +159,8 @@ static void attach(int tree, const char *destination, bool real) {
   long target = open_below(root.fd, destination, flags, real ? RESOLVE_NO_SYMLINKS : 0);
   if (target == -ENOENT) target = ensure(destination, directory ? &mount_directory : &mount_file);
   check(target, real ? "open as a real directory" : "open", destination);
+  /* The kernel has EINVAL for both, which explains nothing. */
+  if (!directory && is_directory((int)target)) fail("mount a file over the directory", destination, -EISDIR);
   check(SYS(move_mount, tree, "", (int)target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH), "mount",
         destination);
   SYS(close, target);

@@ -1,22 +1,26 @@
 import { statSync } from 'node:fs';
 import { posix } from 'node:path';
 
+import { fromText } from '../core/index.ts';
 import type { MountConfig } from '../oci/runtime-spec.ts';
+import { openRootDir } from '../sys/index.ts';
 import { commonStubs, type StubTarget } from './stubs.ts';
 import type { ContainerSpec } from './types.ts';
 
 /**
- * The mount points a container's overlay needs from its stubs: those that do not lie inside another mount. Of a mount
- * with a sub-path nothing is known yet; the launcher makes its point when it is missing.
+ * The mount points a container's overlay needs from its stubs: those that do not lie inside another mount. Of a sub-path
+ * of an overlay nothing is known yet; the launcher makes its point in the root file system when it is missing.
  */
 export function stubTargets(spec: ContainerSpec): StubTarget[] {
   const { mounts } = spec.config;
-  const own = mounts.filter(
-    (mount) => spec.subpaths?.[mount.destination] === undefined && !insideAnother(mount, mounts),
-  );
   return [
     ...commonStubs,
-    ...own.map((mount) => ({ path: posix.resolve('/', mount.destination), directory: isDirectory(mount) })),
+    ...mounts
+      .filter((mount) => !insideAnother(mount, mounts))
+      .flatMap((mount) => {
+        const directory = isDirectory(mount, spec.subpaths?.[mount.destination]);
+        return directory === undefined ? [] : [{ path: posix.resolve('/', mount.destination), directory }];
+      }),
   ];
 }
 
@@ -26,8 +30,18 @@ function insideAnother(mount: MountConfig, mounts: readonly MountConfig[]): bool
   );
 }
 
-function isDirectory(mount: MountConfig): boolean {
-  const binds = mount.type === 'bind' || mount.options?.some((option) => /^r?bind$/.test(option)) === true;
-  if (!binds || mount.source === undefined) return true;
-  return statSync(mount.source, { throwIfNoEntry: false })?.isDirectory() ?? true;
+function isDirectory(
+  { type, source, options }: MountConfig,
+  subpath: string | undefined,
+): boolean | undefined {
+  const binds = type === 'bind' || options?.some((option) => /^r?bind$/.test(option)) === true;
+  if (!binds || source === undefined) return subpath === undefined ? true : undefined;
+  if (subpath === undefined) return statSync(source, { throwIfNoEntry: false })?.isDirectory() ?? true;
+  try {
+    using inside = openRootDir(source);
+    return inside.stat(fromText(subpath)).type === 'directory';
+  } catch {
+    // The launcher will say what is wrong with it.
+    return undefined;
+  }
 }
