@@ -10,11 +10,15 @@ tsbuild=bin/tsbuild.js
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 
+hub_answers() { timeout 5 bash -c 'exec 3<>/dev/tcp/registry-1.docker.io/443' 2>/dev/null; }
+
 get_base() {
   if $tsbuild inspect $base >/dev/null 2>&1; then return; fi
-  say "tsbuild pull $base"
-  if timeout 30 $tsbuild pull $base; then return; fi
-  say "Docker Hub does not answer: the base is made from Debian's packages instead"
+  if hub_answers; then
+    say "tsbuild pull $base"
+    if timeout 300 $tsbuild pull $base; then return; fi
+  fi
+  say "Docker Hub cannot be reached: the base is made from Debian's packages instead"
   bash scripts/system-packages.sh mmdebstrap debian-archive-keyring util-linux
   local tar
   tar=$(bash scripts/debian-base.sh)
@@ -29,8 +33,10 @@ get_base
 say 'tsbuild build -t demo fixtures/demo'
 $tsbuild build -t demo fixtures/demo
 
-if [ -t 1 ]; then terminal=(-t); else terminal=(); fi
-say "tsbuild run --rm ${terminal[*]} demo"
-$tsbuild run --rm "${terminal[@]}" demo
+run=(run --rm)
+if [ -t 1 ]; then run+=(-t); fi
+say "tsbuild ${run[*]} demo"
+$tsbuild "${run[@]}" demo
 
+say 'tsbuild images'
 $tsbuild images
