@@ -40,8 +40,8 @@ export function isTarHead(head: Uint8Array): boolean {
 }
 
 /**
- * A stream's first bytes (fewer when it is shorter) and the whole stream again. Whoever takes `bytes` must read or
- * return it: the source is already open.
+ * A stream's first bytes (fewer when it is shorter) and the whole stream again. The source is open already: whoever
+ * does not read `bytes` to its end must call its iterator's `return`.
  */
 export async function peek(
   source: AsyncIterable<Uint8Array>,
@@ -52,10 +52,23 @@ export async function peek(
   return { head, bytes: replay(head, input) };
 }
 
-async function* replay(head: Uint8Array, input: TarInput): AsyncGenerator<Uint8Array, void, undefined> {
-  await using rest = input;
-  if (head.length > 0) yield head;
-  while (await rest.more()) yield rest.some(Number.MAX_SAFE_INTEGER) ?? new Uint8Array(0);
+/** No generator: the `return` of one that was never started would leave the source open. */
+function replay(head: Uint8Array, input: TarInput): AsyncIterable<Uint8Array> {
+  let first: Uint8Array | undefined = head.length > 0 ? head : undefined;
+  const iterator: AsyncIterableIterator<Uint8Array> = {
+    async next() {
+      const value = first ?? ((await input.more()) ? input.some(Number.MAX_SAFE_INTEGER) : undefined);
+      first = undefined;
+      return value === undefined ? { done: true, value } : { done: false, value };
+    },
+    async return() {
+      first = undefined;
+      await input[Symbol.asyncDispose]();
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]: () => iterator,
+  };
+  return iterator;
 }
 
 /**
@@ -86,13 +99,20 @@ export function decompressAs(
       return decompressZstd(source);
     case 'bzip2':
     case 'xz':
-      if (foreign === undefined) {
-        throw new TsbuildError('ARCHIVE_INVALID', `${compression} compression is not possible here`, {
-          hint: 'use gzip or zstd',
-        });
-      }
+      if (foreign === undefined) return unsupported(compression, source);
       return foreign(compression, source);
   }
+}
+
+async function* unsupported(
+  compression: Compression,
+  source: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  await source[Symbol.asyncIterator]().return?.();
+  yield* [];
+  throw new TsbuildError('ARCHIVE_INVALID', `${compression} compression is not possible here`, {
+    hint: 'use gzip or zstd',
+  });
 }
 
 async function* decompressZstd(

@@ -88,8 +88,9 @@ export function createTarInput(source: AsyncIterable<Uint8Array>, maxBytes: numb
     async [Symbol.asyncDispose]() {
       chunk = new Uint8Array(0);
       at = 0;
-      if (!ended) await iterator.return?.();
+      const wasOpen = !ended;
       ended = true;
+      if (wasOpen) await iterator.return?.();
     },
   };
 }
