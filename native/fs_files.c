@@ -41,6 +41,14 @@ static napi_value run_openat2(napi_env env, napi_callback_info info) {
   return give_result(env, result);
 }
 
+/* close(descriptor) */
+static napi_value run_close(napi_env env, napi_callback_info info) {
+  struct call call = begin_call(env, info);
+  int fd = take_int(&call, 0);
+  if (call.error != 0) return give_refusal(&call);
+  return give_result(env, close(fd));
+}
+
 /* fstatat(directory, path, flags) → 0, with the numbers in statNumbers */
 static napi_value run_fstatat(napi_env env, napi_callback_info info) {
   struct call call = begin_call(env, info);
@@ -316,6 +324,7 @@ static napi_value run_pidfd_send_signal(napi_env env, napi_callback_info info) {
 void define_files(napi_env env, napi_value exports) {
   static const struct function functions[] = {
       {"openat2", run_openat2},
+      {"close", run_close},
       {"fstatat", run_fstatat},
       {"readdir", run_readdir},
       {"readlinkat", run_readlinkat},

@@ -11,6 +11,8 @@ export interface Addon {
   /** What the last successful `fstatat` found; see stat.ts for the order. */
   readonly statNumbers: Float64Array;
   readonly openat2: (directory: number, path: string, flags: number, mode: number, resolve: number) => number;
+  /** For what the addon opened: Node's own warns in workers of descriptors that it did not open. */
+  readonly close: (fd: number) => number;
   readonly fstatat: (directory: number, path: string, flags: number) => number;
   /** All names but `.` and `..`, each followed by `/`. */
   readonly readdir: (directory: number) => string | number;

@@ -1,4 +1,4 @@
-import { closeSync, constants, fchmodSync, ftruncateSync, readSync, writeSync } from 'node:fs';
+import { constants, fchmodSync, ftruncateSync, readSync, writeSync } from 'node:fs';
 
 import { fromText, type ByteString } from '../core/index.ts';
 import { addon } from './addon.ts';
@@ -45,7 +45,7 @@ class OpenRootDir implements RootDir {
     // Closing a number twice would close a stranger's file.
     if (this.#closed) return;
     this.#closed = true;
-    closeSync(this.fd);
+    addon().close(this.fd);
   }
 
   lstat(path: ByteString): FileStat {
@@ -71,7 +71,7 @@ class OpenRootDir implements RootDir {
     try {
       return statOf(fd, path);
     } finally {
-      closeSync(fd);
+      addon().close(fd);
     }
   }
 
@@ -104,7 +104,7 @@ class OpenRootDir implements RootDir {
       names.pop();
       return names.sort();
     } finally {
-      closeSync(fd);
+      addon().close(fd);
     }
   }
 
@@ -122,7 +122,7 @@ class OpenRootDir implements RootDir {
       requireFile(stat, 'read', path);
       return readUpTo(fd, { size: stat.size, limit, path });
     } finally {
-      closeSync(fd);
+      addon().close(fd);
     }
   }
 
@@ -160,11 +160,11 @@ class OpenRootDir implements RootDir {
           next = addon().openat2(fd, name, flags, 0, inRoot);
         }
         checked(next, 'mkdir', done as ByteString);
-        if (fd !== this.fd) closeSync(fd);
+        if (fd !== this.fd) addon().close(fd);
         fd = next;
       }
     } finally {
-      if (fd !== this.fd) closeSync(fd);
+      if (fd !== this.fd) addon().close(fd);
     }
     return created;
   }
@@ -208,7 +208,7 @@ class OpenRootDir implements RootDir {
       for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
       fchmodSync(fd, mode);
     } finally {
-      closeSync(fd);
+      addon().close(fd);
     }
   }
 
@@ -288,7 +288,7 @@ class OpenRootDir implements RootDir {
     try {
       return use(directory, name);
     } finally {
-      closeSync(directory);
+      addon().close(directory);
     }
   }
 
@@ -308,7 +308,7 @@ class OpenRootDir implements RootDir {
     try {
       return linkText(addon().readlinkat(checked(directory, 'open', path), name), path);
     } finally {
-      if (directory >= 0) closeSync(directory);
+      if (directory >= 0) addon().close(directory);
     }
   }
 }

@@ -1,4 +1,4 @@
-import { closeSync, constants, readSync } from 'node:fs';
+import { constants, readSync } from 'node:fs';
 
 import { fromText, TsbuildError } from '../core/index.ts';
 import { addon } from './addon.ts';
@@ -80,8 +80,8 @@ function mountDetached(lowers: readonly string[], upper?: (context: Context) => 
     if (mount < 0) throw refused(fs, -mount, 'fsmount');
     return mount;
   } finally {
-    for (const fd of opened) closeSync(fd);
-    closeSync(fs);
+    for (const fd of opened) addon().close(fd);
+    addon().close(fs);
   }
 }
 

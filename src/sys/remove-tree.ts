@@ -1,4 +1,4 @@
-import { closeSync, constants } from 'node:fs';
+import { constants } from 'node:fs';
 
 import type { ByteString } from '../core/index.ts';
 import { addon } from './addon.ts';
@@ -27,7 +27,7 @@ export function removeTree(parent: number, name: ByteString): void {
   const levels: Level[] = [];
   let fd = parent;
   const move = (to: number): void => {
-    if (fd !== parent) closeSync(fd);
+    if (fd !== parent) addon().close(fd);
     fd = to;
   };
   const enter = (directory: ByteString): void => {
@@ -73,7 +73,7 @@ function openAbove(fd: number, level: Level): number {
   const flags = constants.O_RDONLY | constants.O_DIRECTORY;
   const above = checked(addon().openat2(fd, '..', flags, 0, RESOLVE_NO_XDEV), 'open', level.name);
   if (inodeOf(above) === level.above) return above;
-  closeSync(above);
+  addon().close(above);
   throw errnoError(errno.EAGAIN, 'remove (moved away meanwhile)', level.name);
 }
 
