@@ -1,8 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { isErrno, nearestName, TsbuildError } from '../../core/index.ts';
+import { fromText, isErrno, nearestName, TsbuildError } from '../../core/index.ts';
 import type { Lock, Store } from '../../store/index.ts';
+import { openRootDir } from '../../sys/index.ts';
 import type { ContainerRecord, ContainerState } from './types.ts';
 
 const idPattern = /^[0-9a-f]{64}$/;
@@ -86,10 +87,11 @@ export function writeState(store: Store, id: string, state: ContainerState): voi
 
 /** Removes a container that does not run, files and all. */
 export function deleteContainer(store: Store, id: string): void {
-  const folder = containerFolder(store, id);
   // The record first: from then on there is no such container, however far the rest gets.
-  rmSync(join(folder, 'container.json'), { force: true });
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(join(containerFolder(store, id), 'container.json'), { force: true });
+  // By descriptors: what the container left may be deeper than a path can be long.
+  using containers = openRootDir(store.containers);
+  containers.removeAll(fromText(id));
 }
 
 function readNames(folder: string): readonly string[] {
