@@ -41,6 +41,16 @@ export async function openImage(store: Store, descriptor: Descriptor): Promise<I
   return imageOf(store, { descriptor, manifest, rawManifest, rawConfig });
 }
 
+/** As `openImage`; undefined when a part of the image has vanished or is damaged. */
+export async function openIfWhole(store: Store, descriptor: Descriptor): Promise<Image | undefined> {
+  try {
+    return await openImage(store, descriptor);
+  } catch (error) {
+    if (error instanceof TsbuildError) return undefined;
+    throw error;
+  }
+}
+
 /** The image of bytes at hand; its layers are read from the store. Throws IMAGE_INVALID when they do not fit together. */
 export function imageOf(
   store: Store,

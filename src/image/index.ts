@@ -11,7 +11,7 @@ export type { ImageRow } from './list.ts';
 export { removeImage, tagImage } from './names.ts';
 export type { ImageUse, RemovedImage, RemoveOptions } from './names.ts';
 export { findImage, loadImage, resolveImage } from './resolve.ts';
-export type { ResolvedImage } from './resolve.ts';
+export type { FindOptions, ResolvedImage } from './resolve.ts';
 export { writeImage } from './write.ts';
 export { importTarball } from './archive/import.ts';
 export type { ImportOptions } from './archive/import.ts';

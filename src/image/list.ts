@@ -1,8 +1,7 @@
-import { isErrno, TsbuildError } from '../core/index.ts';
 import type { Digest } from '../core/index.ts';
 import type { Descriptor, Platform } from '../oci/types.ts';
 import type { Store } from '../store/types.ts';
-import { openImage } from './image.ts';
+import { openIfWhole } from './image.ts';
 import type { Image } from './image.ts';
 import { idOfManifest } from './resolve.ts';
 
@@ -60,13 +59,4 @@ function newestFirst(a: string | undefined, b: string | undefined): number {
 function platformOf({ config }: Image): Platform {
   const { os, architecture, variant } = config;
   return { os, architecture, variant };
-}
-
-async function openIfWhole(store: Store, manifest: Descriptor): Promise<Image | undefined> {
-  try {
-    return await openImage(store, manifest);
-  } catch (error) {
-    if (error instanceof TsbuildError || isErrno(error, 'ENOENT')) return undefined;
-    throw error;
-  }
 }

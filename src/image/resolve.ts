@@ -7,11 +7,11 @@ import {
   parseManifest,
   parseReference,
   repositoryName,
+  selectPlatform,
 } from '../oci/index.ts';
-import type { Reference } from '../oci/index.ts';
-import type { Descriptor } from '../oci/types.ts';
+import type { Descriptor, Platform } from '../oci/types.ts';
 import type { ImageRecord, Store } from '../store/types.ts';
-import { openImage } from './image.ts';
+import { openIfWhole, openImage } from './image.ts';
 import type { Image } from './image.ts';
 
 export interface ResolvedImage {
@@ -21,12 +21,21 @@ export interface ResolvedImage {
   readonly name?: string | undefined;
 }
 
+export interface FindOptions {
+  /** Only an image that runs on it will do; of several under one digest, the one that fits best. */
+  readonly platform?: Platform | undefined;
+}
+
 /**
  * Finds an image of the store by name, `name@digest`, id, or a prefix of an id that no other image shares; names go
  * before prefixes. Nothing is asked of a registry. Throws IMAGE_NOT_FOUND, naming what is near, or REFERENCE_INVALID.
  */
-export async function resolveImage(store: Store, text: string): Promise<ResolvedImage> {
-  const found = await findImage(store, text);
+export async function resolveImage(
+  store: Store,
+  text: string,
+  options: FindOptions = {},
+): Promise<ResolvedImage> {
+  const found = await findImage(store, text, options);
   if (found !== undefined) return found;
   const near = await nearName(store, text);
   throw new TsbuildError('IMAGE_NOT_FOUND', `no such image: ${text}`, {
@@ -48,12 +57,39 @@ async function nearName(store: Store, text: string): Promise<string | undefined>
 }
 
 /** As `resolveImage`, undefined when there is none. */
-export async function findImage(store: Store, text: string): Promise<ResolvedImage | undefined> {
-  if (isDigest(text)) return findByDigest(store, text);
+export async function findImage(
+  store: Store,
+  text: string,
+  { platform }: FindOptions = {},
+): Promise<ResolvedImage | undefined> {
+  const candidates = await findCandidates(store, text);
+  return platform === undefined ? candidates[0] : fitting(store, candidates, platform);
+}
+
+async function findCandidates(store: Store, text: string): Promise<readonly ResolvedImage[]> {
+  if (isDigest(text)) return listOf(await findByDigest(store, text));
   const prefix = /^(?:sha256:)?([0-9a-f]{1,64})$/.exec(text)?.[1];
-  if (prefix?.length === 64) return findByPrefix(store, prefix);
-  const named = await findByName(store, parseReference(text));
-  return named ?? (prefix === undefined ? undefined : findByPrefix(store, prefix));
+  if (prefix?.length === 64) return listOf(await findByPrefix(store, prefix));
+  const reference = parseReference(text);
+  const { digest } = reference;
+  if (digest !== undefined) return findByRepoDigest(store, repositoryName(reference), digest);
+  const named = await findByName(store, formatReference(reference));
+  if (named !== undefined || prefix === undefined) return listOf(named);
+  return listOf(await findByPrefix(store, prefix));
+}
+
+/** The candidate that fits the platform best; one whose manifest or config has vanished is none. */
+async function fitting(
+  store: Store,
+  candidates: readonly ResolvedImage[],
+  wanted: Platform,
+): Promise<ResolvedImage | undefined> {
+  const known: { readonly candidate: ResolvedImage; readonly platform: Platform }[] = [];
+  for (const candidate of candidates) {
+    const image = await openIfWhole(store, candidate.manifest);
+    if (image !== undefined) known.push({ candidate, platform: image.config });
+  }
+  return selectPlatform(wanted, known)?.candidate;
 }
 
 /** An image by any of the ways of `resolveImage`, or by the descriptor of its manifest. */
@@ -67,32 +103,28 @@ export async function idOfManifest(store: Store, manifest: Descriptor): Promise<
   return parseManifest(await store.blobs.read(manifest.digest, maxManifestBytes)).config.digest;
 }
 
-async function findByName(store: Store, reference: Reference): Promise<ResolvedImage | undefined> {
-  if (reference.digest !== undefined) return findByRepoDigest(store, reference, reference.digest);
-  const name = formatReference(reference);
+async function findByName(store: Store, name: string): Promise<ResolvedImage | undefined> {
   const ref = await store.refs.get(name);
   if (ref === undefined) return undefined;
   const id = await idOfManifest(store, ref.target);
   return id === undefined ? undefined : { id, manifest: ref.target, name };
 }
 
-/** A tag beside a digest is for people only: the digest alone decides (S-66). */
+/** A tag beside a digest is for people only: the digest alone decides (S-66). That of an index may mean several images. */
 async function findByRepoDigest(
   store: Store,
-  reference: Reference,
+  repository: string,
   digest: Digest,
-): Promise<ResolvedImage | undefined> {
-  const repository = repositoryName(reference);
+): Promise<readonly ResolvedImage[]> {
   const wanted = `${repository}@${digest}`;
-  const records = await store.images.list();
-  const record = records.find(({ repoDigests }) => repoDigests.includes(wanted));
-  if (record !== undefined) return ofRecord(record);
+  const records = (await store.images.list()).filter(({ repoDigests }) => repoDigests.includes(wanted));
+  if (records.length > 0) return records.map(ofRecord);
   for (const ref of await store.refs.list()) {
     if (ref.target.digest !== digest || repositoryName(parseReference(ref.name)) !== repository) continue;
     const id = await idOfManifest(store, ref.target);
-    if (id !== undefined) return { id, manifest: ref.target };
+    if (id !== undefined) return [{ id, manifest: ref.target }];
   }
-  return undefined;
+  return [];
 }
 
 async function findByDigest(store: Store, digest: Digest): Promise<ResolvedImage | undefined> {
@@ -116,4 +148,8 @@ async function findByPrefix(store: Store, prefix: string): Promise<ResolvedImage
 
 function ofRecord({ id, manifest }: ImageRecord): ResolvedImage {
   return { id, manifest };
+}
+
+function listOf(one: ResolvedImage | undefined): readonly ResolvedImage[] {
+  return one === undefined ? [] : [one];
 }

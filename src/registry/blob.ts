@@ -39,7 +39,7 @@ export async function* readBlob(
       transfer.signal.throwIfAborted();
       failed = received > before ? 1 : failed + 1;
       const delay = retryDelay(error, failed, transfer.retry);
-      if (delay === undefined) throw error instanceof CutOffError ? cutShort(error) : error;
+      if (delay === undefined) throw error;
       await sleep(delay, undefined, { signal: transfer.signal });
     }
   }
@@ -86,11 +86,4 @@ function tooLong(digest: string, size: number): TsbuildError {
     'DIGEST_MISMATCH',
     `the registry sends more than the ${size} bytes that ${digest} has`,
   );
-}
-
-function cutShort(error: CutOffError): TsbuildError {
-  return new TsbuildError('REGISTRY_UNREACHABLE', error.message, {
-    hint: 'check the network and try again',
-    cause: error,
-  });
 }

@@ -3,7 +3,7 @@ import type { Digest } from '../core/index.ts';
 import { maxManifestBytes, mediaTypes, parseManifestOrIndex } from '../oci/index.ts';
 import type { Descriptor, ManifestOrIndex } from '../oci/index.ts';
 import { isLoopback } from './hosts.ts';
-import { withRetries } from './retry.ts';
+import { CutOffError, withRetries } from './retry.ts';
 import type { RetryPolicy } from './retry.ts';
 import { createAuthorizer } from './token.ts';
 import type { Authorizer } from './token.ts';
@@ -63,15 +63,29 @@ export function createRegistryClient(options: ClientOptions): RegistryClient {
   return {
     manifest: async (reference) =>
       withRetries(
-        async () => {
-          const { signal } = options;
-          const response = await request(`manifests/${reference}`, { accept: acceptedManifests }, signal);
-          return readManifest(response, reference);
-        },
+        async () =>
+          withDeadline(options, async (signal) => {
+            const response = await request(`manifests/${reference}`, { accept: acceptedManifests }, signal);
+            return readManifest(response, reference);
+          }),
         { policy: options.retry, signal: options.signal },
       ),
     blob: (descriptor) => readBlob(descriptor, { ...options, request }),
   };
+}
+
+/** A small answer comes whole within the time in which a large one must show a byte. */
+async function withDeadline<T>(
+  { signal, stall }: ClientOptions,
+  task: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const deadline = AbortSignal.timeout(stall);
+  try {
+    return await task(AbortSignal.any([signal, deadline]));
+  } catch (error) {
+    if (!deadline.aborted || signal.aborted) throw error;
+    throw new CutOffError(`no answer within ${stall} ms`);
+  }
 }
 
 interface Connection {
@@ -114,13 +128,7 @@ async function checked(response: Response): Promise<Response> {
 
 /** Content and header must say the same kind: one manifest read as two is how content is smuggled past a check (end-3). */
 async function readManifest(response: Response, reference: string): Promise<FetchedManifest> {
-  const bytes = await readBody(response, maxManifestBytes).catch((error: unknown) => {
-    if (!(error instanceof RangeError)) throw error;
-    throw new TsbuildError(
-      'IMAGE_INVALID',
-      `the manifest ${reference} is larger than ${maxManifestBytes} bytes`,
-    );
-  });
+  const bytes = await readBody(response, maxManifestBytes);
   const digest = checkDigest(bytes, { reference, header: response.headers.get('docker-content-digest') });
   const parsed = parseManifestOrIndex(bytes, response.headers.get('content-type') ?? undefined);
   return { descriptor: { mediaType: parsed.mediaType, digest, size: bytes.byteLength }, bytes, parsed };

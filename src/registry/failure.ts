@@ -1,5 +1,5 @@
 import { TsbuildError } from '../core/index.ts';
-import { HttpStatusError, networkCode } from './retry.ts';
+import { CutOffError, HttpStatusError, networkCode } from './retry.ts';
 import { certificateProblem } from './transport.ts';
 
 export interface Asked {
@@ -36,6 +36,7 @@ export function registryFailure(error: unknown, { name, host }: Asked): unknown 
       hint,
       cause: error,
     });
+  if (error instanceof CutOffError) return fail(error.message, 'check the network and try again');
   const certificate = certificateProblem(error);
   if (certificate !== undefined) {
     return fail(

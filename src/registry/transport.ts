@@ -1,3 +1,4 @@
+import { TsbuildError } from '../core/index.ts';
 import { HttpStatusError, networkCode, parseRetryAfter } from './retry.ts';
 import { isLoopback } from './hosts.ts';
 
@@ -80,16 +81,21 @@ export async function discard(response: Response): Promise<void> {
   await response.body?.cancel().catch(() => undefined);
 }
 
-/** A whole small body. Throws RangeError beyond the limit, without reading on. */
+/** A whole small body. Throws REGISTRY_ERROR beyond the limit, without reading on. */
 export async function readBody(response: Response, limit: number): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of bodyOf(response)) {
     size += chunk.byteLength;
-    if (size > limit) throw new RangeError(`the answer is larger than ${limit} bytes`);
+    if (size > limit) throw tooLarge(response, limit);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
+}
+
+function tooLarge(response: Response, limit: number): TsbuildError {
+  const { host } = new URL(response.url);
+  return new TsbuildError('REGISTRY_ERROR', `the answer of ${host} is larger than ${limit} bytes`);
 }
 
 /** The body's bytes; leaving the loop early frees the connection. */

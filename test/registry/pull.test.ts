@@ -155,6 +155,22 @@ describe('pullImage', () => {
         expect(await findImage(store, name)).toMatchObject({ id: images.get('amd64')!.id });
       });
     });
+
+    it('S-66 O-31 one digest means an image for each platform that was pulled', async () => {
+      await withStore(async (store) => {
+        const name = `${registry.host}/multi@${digestOf(index)}`;
+        for (const [tag, platform] of platforms.slice(0, 2)) {
+          expect(await findImage(store, name, { platform })).toBeUndefined();
+          await pullImage(store, name, { platform });
+          expect(await findImage(store, name, { platform })).toMatchObject({ id: images.get(tag)!.id });
+        }
+        await pullImage(store, `${registry.host}/multi:all`, { platform: amd64 });
+        const tagged = async (platform: Platform) =>
+          findImage(store, `${registry.host}/multi:all`, { platform });
+        expect(await tagged(amd64)).toMatchObject({ id: images.get('amd64')!.id });
+        expect(await tagged({ os: 'linux', architecture: 's390x' })).toBeUndefined();
+      });
+    });
   });
 
   it.each([

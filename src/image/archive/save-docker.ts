@@ -54,8 +54,9 @@ async function writePlainLayer(store: Store, writer: ArchiveWriter, layer: Layer
   }
   await using temp = await store.tempDir();
   const path = join(temp.path, digestParts(layer.diffId).hex);
+  const plain = await layer.open();
   const file = createWriteStream(path, { flags: 'wx' });
-  await pipeline(await layer.open(), file);
+  await pipeline(plain, file);
   await writer.blob({ digest: layer.diffId, size: file.bytesWritten }, createReadStream(path));
   await rm(path);
   return file.bytesWritten;
