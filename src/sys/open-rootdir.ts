@@ -1,10 +1,9 @@
-import { constants, fchmodSync, ftruncateSync, readSync, writeSync } from 'node:fs';
+import { constants, fchmodSync, ftruncateSync, writeSync } from 'node:fs';
 
 import { fromText, type ByteString } from '../core/index.ts';
 import { addon } from './addon.ts';
 import { checked, checkedBytes, errno, errnoError } from './errno.ts';
 import {
-  AT_EMPTY_PATH,
   AT_FDCWD,
   AT_REMOVEDIR,
   AT_SYMLINK_NOFOLLOW,
@@ -12,13 +11,24 @@ import {
   RESOLVE_IN_ROOT,
   RESOLVE_NO_MAGICLINKS,
 } from './flags.ts';
+import {
+  here,
+  isMissing,
+  isSymlink,
+  linkText,
+  lstatAt,
+  makeOwned,
+  readUpTo,
+  requireFile,
+  split,
+  statOf,
+  whole,
+} from './name-calls.ts';
 import { removeTree } from './remove-tree.ts';
 import type { FileStat, FileTime, RootDir } from './rootdir.ts';
-import { fileStat } from './stat.ts';
 
 const inRoot = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 const directoryPath = O_PATH | constants.O_DIRECTORY;
-const here = '.' as ByteString;
 /** As many as the kernel follows in one path. */
 const maxLinks = 40;
 
@@ -315,78 +325,3 @@ class OpenRootDir implements RootDir {
 
 const nodeTypes = { char: constants.S_IFCHR, block: constants.S_IFBLK, fifo: constants.S_IFIFO };
 const temporaryFile = 0o20000000;
-
-function split(path: ByteString): { readonly parent: string; readonly name: ByteString } {
-  let end = path.length;
-  while (end > 0 && path[end - 1] === '/') end--;
-  const slash = path.lastIndexOf('/', end - 1);
-  const name = path.slice(slash + 1, end) as ByteString;
-  if (end === 0) return { parent: '', name: here };
-  if (name === '.' || name === '..') return { parent: path, name: here };
-  return { parent: slash <= 0 ? '' : path.slice(0, slash), name };
-}
-
-function whole(path: ByteString): string {
-  return path === '' ? here : path;
-}
-
-function isMissing(result: unknown): boolean {
-  return result === -errno.ENOENT || result === -errno.ENOTDIR;
-}
-
-function lstatAt(directory: number, name: ByteString): FileStat | number {
-  const result = addon().fstatat(directory, name, AT_SYMLINK_NOFOLLOW);
-  return result < 0 ? result : fileStat(addon().statNumbers);
-}
-
-function statOf(fd: number, path: ByteString): FileStat {
-  checked(addon().fstatat(fd, '', AT_EMPTY_PATH), 'fstat', path);
-  return fileStat(addon().statNumbers);
-}
-
-function isSymlink(directory: number, name: ByteString): boolean {
-  const stat = lstatAt(directory, name);
-  return typeof stat !== 'number' && stat.type === 'symlink';
-}
-
-function requireFile(stat: FileStat, doing: string, path: ByteString): void {
-  if (stat.type === 'file') return;
-  throw errnoError(stat.type === 'directory' ? errno.EISDIR : errno.EINVAL, doing, path);
-}
-
-function linkText(result: string | number, path: ByteString): ByteString | undefined {
-  if (result === -errno.EINVAL || isMissing(result)) return undefined;
-  return checkedBytes(result, 'readlink', path);
-}
-
-/** False when someone else was faster. */
-function makeOwned(
-  directory: number,
-  name: ByteString,
-  { mode, uid, gid }: { readonly mode: number; readonly uid: number; readonly gid: number },
-): boolean {
-  const made = addon().mkdirat(directory, name, 0o700);
-  if (made === -errno.EEXIST) return false;
-  checked(made, 'mkdir', name);
-  checked(addon().fchownat(directory, name, uid, gid, AT_SYMLINK_NOFOLLOW), 'chown', name);
-  // After the owner, whose change takes set-id bits away.
-  checked(addon().fchmodat(directory, name, mode), 'chmod', name);
-  return true;
-}
-
-/** The size is a hint: files of /proc say 0, and others may grow. */
-function readUpTo(
-  fd: number,
-  { size, limit, path }: { size: number; limit: number; path: ByteString },
-): Buffer {
-  if (size > limit) throw errnoError(errno.EFBIG, 'read', path);
-  let buffer = Buffer.allocUnsafe(size + 1);
-  let used = 0;
-  for (;;) {
-    const got = readSync(fd, buffer, used, buffer.length - used, null);
-    if (got === 0) return buffer.subarray(0, used);
-    used += got;
-    if (used > limit) throw errnoError(errno.EFBIG, 'read', path);
-    if (used === buffer.length) buffer = Buffer.concat([buffer], Math.min(used * 2, limit) + 1);
-  }
-}

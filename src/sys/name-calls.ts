@@ -1,0 +1,88 @@
+import { readSync } from 'node:fs';
+
+import type { ByteString } from '../core/index.ts';
+import { addon } from './addon.ts';
+import { checked, checkedBytes, errno, errnoError } from './errno.ts';
+import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW } from './flags.ts';
+import type { FileStat } from './rootdir.ts';
+import { fileStat } from './stat.ts';
+
+/** Steps of the calls of a root: each on a directory's descriptor and a single name in it, or on a path's text. */
+
+export const here = '.' as ByteString;
+
+/** The directory part, and the last component; `.` where a path ends in no name, and is a directory for certain. */
+export function split(path: ByteString): { readonly parent: string; readonly name: ByteString } {
+  let end = path.length;
+  while (end > 0 && path[end - 1] === '/') end--;
+  const slash = path.lastIndexOf('/', end - 1);
+  const name = path.slice(slash + 1, end) as ByteString;
+  if (end === 0) return { parent: '', name: here };
+  if (name === '.' || name === '..') return { parent: path, name: here };
+  return { parent: slash <= 0 ? '' : path.slice(0, slash), name };
+}
+
+export function whole(path: ByteString): string {
+  return path === '' ? here : path;
+}
+
+export function isMissing(result: unknown): boolean {
+  return result === -errno.ENOENT || result === -errno.ENOTDIR;
+}
+
+export function lstatAt(directory: number, name: ByteString): FileStat | number {
+  const result = addon().fstatat(directory, name, AT_SYMLINK_NOFOLLOW);
+  return result < 0 ? result : fileStat(addon().statNumbers);
+}
+
+export function statOf(fd: number, path: ByteString): FileStat {
+  checked(addon().fstatat(fd, '', AT_EMPTY_PATH), 'fstat', path);
+  return fileStat(addon().statNumbers);
+}
+
+export function isSymlink(directory: number, name: ByteString): boolean {
+  const stat = lstatAt(directory, name);
+  return typeof stat !== 'number' && stat.type === 'symlink';
+}
+
+export function requireFile(stat: FileStat, doing: string, path: ByteString): void {
+  if (stat.type === 'file') return;
+  throw errnoError(stat.type === 'directory' ? errno.EISDIR : errno.EINVAL, doing, path);
+}
+
+export function linkText(result: string | number, path: ByteString): ByteString | undefined {
+  if (result === -errno.EINVAL || isMissing(result)) return undefined;
+  return checkedBytes(result, 'readlink', path);
+}
+
+/** False when someone else was faster. */
+export function makeOwned(
+  directory: number,
+  name: ByteString,
+  { mode, uid, gid }: { readonly mode: number; readonly uid: number; readonly gid: number },
+): boolean {
+  const made = addon().mkdirat(directory, name, 0o700);
+  if (made === -errno.EEXIST) return false;
+  checked(made, 'mkdir', name);
+  checked(addon().fchownat(directory, name, uid, gid, AT_SYMLINK_NOFOLLOW), 'chown', name);
+  // After the owner, whose change takes set-id bits away.
+  checked(addon().fchmodat(directory, name, mode), 'chmod', name);
+  return true;
+}
+
+/** The size is a hint: files of /proc say 0, and others may grow. */
+export function readUpTo(
+  fd: number,
+  { size, limit, path }: { size: number; limit: number; path: ByteString },
+): Buffer {
+  if (size > limit) throw errnoError(errno.EFBIG, 'read', path);
+  let buffer = Buffer.allocUnsafe(size + 1);
+  let used = 0;
+  for (;;) {
+    const got = readSync(fd, buffer, used, buffer.length - used, null);
+    if (got === 0) return buffer.subarray(0, used);
+    used += got;
+    if (used > limit) throw errnoError(errno.EFBIG, 'read', path);
+    if (used === buffer.length) buffer = Buffer.concat([buffer], Math.min(used * 2, limit) + 1);
+  }
+}
