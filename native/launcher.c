@@ -47,7 +47,7 @@ static struct {
  * CVE-2019-5736: a container that gets hold of the launcher's executable, through the /proc/PID/exe of a launcher that
  * enters it or by letting it execute /proc/self/exe or a script with that interpreter, could write to the host's file.
  * Not being dumpable closes /proc/PID/exe until the exec, but not the second way, and not to CAP_SYS_PTRACE. So the
- * process that goes inside runs from a sealed copy in memory, which cannot be written to by anyone: 30 KB and one exec.
+ * process that goes inside runs from a sealed copy in memory, which cannot be written to by anyone: 50 KB and one exec.
  */
 static void seal_self(const long *stack) {
   int own = (int)SYS(openat, AT_FDCWD, "/proc/self/exe", O_RDONLY | O_CLOEXEC, 0);
@@ -488,24 +488,28 @@ static void hear_builder(void) {
 }
 
 static void end_relay(struct relay *relay) {
-  bool shared = relay->from == outer.master || relay->to == outer.master;
-  if (relay->from >= 0 && !(shared && relay->from == outer.master)) SYS(close, relay->from);
-  if (relay->to >= 0 && !(shared && relay->to == outer.master)) SYS(close, relay->to);
+  /* The master serves both directions, and the caller's terminal is still to be restored. */
+  if (outer.output == OUTPUT_PIPES) {
+    SYS(close, relay->from);
+    SYS(close, relay->to);
+  }
   relay->from = relay->to = -1;
 }
 
-static void fill(struct relay *relay) {
+static void fill(struct relay *relay, bool hung_up) {
   long length = SYS(read, relay->from, relay->bytes, sizeof relay->bytes);
   if (length == -EAGAIN || length == -EINTR) return;
   relay->start = 0;
   relay->end = length > 0 ? (size_t)length : 0;
   if (length > 0) return;
-  /* Input that is no terminal ends: the program hears of it by the end-of-file key. */
-  if (length == 0 && relay->to == outer.master && relay->from == 0) {
+  /*
+   * Input ends: the program hears of it by the end-of-file key. A terminal may have more to say (the key was typed before
+   * it was raw), unless it is gone; and it stays open, to be restored.
+   */
+  if (length == 0 && relay->from == 0) {
     relay->bytes[0] = 4;
     relay->end = 1;
-    SYS(close, relay->from);
-    relay->from = -1;
+    if (!outer.raw || hung_up) relay->from = -1;
     return;
   }
   end_relay(relay);
@@ -549,7 +553,7 @@ static __attribute__((noreturn)) void supervise(void) {
       struct relay *relay = &outer.relays[i];
       if (polls[4 + i].revents == 0 || polls[4 + i].fd < 0) continue;
       if (holds_bytes(relay)) drain(relay);
-      else fill(relay);
+      else fill(relay, (polls[4 + i].revents & POLLHUP) != 0);
     }
     if (polls[3].revents != 0) {
       char info[128];

@@ -1,7 +1,7 @@
 /*
  * The launcher talks to the kernel directly, without a C library. Most calls it needs are newer than the wrappers of
- * the libraries it must build with, a static C library makes each start 0.8 ms slower, and the 30 KB that remain can be
- * copied into a sealed memory file at every start for next to nothing (see seal_self).
+ * the libraries it must build with, a static C library makes each start 0.8 ms slower, and the 50 KB that remain can be
+ * copied into a sealed memory file at every start for little (see seal_self).
  */
 #ifndef LAUNCHER_KERNEL_H
 #define LAUNCHER_KERNEL_H

@@ -1,0 +1,79 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { busyboxHost } from '../support/busybox-container.ts';
+import { requires } from '../support/requires.ts';
+
+/**
+ * Runs a container in terminal mode on a real pseudo-terminal of 33 rows and 101 columns. `keys`: what to type once the
+ * output holds a text. Returns what the terminal showed and whether it was in its first mode again at the end.
+ */
+async function onTerminal(command: string, keys: readonly (readonly [after: string, typed: string])[] = []) {
+  const { folder } = busyboxHost();
+  const program = join(import.meta.dirname, 'programs/run-container.ts');
+  const child = spawn(
+    'python3',
+    [
+      join(import.meta.dirname, 'programs/on-terminal.py'),
+      JSON.stringify(keys),
+      process.execPath,
+      program,
+      folder,
+      'terminal',
+      command,
+    ],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  let text = '';
+  for await (const chunk of child.stdout) text += String(chunk);
+  return JSON.parse(text) as { output: string; code: number; restored: boolean };
+}
+
+describe('a container with a terminal', () => {
+  requires('root', 'overlay', 'tool:python3');
+
+  it('has a terminal of its own devpts as its controlling one, with the caller’s size', async () => {
+    const { output, code, restored } = await onTerminal(
+      'tty; test -c /dev/console && stat -c %t:%T /dev/console; sleep 0.2; stty size; ps -o tty | tail -1; exit 4',
+    );
+    expect(output.split('\r\n').slice(0, 3)).toEqual(['/dev/pts/0', '88:0', '33 101']);
+    expect([code, restored]).toEqual([4, true]);
+  });
+
+  it('passes keys on, which the terminal inside makes signals of', async () => {
+    const { output, code, restored } = await onTerminal(
+      'trap "echo interrupted; exit 9" INT; echo ready; while :; do sleep 0.1; done',
+      [['ready', '\x03']],
+    );
+    expect(output).toContain('^Cinterrupted');
+    expect([code, restored]).toEqual([9, true]);
+  });
+
+  it('echoes what is typed once, and ends input with the key for it', async () => {
+    const { output } = await onTerminal('echo ready; cat; echo done', [
+      ['ready', 'hello\r'],
+      ['hello\r\nhello', '\x04'],
+    ]);
+    expect(output).toBe('ready\r\nhello\r\nhello\r\ndone\r\n');
+  });
+
+  it('S-73 the caller’s terminal is restored even when the builder is killed', async () => {
+    const { code, restored } = await onTerminal('stty -g; echo ready; sleep 1000', [['ready', 'KILL']]);
+    expect([code, restored]).toEqual([-9, true]);
+  });
+
+  it('resizes with the caller’s window', async () => {
+    const { output } = await onTerminal(
+      'trap "stty size; exit 0" WINCH; echo ready; while :; do sleep 0.1; done',
+      [['ready', 'RESIZE 40 120']],
+    );
+    expect(output).toContain('40 120');
+  });
+
+  it('output is complete up to the last byte', async () => {
+    const { output } = await onTerminal('seq 1 5000');
+    expect(output.split('\r\n').slice(-2)).toEqual(['5000', '']);
+  });
+});
