@@ -1,4 +1,4 @@
-import { closeSync, constants, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { TsbuildError } from '../core/index.ts';
@@ -48,7 +48,7 @@ export async function flock(path: string, options: FlockOptions = {}): Promise<F
   try {
     throwIfAborted(options.signal);
     for (let pause = firstPause, told = false; !take(fd); pause = Math.min(pause * 1.5, longestPause)) {
-      if (!told) options.onWait?.(readFileSync(path, 'latin1').trim());
+      if (!told) options.onWait?.(holderOf(fd));
       told = true;
       await sleep(pause, undefined, { signal: options.signal }).catch(() => undefined);
       throwIfAborted(options.signal);
@@ -64,6 +64,12 @@ function openLockFile(path: string): number {
   return openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
 }
 
+/** Read by descriptor: the holder may remove the file when it is done. */
+function holderOf(fd: number): string {
+  const buffer = Buffer.alloc(32);
+  return buffer.toString('latin1', 0, readSync(fd, buffer, 0, buffer.length, 0)).trim();
+}
+
 function take(fd: number): boolean {
   const result = addon().flock(fd, LOCK_EX | LOCK_NB);
   if (result === -errno.EWOULDBLOCK) return false;
@@ -72,8 +78,12 @@ function take(fd: number): boolean {
 }
 
 function held(fd: number): Flock {
-  ftruncateSync(fd);
-  writeSync(fd, `${process.pid}\n`, 0);
+  try {
+    ftruncateSync(fd);
+    writeSync(fd, `${process.pid}\n`, 0);
+  } catch {
+    // Only a message lacks the pid then; a full disk must not keep anyone from the lock under which space is freed.
+  }
   let released = false;
   return {
     fd,
