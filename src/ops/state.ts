@@ -16,7 +16,7 @@ export function stateOf(settled: SettledState): State {
 
 /** Makes the step's changes the next state; the layer is packed beside whatever runs next. */
 export async function commitState(
-  services: BuildServices,
+  services: Pick<BuildServices, 'store' | 'snapshotter'>,
   parent: State,
   active: ActiveSnapshot,
 ): Promise<State> {
@@ -27,7 +27,11 @@ export async function commitState(
   return { snapshot, settled };
 }
 
-async function settle(services: BuildServices, parent: State, snapshot: Snapshot): Promise<SettledState> {
+async function settle(
+  services: Pick<BuildServices, 'store' | 'snapshotter'>,
+  parent: State,
+  snapshot: Snapshot,
+): Promise<SettledState> {
   const layer = await packSnapshot(services.snapshotter, snapshot, services.store.blobs);
   const below = await parent.settled;
   return {

@@ -19,8 +19,14 @@ export function partsDigest(parts: KeyParts): Digest {
  * The cache key of a step. A `definition` key stands on its inputs' keys and is known before anything runs; a
  * `content` key stands on what the inputs really hold, and so survives an input that was rebuilt to the same bytes.
  */
-export function cacheKey(stage: 'definition' | 'content', parts: Digest, inputs: readonly InputKey[]): Digest {
-  return digestOf(canonicalJson({ version: keyVersion, stage, parts, inputs: inputs.map((input) => ({ ...input })) }));
+export function cacheKey(
+  stage: 'definition' | 'content',
+  parts: Digest,
+  inputs: readonly InputKey[],
+): Digest {
+  return digestOf(
+    canonicalJson({ version: keyVersion, stage, parts, inputs: inputs.map((input) => ({ ...input })) }),
+  );
 }
 
 /** Joins a cache map's selectors with one digest for each input. */

@@ -1,8 +1,9 @@
 import PQueue from 'p-queue';
 
-import { TsbuildError, type Digest, type EmitBuildEvent } from '../core/index.ts';
+import type { Digest, EmitBuildEvent } from '../core/index.ts';
 import { cacheKey, inputKeys, partsDigest } from './keys.ts';
-import type { CacheMap, Claim, ResultCache, RunContext, Vertex } from './types.ts';
+import { StepReporter } from './reporter.ts';
+import type { CacheMap, Claim, ResultCache, Vertex } from './types.ts';
 
 export interface SolveOptions<R> {
   readonly cache: ResultCache<R>;
@@ -25,6 +26,11 @@ interface Keyed<R> {
   readonly cacheMap: CacheMap<R>;
   readonly parts: Digest;
   readonly key: Digest;
+  /**
+   * The vertex or something below it is to be made anew: the definition key then says nothing of what comes out, while
+   * the content key still does.
+   */
+  readonly anew: boolean;
 }
 
 /**
@@ -32,48 +38,51 @@ interface Keyed<R> {
  * failure cancels the rest; the promise settles only when nothing runs any more.
  */
 export async function solve<R>(target: Vertex<R>, options: SolveOptions<R>): Promise<R> {
-  const solver = new Solver(options);
-  return solver.run(target);
+  return new Solver(target, options).run();
 }
 
 class Solver<R> {
+  readonly #target: Vertex<R>;
   readonly #cache: ResultCache<R>;
   readonly #queue: PQueue;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
-  readonly #emit: EmitBuildEvent;
+  readonly #report: StepReporter<R>;
   readonly #keyed = new Map<Digest, Promise<Keyed<R>>>();
   readonly #outcomes = new Map<Digest, Promise<Outcome<R>>>();
-  readonly #shown = new Set<Digest>();
   /** Everything in flight, so that a failure is reported only after the rest has come to a halt. */
   readonly #pending = new Set<Promise<unknown>>();
 
-  constructor(options: SolveOptions<R>) {
+  constructor(target: Vertex<R>, options: SolveOptions<R>) {
+    this.#target = target;
     this.#cache = options.cache;
     this.#queue = new PQueue({ concurrency: options.jobs });
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
-    this.#emit = options.emit;
+    this.#report = new StepReporter(target, options.emit);
   }
 
-  async run(target: Vertex<R>): Promise<R> {
+  async run(): Promise<R> {
     try {
-      const outcome = await this.#outcome(target);
+      const outcome = await this.#outcome(this.#target);
       const result = await outcome.settled;
       await Promise.all(this.#pending);
       return result;
-    } catch (error) {
-      this.#stop.abort(error);
+    } catch {
       while (this.#pending.size > 0) await Promise.allSettled(this.#pending);
       // The first cause, not whichever of the cancelled vertices was heard first.
       throw this.#signal.reason;
     }
   }
 
+  /** The first failure stops what runs beside it at once, not when somebody next looks at it. */
   #track<T>(promise: Promise<T>): Promise<T> {
     this.#pending.add(promise);
     promise.then(
       () => this.#pending.delete(promise),
-      () => this.#pending.delete(promise),
+      (error: unknown) => {
+        this.#stop.abort(error);
+        this.#pending.delete(promise);
+      },
     );
     return promise;
   }
@@ -83,48 +92,50 @@ class Solver<R> {
   }
 
   async #computeKeys(vertex: Vertex<R>): Promise<Keyed<R>> {
+    await null; // a turn of its own: a chain of thousands must not be a stack of thousands
     const [cacheMap, ...inputs] = await Promise.all([
       vertex.op.cacheMap(this.#signal),
       ...vertex.inputs.map((input) => this.#keys(input)),
     ]);
     const parts = partsDigest(cacheMap.parts);
     const digests = inputs.map((input) => input.key);
-    return { cacheMap, parts, key: cacheKey('definition', parts, inputKeys(cacheMap, digests)) };
+    return {
+      cacheMap,
+      parts,
+      key: cacheKey('definition', parts, inputKeys(cacheMap, digests)),
+      anew: vertex.ignoreCache || inputs.some((input) => input.anew),
+    };
   }
 
   #outcome(vertex: Vertex<R>): Promise<Outcome<R>> {
+    this.#report.asked(vertex);
     return once(this.#outcomes, vertex.id, () => this.#track(this.#solveVertex(vertex)));
   }
 
   async #solveVertex(vertex: Vertex<R>): Promise<Outcome<R>> {
     const keyed = await this.#keys(vertex);
     this.#signal.throwIfAborted();
-    const known = vertex.ignoreCache ? undefined : await this.#cache.lookup(keyed.key);
+    const known = keyed.anew ? undefined : await this.#cache.lookup(keyed.key);
     if (known !== undefined) return this.#cached(vertex, known);
 
     const worthWaiting = !vertex.ignoreCache && (await this.#cache.knows(keyed.parts));
     const outcomes = await Promise.all(vertex.inputs.map((input) => this.#outcome(input)));
-    const inputs = worthWaiting
-      ? await Promise.all(outcomes.map((outcome) => outcome.settled))
-      : outcomes.map((outcome) => outcome.early);
+    const settled = Promise.all(outcomes.map((outcome) => outcome.settled));
+    settled.catch(() => undefined); // heard by #settle, which a failing exec never reaches
+    const inputs = worthWaiting ? await settled : outcomes.map((outcome) => outcome.early);
     if (worthWaiting) {
-      const contentKey = await this.#contentKey(keyed, inputs);
-      const same = await this.#cache.lookup(contentKey);
+      const same = await this.#cache.lookup(await this.#contentKey(keyed, inputs));
       if (same !== undefined) {
         await this.#save(vertex, keyed, { result: same, keys: [keyed.key] });
         return this.#cached(vertex, same);
       }
     }
-    return this.#execute(vertex, keyed, { inputs, settled: Promise.all(outcomes.map((outcome) => outcome.settled)) });
+    return this.#execute(vertex, keyed, { inputs, settled });
   }
 
   async #contentKey(keyed: Keyed<R>, inputs: readonly R[]): Promise<Digest> {
     const digests = await Promise.all(
-      inputs.map((input, index) => {
-        const map = keyed.cacheMap.inputs[index];
-        if (map === undefined) throw new Error('a cache map has fewer inputs than its vertex');
-        return map.contentDigest(input);
-      }),
+      keyed.cacheMap.inputs.map((map, index) => map.contentDigest(inputs[index] as R)),
     );
     return cacheKey('content', keyed.parts, inputKeys(keyed.cacheMap, digests));
   }
@@ -135,8 +146,7 @@ class Solver<R> {
     parents: { readonly inputs: readonly R[]; readonly settled: Promise<readonly R[]> },
   ): Promise<Outcome<R>> {
     // Another process may be at work on the same key: its result is as good as ours. No job slot is held while waiting.
-    parents.settled.catch(() => undefined); // heard by #settle, which a failing exec never reaches
-    const claimed = await this.#cache.claim(keyed.key, { signal: this.#signal, ignoreExisting: vertex.ignoreCache });
+    const claimed = await this.#cache.claim(keyed.key, { signal: this.#signal, ignoreExisting: keyed.anew });
     if (claimed.kind === 'existing') return this.#cached(vertex, claimed.result);
     let early: R;
     try {
@@ -145,9 +155,9 @@ class Solver<R> {
       await claimed.claim[Symbol.asyncDispose]();
       throw error;
     }
-    const settled = this.#track(this.#settle(vertex, keyed, { early, parents: parents.settled, claim: claimed.claim }));
-    // A failure to pack or save fails the build through the final wait; nobody else may be listening by then.
-    settled.catch((error: unknown) => this.#stop.abort(error));
+    const settled = this.#track(
+      this.#settle(vertex, keyed, { early, parents: parents.settled, claim: claimed.claim }),
+    );
     return { early, settled };
   }
 
@@ -163,7 +173,11 @@ class Solver<R> {
     return result;
   }
 
-  async #save(vertex: Vertex<R>, keyed: Keyed<R>, saved: { readonly result: R; readonly keys: readonly Digest[] }): Promise<void> {
+  async #save(
+    vertex: Vertex<R>,
+    keyed: Keyed<R>,
+    saved: { readonly result: R; readonly keys: readonly Digest[] },
+  ): Promise<void> {
     const inputs = await Promise.all(vertex.inputs.map((input) => this.#keys(input)));
     await this.#cache.save(saved.keys, {
       result: saved.result,
@@ -182,42 +196,23 @@ class Solver<R> {
 
   async #runOp(vertex: Vertex<R>, inputs: readonly R[]): Promise<R> {
     this.#signal.throwIfAborted();
-    const step = { id: vertex.id, name: vertex.name };
-    this.#shown.add(vertex.id);
-    this.#emit({ type: 'step-started', step, time: Date.now() });
-    const context: RunContext = {
-      signal: this.#signal,
-      log: (stream, data) => this.#emit({ type: 'step-log', step, stream, data, time: Date.now() }),
-      status: (id, current, total) => this.#emit({ type: 'status', step, id, current, total }),
-      warn: (message) => this.#emit({ type: 'warning', message }),
-    };
+    this.#report.started(vertex);
     try {
-      const result = await vertex.op.exec(inputs, context);
-      this.#emit({ type: 'step-done', step, time: Date.now() });
+      const result = await vertex.op.exec(inputs, this.#report.context(vertex, this.#signal));
+      this.#report.done(vertex);
       return result;
     } catch (error) {
-      if (this.#signal.aborted) {
-        this.#emit({ type: 'step-cancelled', step, time: Date.now() });
-      } else {
-        this.#emit({ type: 'step-failed', step, error: asTsbuildError(error), time: Date.now() });
-        // At once, so that what runs beside it stops now and not when it is next looked at.
-        this.#stop.abort(error);
-      }
+      if (this.#signal.aborted) this.#report.cancelled(vertex);
+      else this.#report.failed(vertex, error);
+      // Before anything is released or awaited: a job slot that comes free must not start another vertex.
+      this.#stop.abort(error);
       throw error;
     }
   }
 
   #cached(vertex: Vertex<R>, result: R): Outcome<R> {
-    this.#showCached(vertex);
+    this.#report.cached(vertex);
     return { early: result, settled: Promise.resolve(result) };
-  }
-
-  /** A hit answers for everything below it, which is therefore never asked for: shown as cached all the same. */
-  #showCached(vertex: Vertex<R>): void {
-    if (this.#shown.has(vertex.id)) return;
-    this.#shown.add(vertex.id);
-    for (const input of vertex.inputs) if (!this.#outcomes.has(input.id)) this.#showCached(input);
-    this.#emit({ type: 'step-cached', step: { id: vertex.id, name: vertex.name }, time: Date.now() });
   }
 }
 
@@ -227,9 +222,4 @@ function once<T>(memo: Map<Digest, Promise<T>>, id: Digest, make: () => Promise<
   const made = make();
   memo.set(id, made);
   return made;
-}
-
-function asTsbuildError(error: unknown): TsbuildError {
-  if (error instanceof TsbuildError) return error;
-  return new TsbuildError('INTERNAL', error instanceof Error ? error.message : String(error), { cause: error });
 }

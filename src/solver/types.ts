@@ -74,8 +74,7 @@ export interface ClaimOptions {
 }
 
 export type Claimed<R> =
-  | { readonly kind: 'existing'; readonly result: R }
-  | { readonly kind: 'claim'; readonly claim: Claim };
+  { readonly kind: 'existing'; readonly result: R } | { readonly kind: 'claim'; readonly claim: Claim };
 
 export interface ResultCache<R> {
   lookup(key: Digest): Promise<R | undefined>;

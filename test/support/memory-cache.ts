@@ -1,0 +1,84 @@
+import type { Digest } from '../../src/core/index.ts';
+import type { CacheRecord, Claimed, ClaimOptions, ResultCache } from '../../src/solver/index.ts';
+
+/** A ResultCache in memory; solvers that share one share it as processes share a store. */
+export class MemoryCache<R> implements ResultCache<R> {
+  readonly records = new Map<Digest, CacheRecord<R>>();
+  /** Every call, as `lookup sha256:…`, in order. */
+  readonly calls: string[] = [];
+  readonly #contentOf: (result: R) => Promise<Digest>;
+  readonly #states = new Map<Digest, R>();
+  readonly #newest = new Map<string, CacheRecord<R>>();
+  /** The last in the queue for each key; resolved when it has disposed of its claim. */
+  readonly #queues = new Map<Digest, Promise<void>>();
+
+  constructor(contentOf: (result: R) => Promise<Digest>) {
+    this.#contentOf = contentOf;
+  }
+
+  async lookup(key: Digest): Promise<R | undefined> {
+    this.calls.push(`lookup ${key}`);
+    return this.records.get(key)?.result;
+  }
+
+  async claim(key: Digest, { signal, ignoreExisting }: ClaimOptions): Promise<Claimed<R>> {
+    this.calls.push(`claim ${key}`);
+    const before = this.#queues.get(key) ?? Promise.resolve();
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    this.#queues.set(
+      key,
+      before.then(() => released),
+    );
+    try {
+      await untilAborted(before, signal);
+    } catch (error) {
+      release();
+      throw error;
+    }
+    const existing = ignoreExisting ? undefined : this.records.get(key)?.result;
+    if (existing === undefined) {
+      return { kind: 'claim', claim: { key, [Symbol.asyncDispose]: async () => release() } };
+    }
+    release();
+    return { kind: 'existing', result: existing };
+  }
+
+  async save(keys: readonly Digest[], record: CacheRecord<R>): Promise<void> {
+    this.calls.push(`save ${keys.join(' ')}`);
+    const content = await this.#contentOf(record.result);
+    for (const key of keys) this.records.set(key, record);
+    this.#states.set(content, record.result);
+    this.#newest.set(record.identity, record);
+  }
+
+  async knows(parts: Digest): Promise<boolean> {
+    this.calls.push(`knows ${parts}`);
+    return [...this.records.values()].some((record) => record.partsDigest === parts);
+  }
+
+  async canonical(result: R): Promise<R> {
+    this.calls.push('canonical');
+    return this.#states.get(await this.#contentOf(result)) ?? result;
+  }
+
+  async nearest(identity: string): Promise<CacheRecord<R> | undefined> {
+    return this.#newest.get(identity);
+  }
+
+  /** As a collector would: what stands on it is a miss from now on. */
+  forget(key: Digest): void {
+    this.records.delete(key);
+  }
+}
+
+async function untilAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
