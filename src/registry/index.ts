@@ -1,5 +1,6 @@
 export { pullImage } from './pull.ts';
-export type { PulledImage, PullOptions, PullProgress } from './pull.ts';
+export type { PulledImage, PullOptions } from './pull.ts';
+export type { PullProgress } from './transfer.ts';
 export { createRegistryClient } from './client.ts';
 export type { ClientOptions, FetchedManifest, RegistryClient } from './client.ts';
 export { defaultRetryPolicy } from './retry.ts';

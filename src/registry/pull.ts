@@ -1,10 +1,7 @@
-import PQueue from 'p-queue';
-
 import { TsbuildError } from '../core/index.ts';
 import type { Digest } from '../core/index.ts';
 import {
   familiarName,
-  formatPlatform,
   formatReference,
   hostPlatform,
   maxConfigBytes,
@@ -12,15 +9,16 @@ import {
   parseReference,
   registryHost,
   repositoryName,
-  selectPlatform,
 } from '../oci/index.ts';
 import type { Descriptor, ImageConfig, Manifest, Platform, Reference } from '../oci/index.ts';
-import type { Lease, Store } from '../store/types.ts';
+import type { Store } from '../store/types.ts';
+import { chooseManifest } from './choose.ts';
 import { createRegistryClient } from './client.ts';
-import type { FetchedManifest, RegistryClient } from './client.ts';
 import { registryFailure } from './failure.ts';
 import { defaultRetryPolicy } from './retry.ts';
 import type { RetryPolicy } from './retry.ts';
+import { fetchBlob, fetchLayers } from './transfer.ts';
+import type { PullProgress, Transfers } from './transfer.ts';
 
 export interface PullOptions {
   /** Which image of an index; this machine's unless told. */
@@ -30,17 +28,6 @@ export interface PullOptions {
   readonly retry?: RetryPolicy | undefined;
   /** Milliseconds without a byte after which a transfer is begun anew; 60 s unless told. */
   readonly stall?: number | undefined;
-}
-
-/** One blob on its way; called for every chunk. */
-export interface PullProgress {
-  readonly digest: Digest;
-  readonly kind: 'config' | 'layer';
-  /** `present`: it was in the store already and did not travel. */
-  readonly state: 'waiting' | 'transferring' | 'done' | 'present';
-  /** Bytes. */
-  readonly current: number;
-  readonly total: number;
 }
 
 export interface PulledImage {
@@ -57,8 +44,6 @@ export interface PulledImage {
   /** Bytes that travelled. */
   readonly transferred: number;
 }
-
-const parallelTransfers = 4;
 
 /**
  * Pulls an image anonymously into the store and names it there. Manifest, config and layers are kept byte for byte, each
@@ -85,7 +70,12 @@ export async function pullImage(
   });
   try {
     await using lease = await store.lease();
-    return await pull({ store, client, reference, options, lease, failed, signal });
+    return await pull({
+      ...{ store, client, lease, reference, signal, failed },
+      platform: options.platform ?? hostPlatform(),
+      onProgress: options.onProgress,
+      counter: { transferred: 0 },
+    });
   } catch (error) {
     if (options.signal?.aborted === true) {
       throw new TsbuildError('INTERRUPTED', `the pull of ${familiarName(reference)} was stopped`, {
@@ -96,29 +86,23 @@ export async function pullImage(
   }
 }
 
-interface Pull {
-  readonly store: Store;
-  readonly client: RegistryClient;
+interface Pull extends Transfers {
   readonly reference: Reference;
-  readonly options: PullOptions;
-  readonly lease: Lease;
-  readonly failed: AbortController;
-  readonly signal: AbortSignal;
+  readonly platform: Platform;
 }
 
 async function pull(work: Pull): Promise<PulledImage> {
-  const { store, client, reference, options } = work;
+  const { store, client, reference, platform } = work;
   const named = await client.manifest(reference.digest ?? reference.tag ?? 'latest');
   const { manifest, descriptor, bytes } = await chooseManifest(client, named, {
     name: familiarName(reference),
-    platform: options.platform ?? hostPlatform(),
+    platform,
   });
-  const counter = { transferred: 0 };
-  await fetchBlob(work, { descriptor: manifest.config, kind: 'config', counter });
+  await fetchBlob(work, { descriptor: manifest.config, kind: 'config' });
   const config = parseImageConfig(await store.blobs.read(manifest.config.digest, maxConfigBytes));
   checkLayers(manifest, config);
 
-  await fetchLayers(work, manifest.layers, counter);
+  await fetchLayers(work, manifest.layers);
   await store.blobs.put(bytes, { digest: descriptor.digest, size: descriptor.size });
   const repoDigest = `${repositoryName(reference)}@${named.descriptor.digest}`;
   await record(store, { id: manifest.config.digest, manifest: descriptor, repoDigest });
@@ -131,125 +115,14 @@ async function pull(work: Pull): Promise<PulledImage> {
     repoDigest,
     name,
     config,
-    transferred: counter.transferred,
+    transferred: work.counter.transferred,
   };
-}
-
-interface ChosenManifest {
-  readonly manifest: Manifest;
-  readonly descriptor: Descriptor;
-  readonly bytes: Buffer;
-}
-
-/** Of an index the image for the platform; an index may stand in an index once. */
-async function chooseManifest(
-  client: RegistryClient,
-  named: FetchedManifest,
-  wanted: { readonly name: string; readonly platform: Platform },
-): Promise<ChosenManifest> {
-  let fetched = named;
-  for (let depth = 0; depth < 3; depth += 1) {
-    const { descriptor, bytes, parsed } = fetched;
-    if (parsed.kind === 'manifest') {
-      refuseArtifact(parsed.manifest, wanted.name);
-      return { manifest: parsed.manifest, descriptor, bytes };
-    }
-    const entry = selectPlatform(wanted.platform, parsed.index.manifests);
-    if (entry === undefined) throw noPlatform(parsed.index.manifests, wanted);
-    fetched = await client.manifest(entry.digest);
-    if (fetched.descriptor.size !== entry.size) {
-      throw new TsbuildError(
-        'DIGEST_MISMATCH',
-        `the manifest ${entry.digest} has another size than its index says`,
-      );
-    }
-  }
-  throw new TsbuildError('IMAGE_INVALID', `${wanted.name} is an index of indexes of indexes`);
-}
-
-function noPlatform(
-  entries: readonly Descriptor[],
-  { name, platform }: { readonly name: string; readonly platform: Platform },
-): TsbuildError {
-  const offered = entries
-    .flatMap((entry) => entry.platform ?? [])
-    .map(formatPlatform)
-    .filter((text) => !text.startsWith('unknown'));
-  return new TsbuildError('PLATFORM_MISMATCH', `${name} has no image for ${formatPlatform(platform)}`, {
-    hint: `it has ${[...new Set(offered)].slice(0, 20).join(', ') || 'none at all'}`,
-  });
-}
-
-/** Charts, signatures and the like are stored as manifests too; their config is no image config. */
-function refuseArtifact(manifest: Manifest, name: string): void {
-  const type = manifest.artifactType ?? manifest.config.mediaType;
-  if (
-    /^application\/vnd\.(oci\.image\.config|docker\.container\.image)\.v1\+json$/.test(
-      manifest.config.mediaType,
-    )
-  )
-    return;
-  throw new TsbuildError('IMAGE_INVALID', `${name} is not a container image but ${type}`);
 }
 
 function checkLayers(manifest: Manifest, config: ImageConfig): void {
   const [has, promises] = [manifest.layers.length, config.rootfs.diff_ids.length];
   if (has === promises) return;
   throw new TsbuildError('IMAGE_INVALID', `the manifest has ${has} layers, its config ${promises}`);
-}
-
-/** The first failure stops the other transfers; none is left running when this returns. */
-async function fetchLayers(
-  work: Pull,
-  layers: readonly Descriptor[],
-  counter: BlobJob['counter'],
-): Promise<void> {
-  const queue = new PQueue({ concurrency: parallelTransfers });
-  // An image may have the same layer twice.
-  const distinct = new Map(layers.map((layer) => [layer.digest, layer]));
-  const transfers = [...distinct.values()].map(async (descriptor) =>
-    queue.add(async () => fetchBlob(work, { descriptor, kind: 'layer', counter })),
-  );
-  try {
-    await Promise.all(transfers);
-  } catch (error) {
-    work.failed.abort(error);
-    await Promise.allSettled(transfers);
-    throw error;
-  }
-}
-
-interface BlobJob {
-  readonly descriptor: Descriptor;
-  readonly kind: 'config' | 'layer';
-  readonly counter: { transferred: number };
-}
-
-async function fetchBlob({ store, client, options, lease, signal }: Pull, job: BlobJob): Promise<void> {
-  signal.throwIfAborted();
-  const { digest, size } = job.descriptor;
-  const report = (state: PullProgress['state'], current: number): void =>
-    options.onProgress?.({ digest, kind: job.kind, state, current, total: size });
-  if (job.kind === 'config' && size > maxConfigBytes) {
-    throw new TsbuildError('IMAGE_INVALID', `the image config is larger than ${maxConfigBytes} bytes`);
-  }
-  await lease.keep({ blob: digest });
-  if ((await store.blobs.stat(digest))?.size === size) {
-    report('present', size);
-    return;
-  }
-  report('waiting', 0);
-  let current = 0;
-  const counted = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
-    for await (const chunk of client.blob(job.descriptor)) {
-      current += chunk.byteLength;
-      job.counter.transferred += chunk.byteLength;
-      report('transferring', current);
-      yield chunk;
-    }
-  };
-  await store.blobs.put(counted(), { digest, size });
-  report('done', size);
 }
 
 /** The registry's manifest takes the place of one of this store's own making: it is the one others know (design decision 3). */

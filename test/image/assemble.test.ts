@@ -19,7 +19,7 @@ function jsonOf(parts: ImageParts): { config: Record<string, unknown>; manifest:
 }
 
 describe('assembleImage', () => {
-  it('O-40 gives the same bytes for the same parts, whatever the order of their members', () => {
+  it('gives the same bytes for the same parts, whatever the order of their members', () => {
     const one = assembleImage({ ...minimal, config: { User: 'a', WorkingDir: '/w' } });
     const two = assembleImage({ ...minimal, config: { WorkingDir: '/w', User: 'a' } });
     expect(two).toEqual(one);
@@ -27,7 +27,7 @@ describe('assembleImage', () => {
     expect(one.descriptor.digest).toBe(digestOf(one.rawManifest));
   });
 
-  it('L-190 writes what Docker writes and leaves out empty members of the config', () => {
+  it('writes what Docker writes and leaves out empty members of the config', () => {
     const { config } = jsonOf({
       ...minimal,
       author: 'someone',

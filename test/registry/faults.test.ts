@@ -197,7 +197,7 @@ describe('retries', () => {
     expect(performance.now() - began).toBeGreaterThan(990);
   });
 
-  it('G-32 G-43 does not wait longer than anyone would, and says why', async () => {
+  it('G-32 does not wait longer than anyone would, and says why', async () => {
     const busy = (response: ServerResponse): void => {
       const body = JSON.stringify({ errors: [{ code: 'TOOMANYREQUESTS', message: 'pull rate limit' }] });
       response.writeHead(429, { 'retry-after': '3600' }).end(body);

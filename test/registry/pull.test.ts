@@ -79,7 +79,7 @@ describe('pullImage', () => {
     });
   });
 
-  it('G-45 only blobs that the store lacks travel', async () => {
+  it('only blobs that the store lacks travel', async () => {
     await pushed('app:twice', { compression: 'gzip' });
     await withStore(async (store) => {
       const progress: PullProgress[] = [];

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 
-import { maxConfigBytes, maxManifestBytes, parseImageConfig } from '../../oci/index.ts';
+import { maxConfigBytes, maxManifestBytes, mediaTypes, parseImageConfig } from '../../oci/index.ts';
 import { parseIndex, parseManifestOrIndex, selectPlatform } from '../../oci/index.ts';
 import type { Descriptor, Manifest, Platform } from '../../oci/index.ts';
 import type { Store } from '../../store/types.ts';
@@ -10,6 +10,9 @@ import { invalid } from './members.ts';
 import type { Members, StoredMember } from './members.ts';
 import { checkSize } from './verify.ts';
 import type { LayerVerifier } from './verify.ts';
+
+const { manifest, index, dockerManifest, dockerList } = mediaTypes;
+const documentTypes: readonly string[] = [manifest, index, dockerManifest, dockerList];
 
 const layoutSchema = z.looseObject({ imageLayoutVersion: z.string() });
 
@@ -89,7 +92,7 @@ async function loadEntry(
 ): Promise<Omit<FoundImage, 'names'> | undefined> {
   if (entry.platform?.os === 'unknown' || entry.annotations?.['vnd.docker.reference.type'] !== undefined)
     return undefined;
-  if (!/\.(?:manifest|index|manifest\.list)\.v[12]\+json$/.test(entry.mediaType)) return undefined;
+  if (!documentTypes.includes(entry.mediaType)) return undefined;
   const stored = await storedBlob(load, entry);
   const parsed = parseManifestOrIndex(
     await load.store.blobs.read(stored.digest, maxManifestBytes),
@@ -109,10 +112,8 @@ async function loadEntry(
   return loadEntry(load, chosen, depth + 1);
 }
 
-function isImage(manifest: Manifest): boolean {
-  return /^application\/vnd\.(?:oci\.image\.config|docker\.container\.image)\.v1\+json$/.test(
-    manifest.config.mediaType,
-  );
+function isImage({ config }: Manifest): boolean {
+  return config.mediaType === mediaTypes.config || config.mediaType === mediaTypes.dockerConfig;
 }
 
 async function checkImage(load: Load, manifest: Manifest): Promise<FoundImage['id']> {
