@@ -1,6 +1,6 @@
 import type { EmitBuildEvent } from '../core/index.ts';
 import type { ResolveBase, ResolvedBase } from '../graph/index.ts';
-import { familiarName, formatPlatform, parseReference, platformFits, type Platform } from '../oci/index.ts';
+import { familiarName, formatPlatform, parseReference, type Platform } from '../oci/index.ts';
 import { findImage, openImage, type Image } from '../image/index.ts';
 import { pullImage } from '../registry/index.ts';
 import type { Store } from '../store/index.ts';
@@ -30,9 +30,7 @@ export function baseResolver(options: BaseOptions): ResolveBase {
 }
 
 async function resolveBase(name: string, platform: Platform, options: BaseOptions): Promise<ResolvedBase> {
-  const image =
-    (options.pull ? undefined : await localImage(name, platform, options)) ??
-    (await pulledImage(name, platform, options));
+  const image = await baseImage(name, platform, options);
   return {
     name: familiarName(parseReference(name)),
     digest: image.digest,
@@ -42,25 +40,29 @@ async function resolveBase(name: string, platform: Platform, options: BaseOption
   };
 }
 
-async function localImage(
-  name: string,
-  platform: Platform,
-  { store, emit }: BaseOptions,
-): Promise<Image | undefined> {
-  const found = await findImage(store, name);
-  if (found === undefined) return undefined;
-  const image = await openImage(store, found.manifest);
-  if (!platformFits(image.config, platform)) {
-    emit({
-      type: 'warning',
-      message: `base image ${name} is for ${formatPlatform(image.config)}, but ${formatPlatform(platform)} was asked for`,
-    });
+/** The store's image when it is whole and of the platform, else the registry's, else the store's of another platform. */
+async function baseImage(name: string, platform: Platform, options: BaseOptions): Promise<Image> {
+  const { store, signal } = options;
+  const found = options.pull ? undefined : await findImage(store, name, { platform });
+  if (found !== undefined) return openImage(store, found.manifest);
+  try {
+    const pulled = await pullImage(store, parseReference(name), { platform, signal });
+    return await openImage(store, pulled.manifest);
+  } catch (error) {
+    const other = options.pull || signal.aborted ? undefined : await findImage(store, name);
+    if (other === undefined) throw error;
+    return foreignImage(name, platform, { ...options, image: await openImage(store, other.manifest) });
   }
-  return image;
 }
 
-async function pulledImage(name: string, platform: Platform, options: BaseOptions): Promise<Image> {
-  const { store, signal } = options;
-  const pulled = await pullImage(store, parseReference(name), { platform, signal });
-  return openImage(store, pulled.manifest);
+/** Taken with a warning: people do build on images of a platform that the machine emulates (L-105). */
+function foreignImage(
+  name: string,
+  platform: Platform,
+  options: BaseOptions & { readonly image: Image },
+): Image {
+  const { image, emit } = options;
+  const [is, wanted] = [formatPlatform(image.config), formatPlatform(platform)];
+  emit({ type: 'warning', message: `base image ${name} is for ${is}, but ${wanted} was asked for` });
+  return image;
 }
