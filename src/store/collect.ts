@@ -12,8 +12,8 @@ const openBrace = '{'.charCodeAt(0);
 
 export interface CollectOptions {
   /**
-   * All that must stay beside refs and images: what records, containers and snapshots' children need. The store does not
-   * know what records mean. Called twice.
+   * All that must stay beside refs and images: what records and containers need, all parents of a snapshot included. The
+   * store does not know what records mean. Called twice.
    */
   readonly liveItems: () => AsyncIterable<LeasedItem> | Iterable<LeasedItem>;
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { fromErrno, isErrno } from '../core/index.ts';
@@ -27,9 +27,29 @@ export function moveInto(from: string, to: string): void {
     renameSync(from, to);
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw error;
-    mkdirSync(dirname(to), { recursive: true, mode: 0o755 });
+    makeFolder(dirname(to));
     renameSync(from, to);
   }
+}
+
+/** With its parents. Node's own way does not end where a folder exists but takes no entries, as /proc. */
+export function makeFolder(path: string): void {
+  const first = tryMake(path);
+  if (first === undefined) return;
+  makeFolder(dirname(path));
+  const second = tryMake(path);
+  if (second !== undefined) throw second;
+}
+
+/** The error when a parent is missing. */
+function tryMake(path: string): Error | undefined {
+  try {
+    mkdirSync(path, 0o755);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return error;
+    if (!isErrno(error, 'EEXIST') || !statSync(path).isDirectory()) throw error;
+  }
+  return undefined;
 }
 
 /** The whole of a small file; undefined when there is none. */

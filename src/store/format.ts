@@ -4,7 +4,6 @@ import {
   closeSync,
   fstatSync,
   linkSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -15,6 +14,7 @@ import {
 import { join } from 'node:path';
 
 import { fromErrno, isErrno, TsbuildError } from '../core/index.ts';
+import { makeFolder } from './files.ts';
 import { layoutIndex } from './layout-index.ts';
 
 /** The paths below a store's root. */
@@ -136,11 +136,11 @@ function createStore(paths: StorePaths): void {
   const { root, blobs, layout, ...rest } = paths;
   const { index, ...folders } = rest;
   refuseForeignFolder(paths);
-  mkdirSync(root, { recursive: true });
+  makeFolder(root);
   // Nobody but the owner passes: root file systems hold set-user-id programs of whatever age.
   chmodSync(root, 0o700);
   for (const folder of [join(blobs, 'sha256'), ...Object.values(folders)]) {
-    mkdirSync(folder, { recursive: true, mode: 0o755 });
+    makeFolder(folder);
   }
   createOnce(join(layout, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
   createOnce(index, layoutIndex([]));

@@ -1,5 +1,5 @@
-import { familiarName } from '../oci/index.ts';
-import { mediaTypes, type Descriptor, type Index } from '../oci/index.ts';
+import { canonicalJson, type Json } from '../core/index.ts';
+import { familiarName, mediaTypes, type Descriptor, type Index } from '../oci/index.ts';
 import type { Ref } from './types.ts';
 
 /**
@@ -21,8 +21,8 @@ export function layoutIndex(refs: readonly Ref[]): string {
 export function namesTarget(index: unknown, ref: Ref): boolean {
   const manifests = (index as Partial<Index> | null | undefined)?.manifests;
   if (!Array.isArray(manifests)) return false;
-  const entry = JSON.stringify(entryOf(ref));
-  return manifests.some((manifest) => JSON.stringify(manifest) === entry);
+  const entry = canonicalJson(entryOf(ref) as unknown as Json);
+  return manifests.some((manifest) => canonicalJson(manifest as Json) === entry);
 }
 
 function entryOf(ref: Ref): Descriptor {

@@ -35,17 +35,12 @@ export function openLeases(folder: string): Leases {
     },
     async open() {
       try {
-        const lock = createLocked(folder);
-        const fd = openSync(lock.path, 'a');
-        const write = (line: string): void => void writeSync(fd, line);
-        write(`since ${Date.now() - clockSlack}\n`);
-        live.add(write);
+        const lease = createLease(folder);
+        live.add(lease.write);
         return {
-          keep: async (item) => write(lineOf(item)),
+          keep: async (item) => lease.write(lineOf(item)),
           [Symbol.asyncDispose]: async () => {
-            if (!live.delete(write)) return;
-            closeSync(fd);
-            lock.release();
+            if (live.delete(lease.write)) lease.end();
           },
         };
       } catch (error) {
@@ -77,7 +72,36 @@ export function readLeases(folder: string): LiveLeases {
   return { blobs, snapshots, since };
 }
 
-function createLocked(folder: string): { readonly path: string; release(): void } {
+interface LeaseFile {
+  readonly write: (line: string) => void;
+  readonly end: () => void;
+}
+
+function createLease(folder: string): LeaseFile {
+  const { path, release } = createLocked(folder);
+  let fd: number | undefined;
+  const end = (): void => {
+    if (fd !== undefined) closeSync(fd);
+    release();
+  };
+  try {
+    const opened = (fd = openSync(path, 'a'));
+    const write = (line: string): void => {
+      try {
+        writeSync(opened, line);
+      } catch (error) {
+        throw fromErrno(error, 'writing a lease');
+      }
+    };
+    write(`since ${Date.now() - clockSlack}\n`);
+    return { write, end };
+  } catch (error) {
+    end();
+    throw error;
+  }
+}
+
+function createLocked(folder: string): { readonly path: string; readonly release: () => void } {
   for (;;) {
     const path = join(folder, randomBytes(8).toString('hex'));
     const lock = tryTakeLock(path);

@@ -23,14 +23,14 @@ export function openRefs(options: RefStoreOptions): RefStore {
   const { folder, index, staging, locks } = options;
   const pathOf = (name: string): string => join(folder, fileName(name));
 
-  const list = async (): Promise<readonly Ref[]> => {
+  const list = (): readonly Ref[] => {
     const refs = fileNames(folder).flatMap((file) => readRef(join(folder, file)) ?? []);
     return refs.sort((a, b) => (a.name < b.name ? -1 : 1));
   };
-  const deriveIndex = async (): Promise<void> => publish(staging, index, layoutIndex(await list()));
+  const deriveIndex = (): void => publish(staging, index, layoutIndex(list()));
 
   return {
-    list,
+    list: async () => list(),
     get: async (name) => readRef(pathOf(name)),
     async set(ref) {
       const path = pathOf(ref.name);
@@ -40,13 +40,18 @@ export function openRefs(options: RefStoreOptions): RefStore {
       if (before && encode(before) === text && namesTarget(readJsonIfThere(index), ref)) return;
       await using _lock = await locks.lock('refs');
       publish(staging, path, text);
-      await deriveIndex();
+      deriveIndex();
     },
     async delete(name) {
       const path = pathOf(name);
       await using _lock = await locks.lock('refs');
       if (!removeIfThere(path)) return false;
-      await deriveIndex();
+      try {
+        deriveIndex();
+      } catch (error) {
+        // Names are removed to make room: on a full disk the index keeps one too many until the next change.
+        if (!(error instanceof TsbuildError) || error.code !== 'DISK_FULL') throw error;
+      }
       return true;
     },
   };

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -86,5 +87,10 @@ function isBootId(text: string): boolean {
 }
 
 function readBootId(): string {
-  return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+  } catch {
+    // Without /proc each process counts as a boot of its own: only what was settled is trusted.
+    return randomUUID();
+  }
 }
