@@ -1,9 +1,9 @@
-import { readSync } from 'node:fs';
+import { constants, readSync } from 'node:fs';
 
 import type { ByteString } from '../core/index.ts';
 import { addon } from './addon.ts';
 import { checked, checkedBytes, errno, errnoError } from './errno.ts';
-import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW } from './flags.ts';
+import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, O_PATH, RESOLVE_NO_SYMLINKS } from './flags.ts';
 import type { FileStat } from './rootdir.ts';
 import { fileStat } from './stat.ts';
 
@@ -55,12 +55,39 @@ export function linkText(result: string | number, path: ByteString): ByteString 
   return checkedBytes(result, 'readlink', path);
 }
 
+export interface Ownership {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Creates the directories of `path`, absolute and without symlinks, that are missing below `root`; returns their paths. */
+export function makeMissing(root: number, path: ByteString, ownership: Ownership): ByteString[] {
+  const created: ByteString[] = [];
+  const flags = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+  let done = '' as ByteString;
+  let fd = root;
+  try {
+    for (const name of path.split('/') as ByteString[]) {
+      if (name === '') continue;
+      done = `${done}/${name}` as ByteString;
+      let next = addon().openat2(fd, name, flags, 0, RESOLVE_NO_SYMLINKS);
+      if (next === -errno.ENOENT) {
+        if (makeOwned(fd, name, ownership)) created.push(done);
+        next = addon().openat2(fd, name, flags, 0, RESOLVE_NO_SYMLINKS);
+      }
+      checked(next, 'mkdir', done);
+      if (fd !== root) addon().close(fd);
+      fd = next;
+    }
+  } finally {
+    if (fd !== root) addon().close(fd);
+  }
+  return created;
+}
+
 /** False when someone else was faster. */
-export function makeOwned(
-  directory: number,
-  name: ByteString,
-  { mode, uid, gid }: { readonly mode: number; readonly uid: number; readonly gid: number },
-): boolean {
+function makeOwned(directory: number, name: ByteString, { mode, uid, gid }: Ownership): boolean {
   const made = addon().mkdirat(directory, name, 0o700);
   if (made === -errno.EEXIST) return false;
   checked(made, 'mkdir', name);

@@ -17,7 +17,7 @@ import {
   isSymlink,
   linkText,
   lstatAt,
-  makeOwned,
+  makeMissing,
   readUpTo,
   requireFile,
   split,
@@ -25,12 +25,11 @@ import {
   whole,
 } from './name-calls.ts';
 import { removeTree } from './remove-tree.ts';
+import { resolvePath } from './resolve-path.ts';
 import type { FileStat, FileTime, RootDir } from './rootdir.ts';
 
 const inRoot = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 const directoryPath = O_PATH | constants.O_DIRECTORY;
-/** As many as the kernel follows in one path. */
-const maxLinks = 40;
 
 /** Opens a host directory (following host symlinks, this once) as a root. Throws errno errors. */
 export function openRootDir(hostPath: string): RootDir {
@@ -86,25 +85,7 @@ class OpenRootDir implements RootDir {
   }
 
   resolve(path: ByteString): ByteString {
-    const rest = path.split('/').reverse();
-    const done: string[] = [];
-    let links = 0;
-    for (let name = rest.pop(); name !== undefined; name = rest.pop()) {
-      if (name === '' || name === '.') continue;
-      if (name === '..') {
-        done.pop();
-        continue;
-      }
-      const target = this.#tryReadlink([...done, name].join('/') as ByteString);
-      if (target === undefined) {
-        done.push(name);
-        continue;
-      }
-      if (++links > maxLinks) throw errnoError(errno.ELOOP, 'resolve', path);
-      if (target.startsWith('/')) done.length = 0;
-      rest.push(...target.split('/').reverse());
-    }
-    return `/${done.join('/')}` as ByteString;
+    return resolvePath(path, (link) => this.#tryReadlink(link));
   }
 
   list(path: ByteString): ByteString[] {
@@ -156,27 +137,7 @@ class OpenRootDir implements RootDir {
     path: ByteString,
     attributes: { readonly mode: number; readonly uid: number; readonly gid: number },
   ): ByteString[] {
-    const created: ByteString[] = [];
-    let done = '';
-    let fd = this.fd;
-    try {
-      for (const name of this.resolve(path).split('/').slice(1) as ByteString[]) {
-        if (name === '') continue;
-        done += `/${name}`;
-        const flags = directoryPath | constants.O_NOFOLLOW;
-        let next = addon().openat2(fd, name, flags, 0, inRoot);
-        if (next === -errno.ENOENT) {
-          if (makeOwned(fd, name, attributes)) created.push(done as ByteString);
-          next = addon().openat2(fd, name, flags, 0, inRoot);
-        }
-        checked(next, 'mkdir', done as ByteString);
-        if (fd !== this.fd) addon().close(fd);
-        fd = next;
-      }
-    } finally {
-      if (fd !== this.fd) addon().close(fd);
-    }
-    return created;
+    return makeMissing(this.fd, this.resolve(path), attributes);
   }
 
   symlink(target: ByteString, path: ByteString): void {
