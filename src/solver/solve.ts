@@ -92,7 +92,7 @@ class Solver<R> {
   }
 
   async #computeKeys(vertex: Vertex<R>): Promise<Keyed<R>> {
-    await null; // a turn of its own: a chain of thousands must not be a stack of thousands
+    await Promise.resolve(); // a turn of its own: a chain of thousands must not be a stack of thousands
     const [cacheMap, ...inputs] = await Promise.all([
       vertex.op.cacheMap(this.#signal),
       ...vertex.inputs.map((input) => this.#keys(input)),

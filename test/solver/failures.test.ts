@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { TsbuildError, type BuildEvent } from '../../src/core/index.ts';
 import type { ResultCache } from '../../src/solver/index.ts';
+import { deferred } from '../support/deferred.ts';
 import { MemoryCache } from '../support/memory-cache.ts';
 import { stepEvents } from '../support/step-events.ts';
 import {
@@ -34,8 +35,8 @@ function stubborn(state: {
 describe('a failure', () => {
   it('cancels the rest, and is thrown after everything has stopped', async () => {
     const graph = new SumGraph();
-    const free = Promise.withResolvers<void>();
-    const other = { started: Promise.withResolvers<void>(), ended: false, free: free.promise };
+    const free = deferred();
+    const other = { started: deferred(), ended: false, free: free.promise };
     const cause = new TsbuildError('RUN_FAILED', 'the cause');
     const failing = graph.vertex('failing', {
       value: async () => {
@@ -115,7 +116,7 @@ describe('a failure', () => {
 
   it('of the first is thrown when many fail', async () => {
     const graph = new SumGraph();
-    const gates = Array.from({ length: 4 }, () => Promise.withResolvers<void>());
+    const gates = Array.from({ length: 4 }, () => deferred());
     const failing = gates.map((gate, index) =>
       graph.vertex(`failing ${index}`, {
         value: async () => {
@@ -132,8 +133,8 @@ describe('a failure', () => {
 
   it('to pack a result fails the build, even of a vertex whose child has already run', async () => {
     const graph = new SumGraph();
-    const packed = Promise.withResolvers<void>();
-    const childRan = Promise.withResolvers<void>();
+    const packed = deferred();
+    const childRan = deferred();
     const parent = graph.constant('parent', 1, { settled: packed.promise });
     const child = graph.sum('child', [parent], {
       value: () => {
@@ -149,8 +150,8 @@ describe('a failure', () => {
 
   it('to pack a result stops what runs beside it', async () => {
     const graph = new SumGraph();
-    const packed = Promise.withResolvers<void>();
-    const other = { started: Promise.withResolvers<void>(), ended: false, free: Promise.resolve() };
+    const packed = deferred();
+    const other = { started: deferred(), ended: false, free: Promise.resolve() };
     const broken = graph.constant('broken', 1, { settled: packed.promise });
     const solved = solveSum(graph.sum('target', [broken, graph.vertex('other', stubborn(other))]));
     await other.started.promise;
@@ -163,7 +164,7 @@ describe('a failure', () => {
     'of the cache’s %s fails the build',
     async (method) => {
       const cache: ResultCache<Sum> = new MemoryCache(contentOf);
-      cache[method] = () => Promise.reject(new Error(`no ${method}`));
+      Object.assign(cache, { [method]: () => Promise.reject(new Error(`no ${method}`)) });
       const graph = new SumGraph();
       await expect(solveSum(graph.add('t', graph.constant('c', 1), 1), { cache })).rejects.toThrow(
         `no ${method}`,
@@ -175,7 +176,7 @@ describe('a failure', () => {
 describe('cancellation', () => {
   it('stops what runs and throws the signal’s reason', async () => {
     const graph = new SumGraph();
-    const state = { started: Promise.withResolvers<void>(), ended: false, free: Promise.resolve() };
+    const state = { started: deferred(), ended: false, free: Promise.resolve() };
     const stop = new AbortController();
     const events: BuildEvent[] = [];
     const target = graph.sum('target', [graph.vertex('running', stubborn(state))]);
@@ -199,8 +200,8 @@ describe('cancellation', () => {
 
   it('of a solver that waits for another’s claim ends the waiting', async () => {
     const cache = new MemoryCache(contentOf);
-    const started = Promise.withResolvers<void>();
-    const free = Promise.withResolvers<void>();
+    const started = deferred();
+    const free = deferred();
     const slow = (graph: SumGraph): ReturnType<SumGraph['vertex']> =>
       graph.vertex('slow', {
         value: async () => {
@@ -240,7 +241,7 @@ describe('two solvers on one cache', () => {
     const cache = new MemoryCache(contentOf);
     const [one, other] = [new SumGraph(), new SumGraph()];
     const gate = Promise.withResolvers<number>();
-    const started = Promise.withResolvers<void>();
+    const started = deferred();
     const first = solveSum(gated(one, gate.promise, started), { cache });
     await started.promise;
     const events: BuildEvent[] = [];
@@ -257,7 +258,7 @@ describe('two solvers on one cache', () => {
     const cache = new MemoryCache(contentOf);
     const [one, other] = [new SumGraph(), new SumGraph()];
     const gate = Promise.withResolvers<number>();
-    const started = Promise.withResolvers<void>();
+    const started = deferred();
     const first = solveSum(gated(one, gate.promise, started), { cache });
     await started.promise;
     const second = solveSum(gated(other, Promise.resolve(1), started), { cache });
@@ -273,10 +274,10 @@ describe('two solvers on one cache', () => {
     const cache = new MemoryCache(contentOf);
     const [one, other] = [new SumGraph(), new SumGraph()];
     const gate = Promise.withResolvers<number>();
-    const started = Promise.withResolvers<void>();
+    const started = deferred();
     const first = solveSum(gated(one, gate.promise, started), { cache });
     await started.promise;
-    const beside = Promise.withResolvers<void>();
+    const beside = deferred();
     const free = other.vertex('beside', {
       value: () => {
         beside.resolve();

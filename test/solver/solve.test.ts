@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { BuildEvent } from '../../src/core/index.ts';
 import type { Vertex } from '../../src/solver/index.ts';
+import { deferred } from '../support/deferred.ts';
 import { MemoryCache } from '../support/memory-cache.ts';
 import { stepEvents } from '../support/step-events.ts';
 import { contentOf, solveSum, SumGraph, untilCalm, valueOf, type Sum } from '../support/sums.ts';
@@ -52,7 +53,7 @@ describe('what is executed', () => {
   it('runs no more heavy vertices at once than there are jobs, and light ones beside them', async () => {
     for (const jobs of [1, 2, 3]) {
       const graph = new SumGraph();
-      const full = Promise.withResolvers<void>();
+      const full = deferred();
       let running = 0;
       let most = 0;
       const work = async (): Promise<number> => {
@@ -176,7 +177,7 @@ describe('content keys', () => {
     const cache = new MemoryCache(contentOf);
     await valueOf(halves(new SumGraph(), 4), { cache });
     const graph = new SumGraph();
-    const packed = Promise.withResolvers<void>();
+    const packed = deferred();
     const input = graph.constant('new input', 3);
     const half = graph.sum('half', [input], {
       value: ([x = 0]) => Math.floor(x / 2),
@@ -192,8 +193,8 @@ describe('content keys', () => {
 
   it('are not waited for otherwise: the child runs while its parent’s content is not known yet', async () => {
     const graph = new SumGraph();
-    const packed = Promise.withResolvers<void>();
-    const childRan = Promise.withResolvers<void>();
+    const packed = deferred();
+    const childRan = deferred();
     const parent = graph.constant('parent', 1, { settled: packed.promise });
     const child = graph.sum('child', [parent], {
       value: ([value = 0]) => {

@@ -1,5 +1,6 @@
 import type { Digest } from '../../src/core/index.ts';
 import type { CacheRecord, Claimed, ClaimOptions, ResultCache } from '../../src/solver/index.ts';
+import { deferred } from './deferred.ts';
 
 /** A ResultCache in memory; solvers that share one share it as processes share a store. */
 export class MemoryCache<R> implements ResultCache<R> {
@@ -24,7 +25,7 @@ export class MemoryCache<R> implements ResultCache<R> {
   async claim(key: Digest, { signal, ignoreExisting }: ClaimOptions): Promise<Claimed<R>> {
     this.calls.push(`claim ${key}`);
     const before = this.#queues.get(key) ?? Promise.resolve();
-    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const { promise: released, resolve: release } = deferred();
     this.#queues.set(
       key,
       before.then(() => released),

@@ -11,7 +11,7 @@ export interface ResultCacheWorld<R> extends AsyncDisposable {
   /** A new result each time; equal content is equal by its content digest only. */
   result(content: string): Promise<R>;
   /** Names a result: two results of one content have two names. */
-  nameOf(result: R): string;
+  readonly nameOf: (result: R) => string;
 }
 
 /** Whoever implements ResultCache passes this; calls every method. */
