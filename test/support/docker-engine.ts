@@ -27,6 +27,8 @@ export const debianBaseName = 'debian:bookworm-slim';
 /** The client of one private engine. All builds and containers use the host's network: the engine has no bridge. */
 export class DockerClient {
   readonly address: DockerEngineAddress;
+  /** Debian's own client before any newer one on the PATH: newer ones lack the old builders. */
+  readonly program = existsSync('/usr/bin/docker') ? '/usr/bin/docker' : (findTool('docker') ?? 'docker');
 
   constructor(address: DockerEngineAddress) {
     this.address = address;
@@ -34,12 +36,12 @@ export class DockerClient {
 
   /** Runs `docker ARGS`, whatever comes of it. */
   async docker(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
-    return runCommand([dockerProgram(), ...args], { ...options, env: this.#environment(options) });
+    return runCommand([this.program, ...args], { ...options, env: this.#environment(options) });
   }
 
   /** Runs `docker ARGS`, which must succeed, and returns its output. */
   async ok(args: readonly string[], options: CommandOptions = {}): Promise<string> {
-    return runOk([dockerProgram(), ...args], { ...options, env: this.#environment(options) });
+    return runOk([this.program, ...args], { ...options, env: this.#environment(options) });
   }
 
   /** Builds a folder into the image `tag`, with the whole output on failure. */
@@ -127,9 +129,4 @@ export async function startDockerEngine(folder: string): Promise<DockerClient & 
       rmSync(folder, { recursive: true, force: true });
     },
   });
-}
-
-/** Debian's client before any newer one on the PATH: its version is the engine's, and newer ones lack the old builders. */
-function dockerProgram(): string {
-  return existsSync('/usr/bin/docker') ? '/usr/bin/docker' : (findTool('docker') ?? 'docker');
 }
