@@ -1,1 +1,18 @@
-export * from './core/index.ts';
+// What a program may import from `tsbuild`; a test holds the list.
+export { build, type BuildOptions, type BuildResult } from './build.ts';
+export {
+  errorCodes,
+  TsbuildError,
+  type BuildEvent,
+  type ByteString,
+  type Digest,
+  type EmitBuildEvent,
+  type ErrorCode,
+  type SourceExcerpt,
+  type SourceRange,
+  type StepLabel,
+} from './core/index.ts';
+export { parseDockerfile } from './dockerfile/index.ts';
+export type { Image, Layer } from './image/index.ts';
+export type { Platform } from './oci/index.ts';
+export type { RunLimits, SecretSource } from './ops/index.ts';
