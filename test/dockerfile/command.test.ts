@@ -18,8 +18,11 @@ function commandOf(run: string): ShellCommand {
 
 /** What a real shell prints for the script. */
 function output(run: string, shell = 'sh'): string {
-  return spawnSync(shell, ['-c', shellScript(commandOf(run))], { encoding: 'utf8', env: { A: 'alpha' } })
-    .stdout;
+  const options = { encoding: 'utf8', env: { A: 'alpha' } } as const;
+  const { error, stdout, stderr } = spawnSync(shell, ['-c', shellScript(commandOf(run))], options);
+  if (error !== undefined) throw error;
+  expect(stderr).toBe('');
+  return stdout;
 }
 
 describe('shellScript', () => {
