@@ -66,14 +66,32 @@ struct point {
 static const struct point mount_directory = {.directory = true, .mode = 0755, .reported = true};
 static const struct point mount_file = {.directory = false, .mode = 0644, .reported = true};
 
-static void report_created(const char *path, const struct point *point, bool directory, const struct statx *parent) {
-  if (!point->reported || parent->stx_mnt_id != root.mount) return;
+/* Where a descriptor is below the root, links resolved; needs the host's /proc, so only before the root is switched. */
+static bool add_place(struct text *text, int fd) {
+  char place[4096], top[4096];
+  long length = SYS(readlinkat, AT_FDCWD, fd_path(fd).bytes, place, sizeof place);
+  long above = SYS(readlinkat, AT_FDCWD, fd_path(root.fd).bytes, top, sizeof top);
+  if (length < 0 || above < 0 || length < above || length == sizeof place) return false;
+  add_bytes(text, place + above, (size_t)(length - above));
+  return true;
+}
+
+/* Told with the parent's times before and after, so that whoever takes the point away can put back the first. */
+static void report_created(const struct point *point, bool directory, int parent, const char *name,
+                           const struct statx *before) {
+  struct text path = {.length = 0};
+  if (!point->reported || before->stx_mnt_id != root.mount || !add_place(&path, parent)) return;
+  add(&path, "/");
+  add(&path, name);
+  struct statx after = stat_of(parent);
   struct frame frame = {.length = 0};
   put_u8(&frame, REPORT_CREATED);
   put_u32(&frame, directory);
-  put_i64(&frame, parent->stx_mtime.tv_sec);
-  put_i64(&frame, parent->stx_mtime.tv_nsec);
-  put_text(&frame, path);
+  put_i64(&frame, before->stx_mtime.tv_sec);
+  put_i64(&frame, before->stx_mtime.tv_nsec);
+  put_i64(&frame, after.stx_mtime.tv_sec);
+  put_i64(&frame, after.stx_mtime.tv_nsec);
+  put_text(&frame, path.bytes);
   send_frame(&frame);
 }
 
@@ -122,7 +140,7 @@ static int ensure(const char *path, const struct point *point) {
         if (!directory) SYS(close, made);
         if (point->uid != 0 || point->gid != 0)
           check(SYS(fchownat, parent, wanted.bytes + name, point->uid, point->gid, AT_SYMLINK_NOFOLLOW), "chown", path);
-        report_created(wanted.bytes, point, directory, &stat);
+        report_created(point, directory, parent, wanted.bytes + name, &stat);
         found = open_inside(wanted.bytes, directory ? O_DIRECTORY : 0);
       }
       check(found, "open", path);

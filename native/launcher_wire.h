@@ -65,7 +65,7 @@ enum report {
   REPORT_READY = 'R',   /* u32 process id */
   REPORT_STARTED = 'S', /* */
   REPORT_ERROR = 'E',   /* i32 index of the operation, i32 errno, u32 is it about executing the program, text */
-  REPORT_CREATED = 'P', /* u32 is it a directory, i64 seconds and i64 nanoseconds of the parent's mtime, path */
+  REPORT_CREATED = 'P', /* u32 is it a directory, the parent's mtime before and after (each i64 seconds, i64 nanoseconds), path */
   REPORT_WARNING = 'W', /* i32 index of the operation, i32 errno, text */
   REPORT_EXITED = 'X',  /* u32 was it a signal, u32 code or signal, i64 microseconds of processor time */
   REPORT_MASTER = 'm',  /* carries the terminal's master */

@@ -153,7 +153,8 @@ export class LaunchedContainer implements Container {
         this.created.push({
           path: report.path,
           directory: report.directory,
-          parentMtime: { seconds: report.seconds, nanos: report.nanos },
+          parentBefore: report.before,
+          parentAfter: report.after,
         });
         return;
       case 'error':

@@ -23,6 +23,7 @@ export {
 } from './resolv.ts';
 export * from './seccomp/index.ts';
 export { resolveOwner, resolveUser, type Owner, type ResolvedUser } from './user.ts';
+export { removeCreatedPoints } from './created-points.ts';
 export * from './defaults.ts';
 export { encodeRequest } from './plan/encode.ts';
 export type { HostFacts } from './plan/host.ts';

@@ -1,3 +1,5 @@
+import type { FileTime } from '../sys/index.ts';
+
 /** What the launcher says; see native/launcher_wire.h. */
 export type Report =
   | { readonly kind: 'ready'; readonly pid: number }
@@ -15,8 +17,8 @@ export type Report =
   | {
       readonly kind: 'created';
       readonly directory: boolean;
-      readonly seconds: bigint;
-      readonly nanos: bigint;
+      readonly before: FileTime;
+      readonly after: FileTime;
       readonly path: string;
     }
   | {
@@ -75,9 +77,9 @@ function parseReport(frame: Buffer): Report {
       return {
         kind: 'created',
         directory: frame.readUInt32LE(1) === 1,
-        seconds: frame.readBigInt64LE(5),
-        nanos: frame.readBigInt64LE(13),
-        path: frame.toString('utf8', 21),
+        before: readTime(frame, 5),
+        after: readTime(frame, 21),
+        path: frame.toString('utf8', 37),
       };
     case 'X':
       return {
@@ -89,6 +91,10 @@ function parseReport(frame: Buffer): Report {
     default:
       throw new Error(`a report of the unknown kind ${JSON.stringify(kind)}`);
   }
+}
+
+function readTime(frame: Buffer, at: number): FileTime {
+  return { seconds: Number(frame.readBigInt64LE(at)), nanos: Number(frame.readBigInt64LE(at + 8)) };
 }
 
 /** `start`, `signal`, `kill` and `resize` for the control socket. */

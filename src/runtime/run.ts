@@ -1,6 +1,7 @@
 import { finished } from 'node:stream/promises';
 import type { Readable } from 'node:stream';
 
+import { removeCreatedPoints } from './created-points.ts';
 import type { ContainerSpec, CreatedPoint, ExitStatus, Runtime, Usage } from './types.ts';
 
 export interface RunOptions {
@@ -27,6 +28,7 @@ export async function runContainer(
   const output = [deliver(container.stdout, options.onStdout), deliver(container.stderr, options.onStderr)];
   const status = await container.wait();
   await Promise.all(output);
+  removeCreatedPoints(spec.rootfs, container.created);
   return {
     status,
     usage: await container.usage(),

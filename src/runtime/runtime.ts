@@ -18,8 +18,8 @@ import type { Container, ContainerSpec, CreateOptions, Runtime } from './types.t
 export interface RuntimeOptions {
   /** A host folder of the runtime's own, on a local file system: mount points and scratch folders are kept there. */
   readonly stubs: string;
-  /** `none`: without limits and device rules. `auto`, the default: what the machine has. */
-  readonly cgroups?: 'auto' | 'none' | undefined;
+  /** `none`: without limits and device rules. `auto`, the default: what the machine has. Or one made by the caller. */
+  readonly cgroups?: 'auto' | 'none' | CgroupManager | undefined;
 }
 
 /** The runtime of this machine. Cheap: nothing is started before the first container. */
@@ -39,7 +39,8 @@ class Machine {
   }
 
   get cgroups(): CgroupManager {
-    this.#cgroups ??= cgroupManager(this.options.cgroups ?? 'auto');
+    const { cgroups = 'auto' } = this.options;
+    this.#cgroups ??= typeof cgroups === 'string' ? cgroupManager(cgroups, this.facts) : cgroups;
     return this.#cgroups;
   }
 
@@ -100,7 +101,7 @@ async function launch(
   const plan = planSetup(spec, { ...machine.facts, stubs, cgroup: cgroup.placement });
   const request = encodeRequest(plan);
   const launcher = startLauncher(spec.stdio, spec.stdin ?? 'caller');
-  const warnings = missingDeviceRules(spec, cgroup.placement.version);
+  const warnings = missingDeviceRules(machine, spec, cgroup.placement.version);
   const container = new LaunchedContainer({
     id: spec.id,
     plan,
@@ -120,8 +121,8 @@ async function launch(
   }
 }
 
-function missingDeviceRules(spec: ContainerSpec, version: string): string[] {
+function missingDeviceRules(machine: Machine, spec: ContainerSpec, version: string): string[] {
   const rules = spec.config.linux.resources?.devices ?? [];
-  if (version !== 'none' || rules.length === 0) return [];
+  if (version !== 'none' || rules.length === 0 || machine.facts.inUserNamespace) return [];
   return ['no writable cgroups: the container runs without resource accounting and device rules'];
 }

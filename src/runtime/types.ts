@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 
 import type { ResourceConfig, RuntimeConfig } from '../oci/runtime-spec.ts';
 import type { OverlaySource } from '../sys/overlay.ts';
+import type { FileTime } from '../sys/rootdir.ts';
 
 /**
  * Where `/` comes from. An overlay is mounted by the launcher inside the container's own mount namespace.
@@ -35,14 +36,16 @@ export interface ContainerSpec {
 }
 
 /**
- * A mount point that neither the image nor the stubs had, and that now is in the container's root file system, to be
- * taken away after the run: only if still empty, never through a link, and with the parent's time put back.
+ * A mount point that neither the image nor the stubs had, and that now is in the container's root file system.
+ * `runContainer` takes it away again; see `removeCreatedPoints`.
  */
 export interface CreatedPoint {
+  /** Inside the root, all links resolved. */
   readonly path: string;
   readonly directory: boolean;
-  /** Of the parent directory, before. */
-  readonly parentMtime: { readonly seconds: bigint; readonly nanos: bigint };
+  /** Modification time of the parent directory, before and after. */
+  readonly parentBefore: FileTime;
+  readonly parentAfter: FileTime;
 }
 
 export type ExitStatus =

@@ -1,10 +1,12 @@
 import {
-  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
+  statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -71,7 +73,8 @@ describe('a hostile root file system', () => {
     // The dangling target came into being inside, and the caller is told, outermost first.
     const made = result.created.map((point) => point.path);
     expect(made.at(-1)).toBe(target);
-    expect(existsSync(join(host.layers.upper, target))).toBe(true);
+    // And runContainer has taken it away again, parents and all; /tmp was the image's.
+    expect(readdirSync(host.layers.upper, { recursive: true })).toEqual(['tmp']);
   });
 
   it('S-08 CVE-2021-30465 links and .. in the way of a mount point stay inside', async () => {
@@ -137,6 +140,38 @@ describe('a hostile root file system', () => {
     symlinkSync(join(path, 'precious'), join(host.layers.lower, 'dev/console'));
     await runBusybox(host, 'true');
     expectUntouched(path);
+  });
+
+  it('R-49 S-31 a point made in an opaque place goes again, and its parent gets its time back', async () => {
+    const host = busyboxHost();
+    // A link of the image on the way: the stub for /link/point is at another place than the mount.
+    mkdirSync(join(host.layers.lower, 'real'));
+    utimesSync(join(host.layers.lower, 'real'), 1000, 1000);
+    symlinkSync('real', join(host.layers.lower, 'link'));
+    const mounts = [fileMount(host, '/link/point')];
+    const result = await runBusybox(host, 'cat /real/point', { mounts });
+    expect(result.stdout).toBe('given\n');
+    expect(result.created.map(({ path }) => path)).toEqual(['/real/point']);
+    expect(readdirSync(host.layers.upper, { recursive: true })).toEqual(['real']);
+    expect(statSync(join(host.layers.upper, 'real')).mtimeMs).toBe(1_000_000);
+    const changed = await runBusybox(host, 'sleep 0.1; touch /real/own', { mounts });
+    expect(changed.created.length).toBe(1);
+    expect(readdirSync(join(host.layers.upper, 'real'))).toEqual(['own']);
+    expect(statSync(join(host.layers.upper, 'real')).mtimeMs).toBeGreaterThan(1_000_000);
+  });
+
+  it('S-31 a point that the program made its own stays', async () => {
+    const host = busyboxHost();
+    mkdirSync(join(host.layers.lower, 'real'));
+    symlinkSync('real', join(host.layers.lower, 'link'));
+    const source = join(host.folder, 'source');
+    mkdirSync(source);
+    const mounts = [{ destination: '/link/point', type: 'bind', source, options: ['rbind'] }];
+    const names = ['CAP_SYS_ADMIN', 'CAP_DAC_OVERRIDE'];
+    const command = 'umount /real/point && rmdir /real/point && ln -s /etc /real/point';
+    const { code } = await runBusybox(host, command, { mounts, capabilities: names, seccomp: 'unconfined' });
+    expect(code).toBe(0);
+    expect(readlinkSync(join(host.layers.upper, 'real/point'))).toBe('/etc');
   });
 
   it('R-49 S-31 stubs never show in the upper, not even their parents', async () => {

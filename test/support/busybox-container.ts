@@ -9,6 +9,7 @@ import {
   type ContainerRequest,
   type ContainerSpec,
   type RunResult,
+  type RuntimeOptions,
   type Runtime,
 } from '../../src/runtime/index.ts';
 import { busyboxLayers, type BusyboxLayers } from './rootfs.ts';
@@ -21,7 +22,7 @@ export interface BusyboxHost {
   readonly runtime: Runtime;
 }
 
-export function busyboxHost(cgroups: 'auto' | 'none' = 'auto'): BusyboxHost {
+export function busyboxHost(cgroups: RuntimeOptions['cgroups'] = 'auto'): BusyboxHost {
   const folder = tempFolder('container').path;
   const runtime = createRuntime({ stubs: join(folder, 'runtime'), cgroups });
   return { folder, layers: busyboxLayers(folder), runtime };

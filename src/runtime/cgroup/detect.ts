@@ -37,16 +37,22 @@ function unescapePath(text: string): string {
  * A controller is either in v1 or in v2. Hybrid machines have all that matters in v1, next to a v2 tree that only names
  * services, so any v1 controller makes it v1.
  */
-export function cgroupManager(mode: 'auto' | 'none'): CgroupManager {
+export function cgroupManager(
+  mode: 'auto' | 'none',
+  { inUserNamespace = false }: { readonly inUserNamespace?: boolean } = {},
+): CgroupManager {
   if (mode === 'none') return noCgroups('cgroups are turned off');
   const { v1, v2 } = parseCgroupMounts(readFileSync('/proc/self/mountinfo', 'latin1'));
+  // v1 has no delegation; and device rules are needless there, since the kernel opens no device for a user namespace.
+  if (inUserNamespace && Object.keys(v1).length > 0) return noCgroups('cgroups v1 need root on the host');
   const writable = Object.fromEntries(Object.entries(v1).filter(([, folder]) => isWritable(folder)));
   if (Object.keys(writable).length > 0) return v1Cgroups(writable);
   if (Object.keys(v1).length > 0) return noCgroups('the cgroups of this machine (v1) are not writable');
   if (v2 === undefined) return noCgroups('no cgroup file system is mounted');
+  // The topmost first; a delegated user may write to its own only.
   const base = [v2, v2 + ownCgroup(readFileSync('/proc/self/cgroup', 'latin1'))].find(isWritable);
   if (base === undefined) return noCgroups('the cgroups of this machine (v2) are not writable');
-  return v2Cgroups(base);
+  return v2Cgroups(base, { devices: !inUserNamespace });
 }
 
 /** The v2 line of /proc/self/cgroup; empty for the root. */

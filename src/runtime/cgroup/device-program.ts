@@ -51,18 +51,26 @@ export function deviceProgram(rules: readonly DeviceRule[]): Uint8Array {
     loadWord(major, 4),
     loadWord(minor, 8),
   ];
-  for (const rule of fullRules(rules).toReversed()) program.push(...ruleInstructions(rule));
-  program.push(set(result, 0), exit);
+  const full = [denyAll, ...fullRules(rules)];
+  // What comes before a rule for everything is never asked, and the verifier refuses instructions never reached.
+  const last = full.findLastIndex((rule) => checksOf(rule).length === 0);
+  for (const rule of full.slice(last).toReversed()) program.push(...ruleInstructions(rule));
   return encode(program);
 }
 
-function ruleInstructions(rule: FullRule): Instruction[] {
-  const checks = [
+const denyAll: FullRule = { allow: false, type: 'a', major: undefined, minor: undefined, access: 'rwm' };
+
+function checksOf(rule: FullRule): Instruction[] {
+  return [
     ...(rule.type === 'a' ? [] : [unlessEqual(type, types[rule.type])]),
     ...accessChecks(rule),
     ...(rule.major === undefined ? [] : [unlessEqual(major, rule.major)]),
     ...(rule.minor === undefined ? [] : [unlessEqual(minor, rule.minor)]),
   ];
+}
+
+function ruleInstructions(rule: FullRule): Instruction[] {
+  const checks = checksOf(rule);
   const block = [...checks, set(result, rule.allow ? 1 : 0), exit];
   return block.map((instruction, index) =>
     isJump(instruction) ? { ...instruction, offset: block.length - index - 1 } : instruction,

@@ -15,6 +15,7 @@ import {
   tryWriteControl,
   unavailable,
   writeControl,
+  writeLimit,
 } from './files.ts';
 import { v1Writes, type ControlWrite } from './limits.ts';
 import type { Cgroup, CgroupManager } from './types.ts';
@@ -50,7 +51,8 @@ function createCgroup(mounts: Readonly<Record<string, string>>, id: string, limi
     const devices = cgroup.folder('devices');
     if (devices !== undefined) {
       for (const rule of rules) {
-        writeControl(devices, rule.allow ? 'devices.allow' : 'devices.deny', v1DeviceLine(rule));
+        const file = rule.allow ? 'devices.allow' : 'devices.deny';
+        writeLimit(devices, file, { what: 'on devices', value: v1DeviceLine(rule) });
       }
     }
     return cgroup;

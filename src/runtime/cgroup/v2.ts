@@ -2,7 +2,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { isErrno, TsbuildError } from '../../core/index.ts';
-import type { ResourceConfig } from '../../oci/runtime-spec.ts';
+import type { DeviceRule, ResourceConfig } from '../../oci/runtime-spec.ts';
 import type { Usage } from '../types.ts';
 import { deviceProgram } from './device-program.ts';
 import {
@@ -24,8 +24,8 @@ const parent = 'tsbuild';
 /** What `usage` reads; counting it costs next to nothing where it is possible at all. */
 const accounting = ['cpu', 'memory', 'pids'];
 
-/** `base`: the topmost cgroup folder that may be written to. */
-export function v2Cgroups(base: string): CgroupManager {
+/** `base`: the topmost cgroup folder that may be written to. `devices`: whether BPF programs may be attached. */
+export function v2Cgroups(base: string, { devices }: { readonly devices: boolean }): CgroupManager {
   let enabled: ReadonlySet<string> | undefined;
   return {
     version: 'v2',
@@ -36,7 +36,7 @@ export function v2Cgroups(base: string): CgroupManager {
         (name) => !enabled?.has(name),
       );
       if (missing.length > 0) enabled = new Set([...enabled, ...enableControllers(base, missing)]);
-      return createCgroup(join(base, parent, id), limits, { writes, enabled });
+      return createCgroup(join(base, parent, id), devices ? (limits.devices ?? []) : [], { writes, enabled });
     },
   };
 }
@@ -59,7 +59,7 @@ function enableControllers(base: string, wanted: readonly string[]): ReadonlySet
 
 function createCgroup(
   path: string,
-  limits: ResourceConfig,
+  rules: readonly DeviceRule[],
   { writes, enabled }: { readonly writes: readonly ControlWrite[]; readonly enabled: ReadonlySet<string> },
 ): Cgroup {
   const refused = writes.find(({ controller, optional }) => optional !== true && !enabled.has(controller));
@@ -74,7 +74,7 @@ function createCgroup(
   }
   makeCgroup(path);
   try {
-    const cgroup = new V2Cgroup(path, limits);
+    const cgroup = new V2Cgroup(path, rules);
     cgroup.write(writes);
     return cgroup;
   } catch (error) {
@@ -87,8 +87,7 @@ class V2Cgroup implements Cgroup {
   readonly placement;
   readonly #path: string;
 
-  constructor(path: string, limits: ResourceConfig) {
-    const rules = limits.devices ?? [];
+  constructor(path: string, rules: readonly DeviceRule[]) {
     this.#path = path;
     this.placement = {
       version: 'v2',

@@ -30,7 +30,7 @@ function planRoot(spec: ContainerSpec, host: HostFacts): SetupOp {
   return {
     kind: 'root-overlay',
     scratch: host.scratch.root,
-    layers: { lowers: all, upper, work, volatile: rootfs.volatile, userXattrs: host.inUserNamespace },
+    layers: { lowers: all, upper, work, volatile: rootfs.volatile, userXattrs: inUserNamespace(spec, host) },
   };
 }
 
@@ -44,7 +44,7 @@ function planMount(mount: MountConfig, spec: ContainerSpec, host: HostFacts): Se
   if (parsed.bind !== 'no' || mount.type === 'bind') return [planBind(mount, parsed, subpath)];
   switch (mount.type) {
     case 'overlay':
-      return [planOverlay(mount, parsed, { host, subpath })];
+      return [planOverlay(mount, parsed, { spec, host, subpath })];
     case 'cgroup':
     case 'cgroup2':
       return planCgroupMount(destination, parsed, host);
@@ -83,7 +83,11 @@ function planBind(mount: MountConfig, parsed: ParsedOptions, subpath: string): S
 function planOverlay(
   mount: MountConfig,
   parsed: ParsedOptions,
-  { host, subpath }: { readonly host: HostFacts; readonly subpath: string },
+  {
+    spec,
+    host,
+    subpath,
+  }: { readonly spec: ContainerSpec; readonly host: HostFacts; readonly subpath: string },
 ): SetupOp {
   const option = (key: string): string | undefined => parsed.data.find((entry) => entry.key === key)?.value;
   const lowers = splitLowers(option('lowerdir') ?? '');
@@ -102,7 +106,7 @@ function planOverlay(
     upper,
     work: option('workdir'),
     volatile: parsed.data.some(({ key }) => key === 'volatile'),
-    userXattrs: host.inUserNamespace,
+    userXattrs: inUserNamespace(spec, host),
   };
   const { destination } = mount;
   return {
@@ -120,12 +124,15 @@ export function splitLowers(text: string): string[] {
   return [...text.matchAll(/(?:\\.|[^:\\])+/g)].map(([part]) => part.replaceAll(/\\(.)/g, '$1'));
 }
 
+/** The mounts are made in the container's user namespace, if it has one, else in the builder's. */
+function inUserNamespace(spec: ContainerSpec, host: HostFacts): boolean {
+  return host.inUserNamespace || spec.config.linux.namespaces.some(({ type }) => type === 'user');
+}
+
 /** In a user namespace sysfs belongs to whom the network namespace belongs to: with the host's, only a bind is allowed. */
 function planSysfs(mount: MountConfig, parsed: ParsedOptions, spec: ContainerSpec, host: HostFacts): SetupOp {
   const ownNetwork = spec.config.linux.namespaces.some(({ type }) => type === 'network');
-  const inUserNamespace =
-    host.inUserNamespace || spec.config.linux.namespaces.some(({ type }) => type === 'user');
-  if (!inUserNamespace || ownNetwork) return planFileSystem(mount, 'sysfs', parsed);
+  if (!inUserNamespace(spec, host) || ownNetwork) return planFileSystem(mount, 'sysfs', parsed);
   const { changes } = parsed;
   return {
     kind: 'bind',
@@ -203,7 +210,7 @@ export function planDevices(spec: ContainerSpec, host: HostFacts): SetupOp[] {
   const { linux, mounts } = spec.config;
   const dev = mounts.find(({ destination }) => destination === '/dev');
   if (dev !== undefined && dev.type !== 'tmpfs') return [];
-  const bound = host.inUserNamespace || linux.namespaces.some(({ type }) => type === 'user');
+  const bound = inUserNamespace(spec, host);
   return [
     ...(linux.devices ?? []).map((device) => planDevice(device, bound)),
     ...deviceLinks.map(([path, target]): SetupOp => ({ kind: 'symlink', target, path })),

@@ -14,7 +14,7 @@ const config = containerConfig({
   network: 'none',
   processors: 2,
   terminal: stdio === 'terminal',
-  limits: { pids: { limit: 100 } },
+  limits: process.env.NOLIMIT ? {} : { pids: { limit: 100 } },
 });
 const overlay = {
   lowers: [join(folder, 'lower')],
