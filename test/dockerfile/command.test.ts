@@ -18,7 +18,8 @@ function commandOf(run: string): ShellCommand {
 
 /** What a real shell prints for the script. */
 function output(run: string, shell = 'sh'): string {
-  const options = { encoding: 'utf8', env: { A: 'alpha' } } as const;
+  // Where its standard input is a socket, bash takes itself for a remote shell and reads the user's .bashrc.
+  const options = { encoding: 'utf8', env: { A: 'alpha' }, stdio: ['ignore', 'pipe', 'pipe'] } as const;
   const { error, stdout, stderr } = spawnSync(shell, ['-c', shellScript(commandOf(run))], options);
   if (error !== undefined) throw error;
   expect(stderr).toBe('');
