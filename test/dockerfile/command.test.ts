@@ -19,8 +19,11 @@ function commandOf(run: string): ShellCommand {
 /** What a real shell prints for the script. */
 function output(run: string, shell = 'sh'): string {
   // Where its standard input is a socket, bash takes itself for a remote shell and reads the user's .bashrc.
-  const options = { encoding: 'utf8', env: { A: 'alpha' }, stdio: ['ignore', 'pipe', 'pipe'] } as const;
-  const { error, stdout, stderr } = spawnSync(shell, ['-c', shellScript(commandOf(run))], options);
+  const { error, stdout, stderr } = spawnSync(shell, ['-c', shellScript(commandOf(run))], {
+    encoding: 'utf8',
+    env: { A: 'alpha' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   if (error !== undefined) throw error;
   expect(stderr).toBe('');
   return stdout;
