@@ -1,5 +1,5 @@
 import { fromText, type ByteString, type Digest } from '../../core/index.ts';
-import { compileIgnore, parseIgnoreFile, type IgnoreMatcher } from '../../dockerfile/index.ts';
+import { compileIgnore, ignoreRules, type IgnoreMatcher } from '../../dockerfile/index.ts';
 import type { CopyStep } from '../../graph/index.ts';
 import { resolveOwner } from '../../runtime/index.ts';
 import type { MountedRoot } from '../../snapshot/index.ts';
@@ -27,9 +27,7 @@ export class CopyOp implements Op<State> {
     this.#step = step;
     this.#services = services;
     this.#exclude =
-      step.exclude.length === 0
-        ? undefined
-        : compileIgnore(parseIgnoreFile(step.exclude.join('\n'), '--exclude'));
+      step.exclude.length === 0 ? undefined : compileIgnore(ignoreRules(step.exclude, '--exclude'));
     this.#mode = step.chmod === undefined ? (mode) => mode : parseMode(step.chmod);
   }
 
