@@ -10,7 +10,7 @@
  *
  * Needs Linux 5.12 (mount_setattr); x86_64 or arm64.
  */
-#include "launcher_process.h"
+#include "launcher_relay.h"
 #include <linux/bpf.h>
 #include <linux/memfd.h>
 #include <linux/mman.h>
@@ -19,27 +19,6 @@
 #include <linux/wait.h>
 
 #define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
-
-enum output { OUTPUT_DIRECT = 0, OUTPUT_PIPES = 1, OUTPUT_TERMINAL = 2 };
-
-/* Bytes on their way; `to` may be a socket, a pipe or a terminal, and is never waited for. */
-struct relay {
-  int from, to; /* -1: closed */
-  size_t start, end;
-  char bytes[16384];
-};
-
-static struct {
-  struct cursor cleanup; /* the cgroup folders of the container: strings */
-  uint32_t cleanup_count;
-  int pidfd, pid;
-  bool ready, start_asked, started, failed, exited, killed;
-  int master, windows; /* of the terminal; -1 */
-  enum output output;
-  bool raw;
-  struct termios before;
-  struct relay relays[2];
-} outer = {.pidfd = -1, .master = -1, .windows = -1};
 
 /* ---------- the executable itself ---------- */
 
@@ -134,11 +113,6 @@ static void thaw(void) {
     int fd = (int)SYS(openat, AT_FDCWD, path.bytes, O_WRONLY | O_CLOEXEC, 0);
     if (fd >= 0) SYS(write, fd, "THAWED", 6), SYS(close, fd);
   }
-}
-
-static void restore_terminal(void) {
-  if (outer.raw) SYS(ioctl, 0, TCSETS, &outer.before);
-  outer.raw = false;
 }
 
 /* The builder let go, or died. */
@@ -364,7 +338,8 @@ static void op_clone(struct cursor *fields, struct cursor request) {
   }
 }
 
-static void report_exit(void) {
+/* PID 1 has ended: takes its status, ends what it left, and prepares the report. */
+static void reap(void) {
   int32_t info[32]; /* siginfo_t: si_code is the third word, si_status the one after pid and uid */
   memset(info, 0, sizeof info);
   /* struct rusage: the times of the process and of all it waited for come first, as seconds and microseconds. */
@@ -373,48 +348,23 @@ static void report_exit(void) {
   while (SYS(waitid, P_PIDFD, outer.pidfd, info, WEXITED, used) == -EINTR) continue;
   outer.exited = true;
   kill_rest();
-  if (outer.failed) return;
   bool signaled = info[2] != 1 /* CLD_EXITED */;
-  if (!outer.started && !outer.killed) {
+  if (!outer.failed && !outer.started && !outer.killed) {
+    restore_terminal();
     fail_as(0, signaled ? "the set-up was killed by a signal" : "the set-up ended early", "", -ECHILD);
   }
-  struct frame frame = {.length = 0};
-  put_u8(&frame, REPORT_EXITED);
-  put_u32(&frame, signaled);
-  put_u32(&frame, (uint32_t)info[6]);
-  put_i64(&frame, (used[0] + used[2]) * 1000000 + used[1] + used[3]);
-  send_frame(&frame);
+  put_u8(&outer.farewell, REPORT_EXITED);
+  put_u32(&outer.farewell, signaled);
+  put_u32(&outer.farewell, (uint32_t)info[6]);
+  put_i64(&outer.farewell, (used[0] + used[2]) * 1000000 + used[1] + used[3]);
 }
 
-static void resize(uint16_t columns, uint16_t rows) {
-  struct winsize size = {.ws_col = columns, .ws_row = rows};
-  if (outer.master >= 0) SYS(ioctl, outer.master, TIOCSWINSZ, &size);
-}
-
-/* The caller's terminal is where it shows the output, also when its input does not go to the container. */
-static void follow_window(void) {
-  struct winsize size = {.ws_col = 0};
-  for (int fd = 0; fd <= 1 && size.ws_col == 0; fd++) SYS(ioctl, fd, TIOCGWINSZ, &size);
-  if (size.ws_col != 0) resize(size.ws_col, size.ws_row);
-}
-
-/* The caller's terminal passes every key on; the one inside the container gives them their meaning. */
-static void open_terminal(int master) {
-  outer.master = master;
-  outer.relays[0].from = 0, outer.relays[0].to = master;
-  outer.relays[1].from = master, outer.relays[1].to = 1;
-  SYS(fcntl, master, F_SETFL, O_RDWR | O_NONBLOCK);
-  uint64_t window_signal = 1ull << (SIGWINCH - 1);
-  outer.windows = (int)SYS(signalfd4, -1, &window_signal, sizeof window_signal, O_CLOEXEC | O_NONBLOCK);
-  follow_window();
-  if (SYS(ioctl, 0, TCGETS, &outer.before) != 0) return;
-  struct termios raw = outer.before;
-  raw.c_iflag &= ~(unsigned)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
-  raw.c_oflag &= ~(unsigned)OPOST;
-  raw.c_lflag &= ~(unsigned)(ECHO | ECHONL | ICANON | ISIG | IEXTEN);
-  raw.c_cflag = (raw.c_cflag & ~(unsigned)(CSIZE | PARENB)) | CS8;
-  raw.c_cc[VMIN] = 1, raw.c_cc[VTIME] = 0;
-  outer.raw = SYS(ioctl, 0, TCSETS, &raw) == 0;
+/* Once, and for a terminal after its last byte: who hears of the end may let the launcher go at once. */
+static void report_exit(void) {
+  if (!outer.exited || outer.reported || (outer.output == OUTPUT_TERMINAL && outer.relays[1].from >= 0)) return;
+  restore_terminal();
+  if (!outer.failed) send_frame(&outer.farewell);
+  outer.reported = true;
 }
 
 static void started_if_running(void) {
@@ -487,51 +437,6 @@ static void hear_builder(void) {
   obey(words[0], words[1]);
 }
 
-static void end_relay(struct relay *relay) {
-  /* The master serves both directions, and the caller's terminal is still to be restored. */
-  if (outer.output == OUTPUT_PIPES) {
-    SYS(close, relay->from);
-    SYS(close, relay->to);
-  }
-  relay->from = relay->to = -1;
-}
-
-static void fill(struct relay *relay, bool hung_up) {
-  long length = SYS(read, relay->from, relay->bytes, sizeof relay->bytes);
-  if (length == -EAGAIN || length == -EINTR) return;
-  relay->start = 0;
-  relay->end = length > 0 ? (size_t)length : 0;
-  if (length > 0) return;
-  /*
-   * Input ends: the program hears of it by the end-of-file key. A terminal may have more to say (the key was typed before
-   * it was raw), unless it is gone; and it stays open, to be restored.
-   */
-  if (length == 0 && relay->from == 0) {
-    relay->bytes[0] = 4;
-    relay->end = 1;
-    if (!outer.raw || hung_up) relay->from = -1;
-    return;
-  }
-  end_relay(relay);
-}
-
-static void drain(struct relay *relay) {
-  size_t length = relay->end - relay->start;
-  long result = SYS(sendto, relay->to, relay->bytes + relay->start, length, MSG_DONTWAIT | MSG_NOSIGNAL, 0, 0);
-  /* No socket: a pipe that polls writable takes a page without blocking. */
-  if (result == -ENOTSOCK) result = SYS(write, relay->to, relay->bytes + relay->start, length < 4096 ? length : 4096);
-  if (result == -EAGAIN || result == -EINTR) return;
-  if (result < 0) {
-    /* The reader is gone: the writer inside shall get its SIGPIPE. */
-    end_relay(relay);
-    return;
-  }
-  relay->start += (size_t)result;
-  if (relay->start == relay->end && relay->from < 0) end_relay(relay);
-}
-
-static bool holds_bytes(const struct relay *relay) { return relay->start < relay->end; }
-
 static __attribute__((noreturn)) void supervise(void) {
   bool inner_talks = true;
   for (;;) {
@@ -547,7 +452,12 @@ static __attribute__((noreturn)) void supervise(void) {
       polls[4 + i].fd = full ? relay->to : relay->from;
       polls[4 + i].events = full ? POLLOUT : POLLIN;
     }
-    if (SYS(ppoll, polls, 6, 0, 0, 0) < 0) continue;
+    /* The terminal inside hangs up when its last program has ended; one that another container holds does not. */
+    bool draining = outer.exited && outer.output == OUTPUT_TERMINAL && outer.relays[1].from >= 0;
+    struct __kernel_timespec patience = {0, 200000000};
+    long ready = SYS(ppoll, polls, 6, draining ? &patience : NULL, 0, 0);
+    if (ready < 0) continue;
+    if (ready == 0 && !holds_bytes(&outer.relays[1])) end_relay(&outer.relays[1]);
     if (polls[1].revents != 0) inner_talks = hear_inner();
     for (int i = 0; i < 2; i++) {
       struct relay *relay = &outer.relays[i];
@@ -562,13 +472,11 @@ static __attribute__((noreturn)) void supervise(void) {
     }
     if (polls[2].revents != 0) {
       while (inner_talks && (inner_talks = hear_inner()) && !outer.failed) continue;
-      report_exit();
+      reap();
       /* The input side has nobody to read it any more; the output is drained to its end. */
-      if (outer.output == OUTPUT_TERMINAL) {
-        restore_terminal();
-        end_relay(&outer.relays[0]);
-      }
+      if (outer.output == OUTPUT_TERMINAL) end_relay(&outer.relays[0]);
     }
+    report_exit();
     if (polls[0].revents != 0) hear_builder();
   }
 }

@@ -2,7 +2,7 @@
 #ifndef LAUNCHER_PROCESS_H
 #define LAUNCHER_PROCESS_H
 
-#include "launcher_mounts.h"
+#include "launcher_overlay.h"
 #include <asm/ioctls.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -84,6 +85,7 @@ describe('the life of a container', () => {
     await said.promise;
     await container.signal(10);
     expect(await container.wait()).toEqual({ kind: 'exited', code: 7 });
+    if (container.stdout?.readableEnded === false) await once(container.stdout, 'end');
     expect(output).toBe('ready\ngot\n');
   });
 
