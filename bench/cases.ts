@@ -3,74 +3,68 @@ import { join } from 'node:path';
 import { timed } from './measure.ts';
 import type { Tool } from './tools.ts';
 
+/** Milliseconds by the name of what was timed. */
+export type Times = Readonly<Record<string, number>>;
+
 export interface Case {
   readonly name: string;
-  readonly what: string;
-  /** One measurement in milliseconds; `folder` is empty and used by no other. Undefined where the tool cannot do it. */
-  readonly measure: (tool: Tool, folder: string) => Promise<number | undefined>;
+  /** What is timed, by name, in the order of the table. */
+  readonly timed: Readonly<Record<string, string>>;
+  /** One round; `folder` is empty and used by no other. What the tool cannot do is left out. */
+  readonly measure: (tool: Tool, folder: string) => Promise<Times>;
 }
 
 let serial = 0;
 
-/** A Dockerfile whose commands no build before had, so that no tool knows any of its steps. */
-function twentyRuns(tool: Tool): string {
+/** Different from build to build and from run to run, so that no tool knows a step or a file by it. */
+function fresh(): string {
   serial += 1;
-  const steps = Array.from({ length: 20 }, (_, index) => `RUN true # ${process.pid}-${serial}-${index}`);
-  return [`FROM ${tool.base}`, ...steps, ''].join('\n');
+  return `${process.pid}-${serial}`;
+}
+
+async function coldAndCached(tool: Tool, folder: string): Promise<{ cold: number; cached: number }> {
+  const cold = await timed(tool.build(folder, 'bench'));
+  return { cold, cached: await timed(tool.build(folder, 'bench')) };
 }
 
 export const cases: readonly Case[] = [
   {
-    name: 'cold-run',
-    what: '20 × RUN true, nothing cached',
+    name: 'run',
+    timed: { 'run-cold': '20 × RUN true, nothing cached', 'run-cached': 'the same build again' },
     async measure(tool, folder) {
-      writeFileSync(join(folder, 'Dockerfile'), twentyRuns(tool));
-      return timed(tool.build(folder, 'bench'));
+      const mark = fresh();
+      const steps = Array.from({ length: 20 }, (_, index) => `RUN true # ${mark}-${index}`);
+      writeFileSync(join(folder, 'Dockerfile'), [`FROM ${tool.base}`, ...steps, ''].join('\n'));
+      const { cold, cached } = await coldAndCached(tool, folder);
+      return { 'run-cold': cold, 'run-cached': cached };
     },
   },
   {
-    name: 'cached-run',
-    what: 'the same again, all cached',
+    name: 'copy',
+    timed: { 'copy-cold': 'COPY of 30 000 new files of 1 kB', 'copy-cached': 'the same build again' },
     async measure(tool, folder) {
-      writeFileSync(join(folder, 'Dockerfile'), twentyRuns(tool));
-      await timed(tool.build(folder, 'bench'));
-      return timed(tool.build(folder, 'bench'));
-    },
-  },
-  {
-    name: 'copy-small',
-    what: 'COPY of 30 000 files of 1 kB',
-    async measure(tool, folder) {
+      const mark = fresh();
       writeFileSync(join(folder, 'Dockerfile'), `FROM ${tool.base}\nCOPY files /files\n`);
-      serial += 1;
       for (let index = 0; index < 30_000; index++) {
         const into = join(folder, 'files', String(index % 300));
         if (index < 300) mkdirSync(into, { recursive: true });
-        writeFileSync(join(into, String(index)), `${process.pid}-${serial}-${index}`.padEnd(1024, '.'));
+        writeFileSync(join(into, String(index)), `${mark}-${index}`.padEnd(1024, '.'));
       }
-      return timed(tool.build(folder, 'bench'));
+      const { cold, cached } = await coldAndCached(tool, folder);
+      return { 'copy-cold': cold, 'copy-cached': cached };
     },
   },
   {
-    name: 'copy-cached',
-    what: 'the same again, nothing changed',
-    async measure(tool, folder) {
-      const copy = cases.find(({ name }) => name === 'copy-small');
-      await copy?.measure(tool, folder);
-      return timed(tool.build(folder, 'bench'));
-    },
-  },
-  {
-    name: 'run-true',
-    what: 'run --rm of true, mean of 10',
+    name: 'container',
+    timed: { container: 'run --rm of true, mean of 10' },
     async measure(tool, folder) {
       writeFileSync(join(folder, 'Dockerfile'), `FROM ${tool.base}\nENV A=b\n`);
       await timed(tool.build(folder, 'bench'));
       const command = tool.runTrue('bench');
-      if (command === undefined) return undefined;
+      if (command === undefined) return {};
       let sum = 0;
       for (let round = 0; round < 10; round++) sum += await timed(command);
-      return sum / 10;
+      return { container: sum / 10 };
     },
   },
 ];

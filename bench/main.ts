@@ -1,5 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { clearFolder, makeRunFolder } from '../test/support/run-folder.ts';
 import { cases } from './cases.ts';
 import { median } from './measure.ts';
 import { buildahTool, dockerTool, tsbuildTool, type Tool } from './tools.ts';
@@ -10,7 +11,8 @@ const chosen = cases.filter(({ name }) => only === undefined || name.includes(on
 if (process.getuid?.() !== 0) throw new Error('the benchmark needs root: all three tools are timed as root');
 
 delete process.env['NODE_EXTRA_CA_CERTS'];
-const folder = mkdtempSync('/var/tmp/tsb-');
+// Not /tmp, which may be in memory; and short, for the sockets below it.
+const folder = await makeRunFolder('/var/tmp/tsb-');
 /** Of a case and a tool, the time of every round. */
 const times = new Map<string, number[]>();
 
@@ -22,35 +24,39 @@ try {
   console.log(tools.map(({ name, version }) => `${name} ${version}`).join(', '));
   let serial = 0;
   for (let round = 0; round < rounds; round++) {
-    for (const { name, measure } of chosen) {
+    for (const { measure } of chosen) {
       // Side by side, so that whatever else the machine does hits all of them.
       for (const tool of tools) {
         serial += 1;
         const context = join(folder, `context-${serial}`);
         mkdirSync(context);
-        const time = await measure(tool, context);
-        const key = `${name} ${tool.name}`;
-        if (time !== undefined) times.set(key, [...(times.get(key) ?? []), time]);
+        for (const [name, time] of Object.entries(await measure(tool, context))) {
+          const key = `${name} ${tool.name}`;
+          times.set(key, [...(times.get(key) ?? []), time]);
+          console.error(`round ${round + 1}: ${key} ${time.toFixed(0)} ms`);
+        }
       }
     }
   }
   report(tools);
 } finally {
-  rmSync(folder, { recursive: true, force: true });
+  await clearFolder(folder);
 }
 
 function report(tools: readonly Tool[]): void {
   const [first, ...others] = tools.map(({ name }) => name);
   const header = ['', ...tools.map(({ name }) => name), ...others.map((name) => `${name}/${first ?? ''}`)];
-  const rows = chosen.map(({ name, what }) => {
-    const medians = tools.map((tool) => median(times.get(`${name} ${tool.name}`) ?? []));
-    const [own = NaN, ...rest] = medians;
-    return [
-      `${name}: ${what}`,
-      ...medians.map((time) => (Number.isNaN(time) ? '–' : `${time.toFixed(0)} ms`)),
-      ...rest.map((time) => (Number.isNaN(time) ? '–' : `${(time / own).toFixed(1)} ×`)),
-    ];
-  });
+  const rows = chosen
+    .flatMap(({ timed }) => Object.entries(timed))
+    .map(([name, what]) => {
+      const medians = tools.map((tool) => median(times.get(`${name} ${tool.name}`) ?? []));
+      const [own = NaN, ...rest] = medians;
+      return [
+        `${name}: ${what}`,
+        ...medians.map((time) => (Number.isNaN(time) ? '–' : `${time.toFixed(0)} ms`)),
+        ...rest.map((time) => (Number.isNaN(time) ? '–' : `${(time / own).toFixed(1)} ×`)),
+      ];
+    });
   const widths = header.map((_, column) =>
     Math.max(...[header, ...rows].map((row) => row[column]?.length ?? 0)),
   );

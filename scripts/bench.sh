@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # `npm run bench`: times tsbuild beside docker and buildah; see bench/README.md. Needs root.
-#   npm run bench -- cached-run      only the cases whose name contains the word
+#   npm run bench -- copy            only one group of cases: run, copy or container
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/install.sh

@@ -10,6 +10,8 @@ declare module 'vitest' {
     runFolder: string;
     /** A socket: whoever connects gets the address of the run's Docker engine as one line, once it is up. */
     engineSocket: string;
+    /** What all random series of this run start from; TSBUILD_SEED sets it. */
+    seed: number;
   }
 }
 
@@ -20,6 +22,9 @@ type RunningEngine = DockerClient & AsyncDisposable;
  * started when the first test asks for it.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const seed = Number(process.env['TSBUILD_SEED'] ?? Date.now() % 2 ** 31) | 0;
+  process.stdout.write(`seed ${seed} (TSBUILD_SEED=${seed} repeats it)\n`);
+  project.provide('seed', seed);
   const runFolder = await makeRunFolder();
   const engineSocket = join(runFolder, 'engine.sock');
   let engine: Promise<RunningEngine> | undefined;

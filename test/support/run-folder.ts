@@ -1,18 +1,16 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { runCommand } from './run-command.ts';
 
-const parent = '/tmp';
-const prefix = 'tsbuild-tests-';
-
 /**
- * Makes the folder that holds everything one run of the tests writes outside the checkout, and clears away what runs
- * that were killed left behind.
+ * Makes the folder that holds everything one run of the tests, or of the benchmark, writes outside the checkout:
+ * `PREFIXpid-starttime`. What runs that were killed left behind is cleared away first.
  */
-export async function makeRunFolder(): Promise<string> {
+export async function makeRunFolder(pathPrefix = '/tmp/tsbuild-tests-'): Promise<string> {
+  const [parent, prefix] = [dirname(pathPrefix), basename(pathPrefix)];
   for (const name of readdirSync(parent)) {
-    const folder = join(parent, name);
-    if (name.startsWith(prefix) && !ownerAlive(name.slice(prefix.length))) await clearFolder(folder);
+    if (name.startsWith(prefix) && ownerDead(name.slice(prefix.length)))
+      await clearFolder(join(parent, name));
   }
   const folder = join(parent, `${prefix}${process.pid}-${startTime(process.pid) ?? ''}`);
   mkdirSync(folder);
@@ -42,9 +40,9 @@ export function processesOf(folder: string): number[] {
 }
 
 /** A process id may be in use again; together with its start time it is one process for good. */
-function ownerAlive(owner: string): boolean {
-  const [pid = '', started = ''] = owner.split('-');
-  return startTime(Number(pid)) === started;
+function ownerDead(owner: string): boolean {
+  const [, pid, started] = /^(\d+)-(\d+)$/.exec(owner) ?? [];
+  return pid !== undefined && startTime(Number(pid)) !== started;
 }
 
 function startTime(pid: number): string | undefined {
