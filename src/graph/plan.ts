@@ -1,23 +1,23 @@
 import { nearestName, TsbuildError } from '../core/index.ts';
-import type { Dockerfile, StageInstruction, StageSyntax, Trigger } from '../dockerfile/types.ts';
-import { parsePlatform } from '../oci/index.ts';
-import type { Platform } from '../oci/types.ts';
-import { withVariables, type Environment } from './environment.ts';
-import { proxyArgs } from './instructions/arg.ts';
+import type { Dockerfile, StageSyntax, Trigger } from '../dockerfile/types.ts';
+import { formatPlatform, parsePlatform } from '../oci/index.ts';
+import type { ContainerDefaults, Platform } from '../oci/types.ts';
+import type { Environment } from './environment.ts';
+import { globalArgs, unconsumedArgs } from './global-args.ts';
 import { applyInstruction } from './instructions/index.ts';
-import { excerptOf, located, locatedAsync } from './place.ts';
-import { platformArgs } from './platform-args.ts';
+import { locatedAsync } from './place.ts';
 import {
   stateOfBase,
   stateOfScratch,
   stateOfStage,
   withConfig,
+  type SourceRequest,
   type StageContext,
   type StageState,
 } from './stage.ts';
-import { countedKinds, makeStep, nextStep } from './steps.ts';
+import { countSteps, makeStep, nextStep } from './steps.ts';
 import { triggersOf } from './triggers.ts';
-import type { BuildPlan, PlanOptions, Step } from './types.ts';
+import type { BuildPlan, PlanOptions, ResolvedBase, Step } from './types.ts';
 import { expandIn } from './words.ts';
 
 /** Turns a Dockerfile into the graph of the target's steps; stages that the target does not need are never looked at. */
@@ -26,17 +26,20 @@ export async function plan(dockerfile: Dockerfile, options: PlanOptions): Promis
   return planner.plan();
 }
 
+type CountingContext = StageContext & { readonly counter: { next: number; total: number } };
+
 class Planner {
   readonly #dockerfile: Dockerfile;
   readonly #options: PlanOptions;
   readonly #globals: Environment;
   readonly #consumed = new Set<string>();
   readonly #stages = new Map<number, Promise<StageState>>();
+  readonly #bases = new Map<string, Promise<ResolvedBase>>();
 
   constructor(dockerfile: Dockerfile, options: PlanOptions) {
     this.#dockerfile = dockerfile;
     this.#options = options;
-    this.#globals = this.#evaluateGlobals();
+    this.#globals = globalArgs(dockerfile, options, this.#consumed);
   }
 
   async plan(): Promise<BuildPlan> {
@@ -49,33 +52,8 @@ class Planner {
       author: final.author,
       config: final.config,
       history: final.history,
-      warnings: this.#unconsumed(),
+      warnings: unconsumedArgs(this.#dockerfile, this.#options, this.#consumed),
     };
-  }
-
-  #evaluateGlobals(): Environment {
-    const last = this.#dockerfile.stages.at(-1);
-    let globals = platformArgs(this.#options, last?.name);
-    const overridden = [...globals.keys()].filter((name) => this.#options.buildArgs.has(name));
-    globals = withVariables(
-      globals,
-      overridden.map((name) => [name, this.#options.buildArgs.get(name) ?? ''] as const),
-    );
-    for (const instruction of this.#dockerfile.globalArgs) {
-      for (const { name, value } of instruction.args) {
-        this.#consumed.add(name);
-        const scope = globals;
-        const effective =
-          this.#options.buildArgs.get(name) ??
-          (value === undefined
-            ? undefined
-            : located(this.#dockerfile, instruction.range, () =>
-                expandIn({ dockerfile: this.#dockerfile }, scope, value),
-              ));
-        if (effective !== undefined) globals = withVariables(globals, [[name, effective]]);
-      }
-    }
-    return globals;
   }
 
   #targetIndex(): number {
@@ -116,20 +94,18 @@ class Planner {
   }
 
   async #planStage(syntax: StageSyntax): Promise<StageState> {
-    const counted = syntax.instructions.filter((instruction) => countedKinds.has(instruction.kind)).length;
-    const context: StageContext & { counter: { next: number; total: number } } = {
+    const context: CountingContext = {
       dockerfile: this.#dockerfile,
       options: this.#options,
       label: this.#label(syntax),
-      counter: { next: 1, total: 1 + counted },
+      onbuild: false,
+      counter: { next: 1, total: countSteps(syntax.instructions) },
       globals: this.#globals,
       consumed: this.#consumed,
-      source: (from, at) => this.#source(from, at, syntax.index),
+      source: (from, request) => this.#source(from, request, syntax.index),
     };
     let state = await locatedAsync(this.#dockerfile, syntax.from.range, () => this.#begin(context, syntax));
-    const triggers = triggersOf(state, syntax.from);
-    context.counter.total += triggers.filter((trigger) => countedKinds.has(trigger.instruction.kind)).length;
-    state = await this.#fire(context, state, triggers);
+    state = await this.#fire(context, state, triggersOf(state.config.OnBuild, syntax.from));
     for (const instruction of syntax.instructions)
       state = await applyInstruction(context, state, instruction);
     return state;
@@ -140,19 +116,27 @@ class Planner {
     if (triggers.length === 0) return state;
     let next = withConfig(state, { OnBuild: undefined });
     for (const trigger of triggers) {
-      next = await applyInstruction({ ...context, dockerfile: trigger.source }, next, trigger.instruction);
+      next = await applyInstruction(
+        { ...context, dockerfile: trigger.source, onbuild: true },
+        next,
+        trigger.instruction,
+      );
     }
     return next;
   }
 
   #label(syntax: StageSyntax): string {
-    if (syntax.name !== undefined) return syntax.name;
-    return this.#dockerfile.stages.length > 1 ? `stage-${syntax.index}` : '';
+    if (this.#dockerfile.stages.length === 1) return '';
+    return syntax.name ?? `stage-${syntax.index}`;
   }
 
   /** Earlier stage, then `scratch`, then an image (L-102). */
-  async #begin(context: StageContext, syntax: StageSyntax): Promise<StageState> {
+  async #begin(context: CountingContext, syntax: StageSyntax): Promise<StageState> {
     const { from } = syntax;
+    const countTriggers = (onBuild: ContainerDefaults['OnBuild'], more: number): void => {
+      const triggers = triggersOf(onBuild, from);
+      context.counter.total += more + countSteps(triggers.map(({ instruction }) => instruction));
+    };
     const image = expandIn(context, this.#globals, from.image);
     if (image === '') {
       throw new TsbuildError('DOCKERFILE_INVALID', `base name (${from.image}) should not be blank`, {
@@ -161,15 +145,15 @@ class Planner {
     }
     const stage = this.#stageIndex(image, syntax.index);
     if (stage !== undefined) {
-      context.counter.next++;
-      return stateOfStage(await this.#stage(stage));
+      const parent = await this.#stage(stage);
+      countTriggers(parent.config.OnBuild, 0);
+      return stateOfStage(parent);
     }
     const platform = this.#platform(context, from.platform);
-    if (image.toLowerCase() === 'scratch') {
-      context.counter.next++;
-      return stateOfScratch(scratchStep(), platform);
-    }
-    const base = await this.#options.resolveBase(image, platform);
+    // Nothing has no platform of its own: what is put into it is for the target's.
+    if (image.toLowerCase() === 'scratch') return stateOfScratch(scratchStep(), this.#options.platform);
+    const base = await this.#resolveBase(image, platform);
+    countTriggers(base.config.config?.OnBuild, 1);
     const step = nextStep(context, {
       op: { kind: 'image', base, platform },
       inputs: [],
@@ -182,11 +166,14 @@ class Planner {
   #platform(context: StageContext, written: string | undefined): Platform {
     if (written === undefined) return this.#options.platform;
     const text = expandIn(context, this.#globals, written);
-    return text === '' ? this.#options.platform : parsePlatform(text);
+    if (text !== '') return parsePlatform(text);
+    throw new TsbuildError('DOCKERFILE_INVALID', `empty platform value from expression ${written}`, {
+      hint: 'an ARG used in FROM must be declared, with a default, before the first FROM',
+    });
   }
 
   /** What `--from` names: an earlier stage by name or number, else an image. */
-  async #source(from: string, at: StageInstruction, before: number): Promise<Step> {
+  async #source(from: string, { kind, at }: SourceRequest, before: number): Promise<Step> {
     const named = this.#stageIndex(from, before);
     if (named !== undefined) return (await this.#stage(named)).step;
     if (/^\d+$/.test(from)) {
@@ -194,7 +181,7 @@ class Planner {
       if (index < before) return (await this.#stage(index)).step;
       throw new TsbuildError(
         'STAGE_NOT_FOUND',
-        `${at.kind.toUpperCase()} refers to stage ${from}, which is not an earlier stage`,
+        `${kind.toUpperCase()} refers to stage ${from}, which is not an earlier stage`,
         {
           hint:
             before === 0
@@ -208,7 +195,7 @@ class Planner {
       const where = own.index === before ? 'this very stage' : 'a later stage';
       throw new TsbuildError(
         'STAGE_NOT_FOUND',
-        `${at.kind.toUpperCase()} takes files from ${JSON.stringify(from)}, which is ${where}`,
+        `${kind.toUpperCase()} takes files from ${JSON.stringify(from)}, which is ${where}`,
         {
           hint: 'files can come from earlier stages only',
         },
@@ -222,17 +209,24 @@ class Planner {
       inputs: [],
       name,
       identity: name,
-      at: excerptOf(this.#dockerfile, at.range),
+      at,
       ignoreCache: false,
     });
   }
 
-  async #resolveSource(
-    from: string,
-    before: number,
-  ): Promise<Awaited<ReturnType<PlanOptions['resolveBase']>>> {
+  /** Each name and platform once, so that all of the build sees one image. */
+  #resolveBase(name: string, platform: Platform): Promise<ResolvedBase> {
+    const key = `${formatPlatform(platform)} ${name}`;
+    const existing = this.#bases.get(key);
+    if (existing !== undefined) return existing;
+    const resolving = this.#options.resolveBase(name, platform);
+    this.#bases.set(key, resolving);
+    return resolving;
+  }
+
+  async #resolveSource(from: string, before: number): Promise<ResolvedBase> {
     try {
-      return await this.#options.resolveBase(from, this.#options.platform);
+      return await this.#resolveBase(from, this.#options.platform);
     } catch (error) {
       // A name without host or tag is more likely a mistyped stage than an image.
       const names = this.#dockerfile.stages.flatMap((stage) =>
@@ -245,31 +239,6 @@ class Planner {
         cause: error,
       });
     }
-  }
-
-  #unconsumed(): readonly string[] {
-    const predefined = new Set([
-      ...proxyArgs,
-      ...platformArgs(this.#options, undefined).keys(),
-      'SOURCE_DATE_EPOCH',
-    ]);
-    const declared = this.#dockerfile.stages.flatMap((stage) =>
-      stage.instructions.flatMap((instruction) =>
-        instruction.kind === 'arg' ? instruction.args.map((arg) => arg.name) : [],
-      ),
-    );
-    return [...this.#options.buildArgs.keys()]
-      .filter(
-        (name) =>
-          !this.#consumed.has(name) &&
-          !predefined.has(name) &&
-          !name.startsWith('BUILDKIT_') &&
-          !declared.includes(name),
-      )
-      .map((name) => {
-        const near = nearestName(name, declared);
-        return `build arg ${name} was not consumed by any ARG${near === undefined ? '' : ` (did you mean ${near}?)`}`;
-      });
   }
 }
 

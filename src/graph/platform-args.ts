@@ -4,10 +4,11 @@ import type { PlanOptions } from './types.ts';
 
 /** The automatic global ARGs (L-089), visible in FROM, and in a stage after a bare `ARG NAME`. */
 export function platformArgs(options: PlanOptions, lastStage: string | undefined): Environment {
+  const wanted = options.target === '' ? undefined : options.target;
   return withVariables(new Map(), [
     ...describe('TARGET', options.platform),
     ...describe('BUILD', options.buildPlatform),
-    ['TARGETSTAGE', options.target ?? lastStage ?? 'default'],
+    ['TARGETSTAGE', wanted ?? lastStage ?? 'default'],
   ]);
 }
 

@@ -1,6 +1,10 @@
+import { posix } from 'node:path';
+
+import type { SourceExcerpt } from '../core/index.ts';
 import type { Dockerfile, StageInstruction } from '../dockerfile/types.ts';
 import type { ContainerDefaults, HistoryEntry, Platform } from '../oci/types.ts';
 import { defaultPath, formatEnvironment, parseEnvironment, type Environment } from './environment.ts';
+import { excerptOf } from './place.ts';
 import type { PlanOptions, ResolvedBase, Step } from './types.ts';
 
 /** A stage as far as it is planned: an immutable value that each instruction maps to the next. */
@@ -12,7 +16,7 @@ export interface StageState {
   readonly history: readonly HistoryEntry[];
   /** What words of the next instruction see: the config's Env and the ARGs, the latest assignment winning (L-067, L-068). */
   readonly environment: Environment;
-  /** ARGs in effect with a value, in order of declaration (L-084). */
+  /** ARGs declared so far, in that order; empty where there is no value (L-084). */
   readonly args: Environment;
   /** CMD was set in this stage, so that ENTRYPOINT leaves it alone (L-191). */
   readonly cmdSet: boolean;
@@ -22,8 +26,10 @@ export interface StageState {
 export interface StageContext {
   readonly dockerfile: Dockerfile;
   readonly options: PlanOptions;
-  /** For names of steps: `build`, `stage-1`, or nothing in a file of one unnamed stage. */
+  /** For names of steps: `build`, `stage-1`, or nothing in a file of one stage. */
   readonly label: string;
+  /** True for triggers of the base. */
+  readonly onbuild: boolean;
   /** Counts the steps of the stage as progress shows them (O-92). */
   readonly counter: { next: number; readonly total: number };
   /** ARGs before the first FROM, with their values. */
@@ -31,13 +37,25 @@ export interface StageContext {
   /** Build args that some ARG took. */
   readonly consumed: Set<string>;
   /** Another stage, image, or context as a source of files. */
-  source(from: string, at: StageInstruction): Promise<Step>;
+  source(from: string, request: SourceRequest): Promise<Step>;
+}
+
+/** Who asks for a source of files, for errors. */
+export interface SourceRequest {
+  readonly kind: StageInstruction['kind'];
+  readonly at: SourceExcerpt;
+}
+
+export function requestOf({ dockerfile }: StageContext, { kind, range }: StageInstruction): SourceRequest {
+  return { kind, at: excerptOf(dockerfile, range) };
 }
 
 export function stateOfBase(base: ResolvedBase, step: Step, platform: Platform): StageState {
   const config = base.config.config ?? {};
   const environment = new Map(parseEnvironment(config.Env ?? []));
   if (!environment.has('PATH')) environment.set('PATH', defaultPath);
+  const workingDir =
+    config.WorkingDir === undefined || config.WorkingDir === '' ? undefined : config.WorkingDir;
   return {
     step,
     platform: {
@@ -47,7 +65,11 @@ export function stateOfBase(base: ResolvedBase, step: Step, platform: Platform):
       variant: base.config.variant,
     },
     author: base.config.author,
-    config: { ...config, Env: formatEnvironment(environment) },
+    config: {
+      ...config,
+      Env: formatEnvironment(environment),
+      ...(workingDir === undefined ? {} : { WorkingDir: posix.resolve('/', workingDir) }),
+    },
     history: base.config.history ?? [],
     environment,
     args: new Map(),

@@ -1,10 +1,15 @@
 import { canonicalJson, digestOf, type Json, type SourceRange } from '../core/index.ts';
+import type { StageInstruction } from '../dockerfile/types.ts';
 import { excerptOf } from './place.ts';
 import type { StageContext } from './stage.ts';
 import type { Step, StepOp } from './types.ts';
 
-/** Instructions that progress counts (O-92). */
-export const countedKinds: ReadonlySet<string> = new Set(['run', 'copy', 'add', 'workdir']);
+const countedKinds: ReadonlySet<string> = new Set(['run', 'copy', 'add', 'workdir']);
+
+/** How many of them progress counts (O-92). */
+export function countSteps(instructions: readonly StageInstruction[]): number {
+  return instructions.filter(({ kind }) => countedKinds.has(kind)).length;
+}
 
 interface StepRequest {
   readonly op: StepOp;
@@ -16,12 +21,14 @@ interface StepRequest {
 /** The next counted step of a stage. */
 export function nextStep(context: StageContext, request: StepRequest): Step {
   const position = context.counter.next++;
+  const total = String(context.counter.total);
+  const number = String(position).padStart(total.length); // ` 9/12`, so that the columns stand
   const label = context.label === '' ? '' : `${context.label} `;
   return makeStep({
     op: request.op,
     inputs: request.inputs,
     at: request.at === undefined ? undefined : excerptOf(context.dockerfile, request.at),
-    name: `[${label}${position}/${context.counter.total}] ${request.text}`,
+    name: `[${label}${number}/${total}] ${context.onbuild ? 'ONBUILD ' : ''}${request.text}`,
     identity: `${context.label}/${position}`,
     ignoreCache: context.options.noCache && request.op.kind !== 'image' && request.op.kind !== 'scratch',
   });

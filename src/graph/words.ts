@@ -1,4 +1,4 @@
-import { expandWord, expandWords } from '../dockerfile/index.ts';
+import { expandForDisplay, expandWord, expandWords } from '../dockerfile/index.ts';
 import type { StageContext, StageState } from './stage.ts';
 import type { Environment } from './environment.ts';
 
@@ -14,6 +14,17 @@ export function expandIn(
 ): string {
   return expandWord(word, (name) => environment.get(name), { escape: context.dockerfile.directives.escape })
     .value;
+}
+
+/** An instruction's text as progress shows it: what is set is replaced, all else stays as written (L-070). */
+export function nameOf(
+  context: StageContext,
+  { environment }: Pick<StageState, 'environment'>,
+  text: string,
+): string {
+  return expandForDisplay(text, (name) => environment.get(name), {
+    escape: context.dockerfile.directives.escape,
+  });
 }
 
 /** EXPOSE alone may expand one word into several (L-061). */

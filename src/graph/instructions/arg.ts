@@ -12,6 +12,9 @@ export const proxyArgs: readonly string[] = [
   'ALL_PROXY',
 ].flatMap((name) => [name, name.toLowerCase()]);
 
+/** Meant for the builder: no command sees them (L-090). */
+const builderArgs: ReadonlySet<string> = new Set(['BUILDKIT_SBOM_SCAN_CONTEXT', 'BUILDKIT_SBOM_SCAN_STAGE']);
+
 /** Each name is evaluated and set in order, so that `ARG a=1 b=$a` sees a (L-066). */
 export function applyArg(context: StageContext, state: StageState, instruction: ArgInstruction): StageState {
   let next = state;
@@ -19,12 +22,9 @@ export function applyArg(context: StageContext, state: StageState, instruction: 
   for (const { name, value } of instruction.args) {
     const effective = argValue(context, next.environment, { name, value });
     shown.push(effective === undefined ? name : `${name}=${effective}`);
-    if (effective === undefined) continue;
-    next = {
-      ...next,
-      args: withVariables(next.args, [[name, effective]]),
-      environment: withVariables(next.environment, [[name, effective]]),
-    };
+    next = { ...next, args: withVariables(next.args, [[name, effective ?? '']]) };
+    if (effective === undefined || builderArgs.has(name)) continue;
+    next = { ...next, environment: withVariables(next.environment, [[name, effective]]) };
   }
   return withHistory(next, `ARG ${shown.join(' ')}`, 'empty');
 }

@@ -4,13 +4,14 @@ import { TsbuildError } from '../../core/index.ts';
 import { expandHeredoc } from '../../dockerfile/index.ts';
 import type { AddInstruction, CopyInstruction, Heredoc } from '../../dockerfile/types.ts';
 import { unsupported } from '../place.ts';
-import { withHistory, type StageContext, type StageState } from '../stage.ts';
+import { requestOf, withHistory, type StageContext, type StageState } from '../stage.ts';
 import { nextStep } from '../steps.ts';
 import type { CopyStep, Step } from '../types.ts';
-import { expand } from '../words.ts';
+import { expand, nameOf } from '../words.ts';
 
 const url = /^(https?|ftp):\/\//i;
-const gitReference = /^(git@[^/]+:|git:\/\/|ssh:\/\/)|\.git(#.*)?$/i;
+/** `git@host:path` too; a folder `x.git` of the context is none. */
+const gitReference = /^((git|ssh):\/\/|[\w.-]+@[\w.-]+:|https?:\/\/[^#?]*\.git([#?].*)?$)/i;
 
 export async function applyCopy(
   context: StageContext,
@@ -29,7 +30,7 @@ export async function applyCopy(
   refuse(instruction, written);
 
   const from = instruction.kind === 'copy' ? instruction.from : undefined;
-  const source = from === undefined ? undefined : await context.source(from, instruction);
+  const source = from === undefined ? undefined : await context.source(from, requestOf(context, instruction));
   const destination = word(instruction.destination);
   requireFolder(instruction, written.length + heredocs.length, destination);
   const op: CopyStep = {
@@ -45,7 +46,8 @@ export async function applyCopy(
     unpack: instruction.kind === 'add' && instruction.unpack !== false,
   };
   const inputs: Step[] = source === undefined ? [state.step] : [state.step, source];
-  const step = nextStep(context, { op, inputs, text: instruction.text, at: instruction.range });
+  const text = nameOf(context, state, instruction.text);
+  const step = nextStep(context, { op, inputs, text, at: instruction.range });
   return withHistory({ ...state, step }, historyText(op, { from, heredocs, destination }), 'layer');
 }
 
@@ -100,7 +102,8 @@ function refuse(instruction: CopyInstruction | AddInstruction, sources: readonly
   const remote = sources.find((source) => url.test(source) || gitReference.test(source));
   if (instruction.kind === 'copy') {
     if (remote !== undefined) {
-      throw new TsbuildError('DOCKERFILE_INVALID', `source can't be a URL for COPY: ${remote}`, {
+      const what = gitReference.test(remote) ? 'a git ref' : 'a URL';
+      throw new TsbuildError('DOCKERFILE_INVALID', `source can't be ${what} for COPY: ${remote}`, {
         hint: 'use ADD for remote sources',
       });
     }

@@ -19,9 +19,10 @@ import type {
 } from '../../dockerfile/types.ts';
 import type { Healthcheck } from '../../oci/types.ts';
 import { formatEnvironment, parseEnvironment, withVariables } from '../environment.ts';
+import { goDuration, goQuotedList } from '../go-text.ts';
 import { withConfig, withHistory, type StageContext, type StageState } from '../stage.ts';
 import { nextStep } from '../steps.ts';
-import { expand, expandToWords } from '../words.ts';
+import { expand, expandToWords, nameOf } from '../words.ts';
 import { parsePorts } from './ports.ts';
 import { defaultShell } from './run.ts';
 
@@ -67,7 +68,7 @@ export function applyWorkdir(
   const step = nextStep(context, {
     op: { kind: 'workdir', path, user: state.config.User ?? '' },
     inputs: [state.step],
-    text: instruction.text,
+    text: nameOf(context, state, instruction.text),
     at: instruction.range,
   });
   return withHistory({ ...next, step }, `WORKDIR ${path}`, 'layer');
@@ -86,14 +87,14 @@ export function applyCmd(state: StageState, instruction: CmdInstruction): StageS
   const argv = commandArgv(state, instruction.command);
   // Docker marks every CMD as escaped: Windows' reading of it, harmless elsewhere, and part of the config's bytes.
   const next = withConfig({ ...state, cmdSet: true }, { Cmd: argv, ArgsEscaped: true });
-  return withHistory(next, `CMD ${quoted(argv)}`, 'empty');
+  return withHistory(next, `CMD ${goQuotedList(argv)}`, 'empty');
 }
 
 /** An ENTRYPOINT makes an inherited CMD meaningless and drops it, not one of this stage (L-191). */
 export function applyEntrypoint(state: StageState, instruction: EntrypointInstruction): StageState {
   const argv = commandArgv(state, instruction.command);
   const next = withConfig(state, { Entrypoint: argv, ...(state.cmdSet ? {} : { Cmd: undefined }) });
-  return withHistory(next, `ENTRYPOINT ${quoted(argv)}`, 'empty');
+  return withHistory(next, `ENTRYPOINT ${goQuotedList(argv)}`, 'empty');
 }
 
 function commandArgv(state: StageState, command: Command): readonly string[] {
@@ -102,16 +103,13 @@ function commandArgv(state: StageState, command: Command): readonly string[] {
     : [...(state.config.Shell ?? defaultShell), shellScript(command)];
 }
 
-function quoted(argv: readonly string[]): string {
-  return `[${argv.map((word) => JSON.stringify(word)).join(' ')}]`;
-}
-
 export function applyExpose(
   context: StageContext,
   state: StageState,
   instruction: ExposeInstruction,
 ): StageState {
-  const ports = parsePorts(instruction.ports.flatMap((word) => expandToWords(context, state, word)));
+  const words = [...instruction.ports].sort(); // as written, before variables bring in others (L-195)
+  const ports = parsePorts(words.flatMap((word) => expandToWords(context, state, word)));
   const all = [...new Set([...Object.keys(state.config.ExposedPorts ?? {}), ...ports])].sort();
   const next = withConfig(state, { ExposedPorts: Object.fromEntries(all.map((port) => [port, {}])) });
   return withHistory(next, `EXPOSE [${ports.join(' ')}]`, 'empty');
@@ -162,7 +160,18 @@ export function applyHealthcheck(state: StageState, instruction: HealthcheckInst
     ...present('StartInterval', instruction.startInterval),
     ...present('Retries', instruction.retries),
   };
-  return withHistory(withConfig(state, { Healthcheck: check }), instruction.text, 'empty');
+  return withHistory(withConfig(state, { Healthcheck: check }), healthHistory(check), 'empty');
+}
+
+function healthHistory(check: Healthcheck): string {
+  const times = {
+    Interval: check.Interval,
+    Timeout: check.Timeout,
+    StartPeriod: check.StartPeriod,
+    StartInterval: check.StartInterval,
+  };
+  const fields = Object.entries(times).map(([name, value]) => `${name}:${goDuration(value ?? 0)}`);
+  return `HEALTHCHECK {Test:[${(check.Test ?? []).join(' ')}] ${fields.join(' ')} Retries:${check.Retries ?? 0}}`;
 }
 
 function healthTest(test: HealthcheckInstruction['test']): readonly string[] {
@@ -181,7 +190,7 @@ function present<K extends string>(key: K, value: number | undefined): { readonl
   return { [key]: value } as { readonly [P in K]?: number };
 }
 
+/** Alone among the instructions it leaves no history: BuildKit gives it none (L-204). */
 export function applyOnbuild(state: StageState, instruction: OnbuildInstruction): StageState {
-  const next = withConfig(state, { OnBuild: [...(state.config.OnBuild ?? []), instruction.trigger] });
-  return withHistory(next, `ONBUILD ${instruction.trigger}`, 'empty');
+  return withConfig(state, { OnBuild: [...(state.config.OnBuild ?? []), instruction.trigger] });
 }

@@ -2,14 +2,14 @@ import { TsbuildError } from '../../core/index.ts';
 
 const protocols: ReadonlySet<string> = new Set(['tcp', 'udp', 'sctp']);
 
-/** EXPOSE words as `port/protocol`, ranges spelt out, in order (L-195). `ip:host:container` counts as its container port. */
+/** EXPOSE words as `port/protocol`, ranges spelt out (L-195). `ip:host:container` counts as its container port. */
 export function parsePorts(words: readonly string[]): readonly string[] {
-  return [...new Set(words.flatMap(parsePort))].sort();
+  return words.flatMap(parsePort);
 }
 
 function parsePort(word: string): readonly string[] {
-  const [ports = '', protocol = 'tcp', ...rest] = word.split('/');
-  const lower = protocol.toLowerCase();
+  const [ports = '', protocol = '', ...rest] = word.split('/');
+  const lower = protocol === '' ? 'tcp' : protocol.toLowerCase();
   if (rest.length > 0 || !protocols.has(lower))
     throw invalid(word, `invalid protocol ${JSON.stringify(protocol)}`);
   const container = ports.slice(ports.lastIndexOf(':') + 1);

@@ -1,14 +1,14 @@
 import { posix } from 'node:path';
 
 import { TsbuildError } from '../../core/index.ts';
-import { heredocAlone, resolveMount, shellScript } from '../../dockerfile/index.ts';
+import { heredocAlone, shebangScript, resolveMount, shellScript } from '../../dockerfile/index.ts';
 import type { Command, RunInstruction, RunMount } from '../../dockerfile/types.ts';
-import { formatEnvironment } from '../environment.ts';
+import { formatEnvironment, withVariables } from '../environment.ts';
 import { unsupported } from '../place.ts';
-import { withHistory, type StageContext, type StageState } from '../stage.ts';
+import { requestOf, withHistory, type StageContext, type StageState } from '../stage.ts';
 import { nextStep } from '../steps.ts';
 import type { PlannedMount, Step } from '../types.ts';
-import { expand } from '../words.ts';
+import { expand, nameOf } from '../words.ts';
 import { proxyArgs } from './arg.ts';
 
 export const defaultShell: readonly string[] = ['/bin/sh', '-c'];
@@ -27,7 +27,7 @@ export async function applyRun(
       argv,
       script,
       env: formatEnvironment(state.environment),
-      proxyEnv: undeclaredProxies(context, state),
+      proxyEnv: proxyEnvironment(context, state),
       cwd:
         state.config.WorkingDir === undefined || state.config.WorkingDir === ''
           ? '/'
@@ -39,11 +39,37 @@ export async function applyRun(
       display: argv.join(' '),
     },
     inputs: [state.step, ...sources],
-    text: instruction.text,
+    text: runName(context, state, instruction, mounts),
     at: instruction.range,
   });
-  const args = state.args.size === 0 ? '' : `|${state.args.size} ${formatEnvironment(state.args).join(' ')} `;
-  return withHistory({ ...state, step }, `RUN ${args}${argv.join(' ')} # buildkit`, 'layer');
+  return withHistory({ ...state, step }, `RUN ${shownArgs(state)}${argv.join(' ')} # buildkit`, 'layer');
+}
+
+/** `|2 A=1 B= `: every ARG declared so far, with the value that the command sees (L-084). */
+function shownArgs({ args, environment }: StageState): string {
+  if (args.size === 0) return '';
+  const shown = [...args].map(([name, value]) => `${name}=${environment.get(name) ?? value}`);
+  return `|${args.size} ${shown.join(' ')} `;
+}
+
+/** For progress: variables of secrets stay hidden, and a heredoc that stands alone shows how it begins (L-070). */
+function runName(
+  context: StageContext,
+  state: StageState,
+  instruction: RunInstruction,
+  mounts: readonly PlannedMount[],
+): string {
+  const secrets = mounts.flatMap(({ type, env }) => (type === 'secret' && env !== undefined ? [env] : []));
+  const masked = withVariables(
+    state.environment,
+    secrets.map((name) => [name, '****'] as const),
+  );
+  const name = nameOf(context, { environment: masked }, instruction.text);
+  const { command } = instruction;
+  const alone = command.form === 'shell' ? heredocAlone(command) : undefined;
+  if (alone === undefined) return name;
+  const [first = '', ...more] = alone.content.trim().split(/\r?\n/);
+  return `${name} (${first}${more.length > 0 ? '...' : ''})`;
 }
 
 /** Shell form is one string for SHELL; a lone heredoc is its body, or an executable when it starts with `#!` (L-045). */
@@ -52,17 +78,24 @@ function runArgv(
   command: Command,
 ): { argv: readonly string[]; script?: { name: string; content: string } } {
   if (command.form === 'exec') return { argv: command.argv };
-  const lone = heredocAlone(command);
-  if (lone?.content.startsWith('#!') === true) {
+  const lone = shebangScript(command);
+  if (lone !== undefined) {
     return { argv: [`/dev/pipes/${lone.name}`], script: { name: lone.name, content: lone.content } };
   }
   return { argv: [...(state.config.Shell ?? defaultShell), shellScript(command)] };
 }
 
-function undeclaredProxies(context: StageContext, state: StageState): readonly string[] {
-  return proxyArgs
-    .filter((name) => context.options.buildArgs.has(name) && !state.environment.has(name))
-    .map((name) => `${name}=${context.options.buildArgs.get(name) ?? ''}`);
+/** Given in one case they are seen in both; what the stage itself sets stands in its environment and wins (L-088). */
+function proxyEnvironment(context: StageContext, state: StageState): readonly string[] {
+  const given = context.options.buildArgs;
+  return proxyArgs.flatMap((name) => {
+    const value = given.get(name) ?? given.get(otherCase(name)) ?? '';
+    return value === '' || state.environment.has(name) ? [] : [`${name}=${value}`];
+  });
+}
+
+function otherCase(name: string): string {
+  return name === name.toUpperCase() ? name.toLowerCase() : name.toUpperCase();
 }
 
 async function planMounts(
@@ -79,7 +112,7 @@ async function planMounts(
     if (mount.from === undefined) {
       mounts.push(planned);
     } else {
-      sources.push(await context.source(mount.from, instruction));
+      sources.push(await context.source(mount.from, requestOf(context, instruction)));
       mounts.push({ ...planned, input: sources.length });
     }
   }
