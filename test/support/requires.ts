@@ -53,7 +53,10 @@ export function requires(...needs: readonly Need[]): void {
   if (test !== undefined) test.context.skip(reason);
   const suite = TestRunner.getCurrentSuite();
   // Tests and inner suites take their defaults from the options of the suite around them.
-  suite.options = { ...suite.options, skip: true, meta: { ...suite.options?.meta, skipReason: reason } };
+  suite.options = { ...suite.options, skip: true };
+  // The suite of tests outside every describe is none that reporters see: there it is the file's.
+  const described = suite.name === '' ? suite.file : suite.suite;
+  if (described !== undefined) described.meta.skipReason = reason;
 }
 
 /** Whether the machine has `need`; for tests that choose between two ways. */

@@ -41,15 +41,12 @@ export class SummaryReporter implements Reporter {
 function skipReason(test: TestCase): string {
   const result = test.result();
   const note = result.state === 'skipped' ? result.note : undefined;
-  return (
-    note ??
-    test.meta().skipReason ??
-    (broken(test.parent) ? 'a hook around it failed' : `no reason: ${test.fullName}`)
-  );
+  return note ?? reasonAround(test.parent) ?? `no reason: ${test.fullName}`;
 }
 
-function broken(suite: TestSuite | TestModule): boolean {
-  return suite.errors().length > 0 || (suite.type === 'suite' && broken(suite.parent));
+function reasonAround(suite: TestSuite | TestModule): string | undefined {
+  if (suite.errors().length > 0) return 'a hook around it failed';
+  return suite.meta().skipReason ?? (suite.type === 'suite' ? reasonAround(suite.parent) : undefined);
 }
 
 export function sentence({ passed, failed, skipped }: Summary): string {
