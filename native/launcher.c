@@ -191,6 +191,7 @@ static void carry_out(uint32_t code, struct cursor *fields) {
     case OP_MASK: return op_mask(fields);
     case OP_READONLY_PATH: return op_readonly_path(fields);
     case OP_READONLY_ROOT: return op_readonly_root();
+    case OP_NODEV_ROOT: return op_nodev_root();
     case OP_TERMINAL: return op_terminal(fields);
     case OP_PIVOT: return op_pivot();
     case OP_HOSTNAME: return op_hostname(fields);

@@ -333,9 +333,13 @@ static void op_mask(struct cursor *fields) {
   if (target == -ENOENT || target == -ENOTDIR) return;
   check(target, "open", path);
   int tree;
-  if (!is_directory((int)target)) tree = clone_tree(null_device(), false, path);
-  else if (root.empty >= 0) tree = clone_tree(root.empty, false, path);
-  else tree = empty_directory();
+  if (!is_directory((int)target)) {
+    tree = clone_tree(null_device(), false, path);
+    /* It is the host's own node: without this, a chmod of the masked path would be one of the host's /dev/null. */
+    set_attributes(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 0, 0, false);
+  } else {
+    tree = root.empty >= 0 ? clone_tree(root.empty, false, path) : empty_directory();
+  }
   check(SYS(move_mount, tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH), "mask", path);
   if (root.empty < 0 && is_directory(tree)) root.empty = tree;
   else SYS(close, tree);
@@ -353,6 +357,8 @@ static void op_readonly_path(struct cursor *fields) {
   SYS(close, tree);
   SYS(close, target);
 }
+
+static void op_nodev_root(void) { set_attributes(root.fd, MOUNT_ATTR_NODEV, 0, 0, false); }
 
 static void op_readonly_root(void) { set_attributes(root.fd, MOUNT_ATTR_RDONLY, 0, 0, false); }
 

@@ -56,6 +56,7 @@ enum operation {
   OP_SECCOMP = 43,
   OP_CAPABILITIES = 44,
   OP_EXEC = 45,
+  OP_NODEV_ROOT = 46,
 };
 
 enum command { COMMAND_START = 1, COMMAND_SIGNAL = 2, COMMAND_KILL = 3, COMMAND_RESIZE = 4 };

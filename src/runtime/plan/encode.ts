@@ -94,6 +94,7 @@ function writeFields(to: RequestWriter, op: SetupOp): RequestWriter {
     case 'exec':
       return to.strings(op.args).strings(op.env);
     case 'readonly-root':
+    case 'nodev-root':
     case 'pivot':
     case 'loopback':
     case 'keyring':

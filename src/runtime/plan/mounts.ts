@@ -217,7 +217,7 @@ export function planDevices(spec: ContainerSpec, host: HostFacts): SetupOp[] {
   ];
 }
 
-/** A user namespace may not make device nodes: the host's are bound. */
+/** A user namespace may not make device nodes: the host's are bound; read-only, so that a chmod is not one of the host's. */
 function planDevice(device: DeviceConfig, bound: boolean): SetupOp {
   const { path } = device;
   if (bound && device.type !== 'p') {
@@ -227,7 +227,7 @@ function planDevice(device: DeviceConfig, bound: boolean): SetupOp {
       subpath: '',
       destination: path,
       recursive: false,
-      changes: noChanges,
+      changes: { ...noChanges, set: ['ro'] },
     };
   }
   return {

@@ -39,6 +39,7 @@ export const opCodes: Readonly<Record<SetupOpKind, number>> = {
   seccomp: 43,
   capabilities: 44,
   exec: 45,
+  'nodev-root': 46,
 };
 
 /** CLONE_NEW… of linux/sched.h. */

@@ -105,6 +105,8 @@ export type SetupOp =
   | { readonly kind: 'mask'; readonly path: string }
   | { readonly kind: 'readonly-path'; readonly path: string }
   | { readonly kind: 'readonly-root' }
+  /** Device nodes of the image, and those made in it, open nothing. */
+  | { readonly kind: 'nodev-root' }
   | {
       readonly kind: 'terminal';
       readonly columns: number;

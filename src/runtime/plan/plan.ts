@@ -21,6 +21,7 @@ export function planSetup(spec: ContainerSpec, host: HostFacts): readonly SetupO
     // Nothing mounted from here on may reach the host.
     { kind: 'propagation', path: '/', propagation: 'rprivate' },
     ...planMounts(spec, host),
+    ...(lacksDeviceRules(spec, host) ? [{ kind: 'nodev-root' } as const] : []),
     ...planDevices(spec, host),
     ...planMachine(spec),
     ...planTerminal(spec),
@@ -67,6 +68,17 @@ function planClone(spec: ContainerSpec): SetupOp {
     uidMap: idMap(uidMappings),
     gidMap: idMap(gidMappings),
   };
+}
+
+/**
+ * Rules that no cgroup can hold to: then the mount has to keep the image's device nodes from opening the host's disks,
+ * unless the container's own /dev is in it. For a user namespace the kernel opens none anyway.
+ */
+function lacksDeviceRules(spec: ContainerSpec, host: HostFacts): boolean {
+  const { mounts, linux } = spec.config;
+  const rules = linux.resources?.devices ?? [];
+  if (host.cgroup.version !== 'none' || host.inUserNamespace || rules.length === 0) return false;
+  return mounts.some(({ destination }) => destination === '/dev');
 }
 
 function outputOf(spec: ContainerSpec): 'direct' | 'pipes' | 'terminal' {
