@@ -4,7 +4,7 @@
 // to Node they are a comment and a string. What follows runs under Node, also as `node bin/tsbuild.js`.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createRequire, enableCompileCache } from 'node:module';
+import module from 'node:module';
 import { constants } from 'node:os';
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
@@ -16,13 +16,13 @@ if (!existsSync(cli)) {
   );
   process.exitCode = 8;
 } else if (major > 22 || (major === 22 && minor >= 15)) {
-  enableCompileCache(new URL('../dist/cache', import.meta.url).pathname);
-  createRequire(import.meta.url)(cli);
+  module.enableCompileCache(new URL('../dist/cache', import.meta.url).pathname);
+  module.createRequire(import.meta.url)(cli);
 } else {
   rerunUnderNewerNode();
 }
 
-/** zstd and the compile cache need 22.15. */
+/** zstd needs 22.15. Older versions lack enableCompileCache too, so it is no named import above. */
 function rerunUnderNewerNode() {
   const node = ['../node_modules', '../..']
     .map((folder) => new URL(`${folder}/node-linux-${process.arch}/bin/node`, import.meta.url).pathname)

@@ -1,10 +1,20 @@
 // Bundles the command line into dist/: CommonJS, since it starts faster than ES modules, with everything behind a
 // dynamic import evaluated only when first needed; and the library as one ES module.
-import { build } from 'esbuild';
+import { createRequire } from 'node:module';
 
+const bundler = (() => {
+  try {
+    return createRequire(import.meta.url)('esbuild');
+  } catch (error) {
+    if (error.code !== 'MODULE_NOT_FOUND') throw error;
+    console.error('tsbuild: the sources are bundled by esbuild, which is not installed.');
+    console.error('  hint: install with the development packages: npm ci');
+    process.exit(1);
+  }
+})();
 const common = { bundle: true, platform: 'node', target: 'node22', logLevel: 'warning', sourcemap: false };
 
-await build({
+await bundler.build({
   ...common,
   entryPoints: { cli: 'src/cli/main.ts', monitor: 'src/cli/monitor.ts' },
   outdir: 'dist',
@@ -14,7 +24,7 @@ await build({
   minifyWhitespace: true,
   define: { 'import.meta.dirname': '__dirname' },
 });
-await build({
+await bundler.build({
   ...common,
   entryPoints: { index: 'src/index.ts' },
   outdir: 'dist',
