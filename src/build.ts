@@ -3,10 +3,11 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
 import type { EmitBuildEvent } from './core/index.ts';
-import { loadContext, loadDockerfile } from './ops/load.ts';
 import {
   baseResolver,
   finishImage,
+  loadContext,
+  loadDockerfile,
   StoreCache,
   verticesOf,
   type BuildServices,
@@ -86,6 +87,7 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
     snapshotter,
     runtime: createRuntime({ stubs: join(store.root, 'runtime') }),
     context,
+    interrupted: signal,
     secrets: options.secrets ?? new Map(),
     limits: options.limits ?? { resources: {}, rlimits: [] },
     files,

@@ -6,7 +6,7 @@ import { formatTable } from './table.ts';
 export type ListFormat = 'table' | 'json';
 
 export function formatOption(): Option {
-  return new Option('--format <format>', 'table, or json: one object a line')
+  return new Option('--format <table|json>', 'a table for people, or one JSON object a line')
     .choices(['table', 'json'])
     .default('table');
 }

@@ -1,4 +1,4 @@
-import { writeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
 
 import { TsbuildError } from '../core/index.ts';
 import type { MonitorReady } from './container/detach.ts';
@@ -6,23 +6,26 @@ import { monitorContainer } from './container/monitor-container.ts';
 
 /** The process that owns one detached container: `node monitor.cjs ROOT CONTAINER-ID`, told the outcome on descriptor 3. */
 const [root = '', id = ''] = process.argv.slice(2);
+let told = false;
 
+/** Once only: after it the descriptor's number may be another file's. */
 function tell(answer: MonitorReady): void {
-  writeSync(3, `${JSON.stringify(answer)}\n`);
+  if (told) return;
+  told = true;
+  try {
+    writeSync(3, `${JSON.stringify(answer)}\n`);
+  } catch {
+    // Who started it is gone; the container stays.
+  }
+  closeSync(3);
 }
 
-monitorContainer({ root, id, onReady: () => tell({ ready: true }) }).catch((error: unknown) => {
-  const known = error instanceof TsbuildError;
-  const message = error instanceof Error ? error.message : String(error);
-  try {
-    tell({
-      ready: false,
-      code: known ? error.code : 'INTERNAL',
-      message,
-      hint: known ? error.hint : undefined,
-    });
-  } catch {
-    // It ran already: descriptor 3 is closed, and the state file holds the error.
-  }
-  process.exitCode = 1;
-});
+monitorContainer({ root, id, onStarted: (warnings) => tell({ ready: true, warnings }) }).catch(
+  (error: unknown) => {
+    const known = error instanceof TsbuildError;
+    const message = error instanceof Error ? error.message : String(error);
+    const [code, hint] = known ? ([error.code, error.hint] as const) : (['INTERNAL', undefined] as const);
+    tell({ ready: false, code, message, hint });
+    process.exitCode = 1;
+  },
+);

@@ -1,13 +1,16 @@
+import { printableLine } from './terminal-text.ts';
+
 /** Rows under headings, columns as wide as they need, three blanks apart, as docker prints lists. */
 export function formatTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [headings, ...rows];
+  // Commands and comments in the cells are other people's text.
+  const all = [headings, ...rows.map((row) => row.map(printableLine))];
   const widths = headings.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
-  return all
-    .map(
-      (row) =>
-        `${row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0))).join('   ')}\n`,
-    )
-    .join('');
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('   ')
+      .trimEnd();
+  return all.map((row) => `${line(row)}\n`).join('');
 }
 
 /** Decimal units with three digits, as docker prints sizes: `83.2MB`. */
@@ -26,7 +29,7 @@ export function formatSize(bytes: number): string {
 export function formatAge(time: string | undefined, now: number): string {
   const then = Date.parse(time ?? '');
   if (Number.isNaN(then)) return 'N/A';
-  const seconds = Math.max(0, Math.round((now - then) / 1000));
+  const seconds = Math.max(0, Math.floor((now - then) / 1000));
   const steps: readonly (readonly [limit: number, divisor: number, unit: string])[] = [
     [60, 1, 'second'],
     [3600, 60, 'minute'],
@@ -39,6 +42,11 @@ export function formatAge(time: string | undefined, now: number): string {
   const [, divisor, unit] = steps.find(([limit]) => seconds < limit) ?? [0, 1, 'second'];
   const count = Math.floor(seconds / divisor);
   return `${count} ${unit}${count === 1 ? '' : 's'} ago`;
+}
+
+/** `2 hours`, for what goes on since then. */
+export function formatSpan(since: string | undefined, now: number): string {
+  return formatAge(since, now).replace(/ ago$/, '');
 }
 
 /** 12 digits of an id or digest. */

@@ -4,9 +4,10 @@ export type { BuildContext } from './context.ts';
 export { finishImage } from './finish.ts';
 export type { BuildServices, RunLimits, SecretSource, SettledState, State } from './types.ts';
 export { verticesOf } from './vertices.ts';
-export { parseVolume, prepareContainer, signalNumber, type ContainerOptions } from './container/prepare.ts';
+export { prepareContainer, type ContainerOptions } from './container/prepare.ts';
 export {
   containerFolder,
+  containerLock,
   containerState,
   deleteContainer,
   findContainer,
@@ -14,8 +15,12 @@ export {
   tryContainerLock,
   writeState,
 } from './container/records.ts';
+export { signalNumber } from './container/signals.ts';
+export { sweepContainers } from './container/sweep.ts';
+export { parseVolumes } from './container/volumes.ts';
 export type { ContainerRecord, ContainerState } from './container/types.ts';
 export { hostDecompressor } from './decompress.ts';
 export type { ImageServices } from './image.ts';
 export { liveItems } from './live.ts';
+export { loadContext, loadDockerfile } from './load.ts';
 export { imageUse, inspectContainer } from './container/inspect.ts';

@@ -1,28 +1,26 @@
-import { createWriteStream, renameSync, rmSync } from 'node:fs';
-import { finished } from 'node:stream/promises';
+import { accessSync, constants, statSync } from 'node:fs';
 
-import { Command, Option } from 'commander';
+import { Option, type Command } from 'commander';
 
-import { isErrno, TsbuildError } from '../../core/index.ts';
+import { TsbuildError } from '../../core/index.ts';
+import { examples, makeCommand } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
+import { writeOutputFile, writeTo } from '../output-file.ts';
 import { storeRoot } from '../root.ts';
+import { printable } from '../terminal-text.ts';
 import { withStore } from '../with-store.ts';
 
 export function loadCommand(): Command {
-  const command = new Command('load')
-    .description('load images from an archive of docker or of the OCI layout')
-    .option('--root <dir>', 'folder of the store');
-  command
+  const command = makeCommand('load', 'Load images from an archive of docker save or of an OCI layout')
     .option('-i, --input <file>', 'the archive, plain or compressed (default: standard input)')
     .option('-q, --quiet', 'print nothing');
   return command.action(async (flags: { input?: string; quiet?: boolean }) => {
+    const source = archiveSource(flags.input, 'use -i FILE, or redirect standard input');
     await withStore(storeRoot(command), async (store) => {
       const { loadArchive } = await import('../../image/index.ts');
       const { familiarName } = await import('../../oci/index.ts');
       const { hostDecompressor } = await import('../../ops/index.ts');
-      const loaded = await readable(flags.input, (source) =>
-        loadArchive(store, source, { foreign: hostDecompressor }),
-      );
+      const loaded = await loadArchive(store, source, { foreign: hostDecompressor });
       await store.settle();
       if (flags.quiet === true) return;
       for (const { id, names } of loaded) {
@@ -30,105 +28,88 @@ export function loadCommand(): Command {
           names.length === 0
             ? [`Loaded image ID: ${id}`]
             : names.map((name) => `Loaded image: ${familiarName(name)}`);
-        process.stdout.write(`${lines.join('\n')}\n`);
+        process.stdout.write(`${printable(lines.join('\n'))}\n`);
       }
     });
   });
 }
 
 export function saveCommand(): Command {
-  const command = new Command('save')
-    .description('write images into one archive')
-    .option('--root <dir>', 'folder of the store');
-  command
+  const command = makeCommand('save', 'Write images into one archive')
     .argument('<image...>', 'names or ids')
     .option('-o, --output <file>', 'the archive (default: standard output)')
     .addOption(
-      new Option('--format <format>', 'docker: for docker load and podman load; oci: an OCI layout')
+      new Option('--format <docker|oci>', 'for docker load and podman load, or as an OCI layout')
         .choices(['docker', 'oci'])
         .default('docker'),
+    )
+    .addHelpText(
+      'after',
+      examples([
+        ['tsbuild save -o app.tar app', 'write app into app.tar'],
+        ['tsbuild save app | docker load', 'hand app to Docker'],
+      ]),
     );
   return command.action(
     async (images: readonly string[], flags: { output?: string; format: 'docker' | 'oci' }) => {
-      if (flags.output === undefined && process.stdout.isTTY) {
+      const { output, format } = flags;
+      if (output === undefined && process.stdout.isTTY) {
         throw new TsbuildError('USAGE', 'refusing to write an archive to a terminal', {
           hint: 'use -o FILE, or redirect standard output',
         });
       }
+      using interrupt = interruptSignal();
       await withStore(storeRoot(command), async (store) => {
-        const { saveArchive } = await import('../../image/index.ts');
-        await writeOutput(flags.output, (sink) => saveArchive(store, images, sink, { format: flags.format }));
+        const { resolveImage, saveArchive } = await import('../../image/index.ts');
+        // A name that is wrong is told before the file is touched.
+        for (const image of images) await resolveImage(store, image);
+        const write = (sink: (chunk: Uint8Array) => Promise<void>): Promise<void> => {
+          const interruptible = async (chunk: Uint8Array): Promise<void> => {
+            interrupt.signal.throwIfAborted();
+            await sink(chunk);
+          };
+          return saveArchive(store, images, interruptible, { format });
+        };
+        if (output === undefined) await write((chunk) => writeTo(process.stdout, chunk));
+        else await writeOutputFile(output, write);
       });
     },
   );
 }
 
 export function importCommand(): Command {
-  const command = new Command('import')
-    .description('make an image of the tar of a root file system')
-    .option('--root <dir>', 'folder of the store');
-  command
+  const command = makeCommand('import', 'Make an image of the tar of a root file system')
     .argument('<tar>', 'the tar, plain or compressed; - is standard input')
     .argument('[name]', 'name for the image')
     .option('-m, --message <text>', 'comment in the history');
   return command.action(async (tar: string, name: string | undefined, flags: { message?: string }) => {
+    const source = archiveSource(tar === '-' ? undefined : tar, 'name a file, or redirect standard input');
     await withStore(storeRoot(command), async (store) => {
       const { importTarball } = await import('../../image/index.ts');
       const { hostDecompressor } = await import('../../ops/index.ts');
-      const file = tar === '-' ? undefined : tar;
-      const image = await readable(file, (source) =>
-        importTarball(store, source, { name, message: flags.message, foreign: hostDecompressor }),
-      );
+      const options = { name, message: flags.message, foreign: hostDecompressor };
+      const image = await importTarball(store, source, options);
       await store.settle();
       process.stdout.write(`${image.id}\n`);
     });
   });
 }
 
-async function readable<T>(
-  file: string | undefined,
-  action: (source: AsyncIterable<Uint8Array> | string) => Promise<T>,
-): Promise<T> {
+/** The archive to read: a file that is there and can be read, or standard input unless somebody sits there. */
+function archiveSource(file: string | undefined, hint: string): string | NodeJS.ReadStream {
+  if (file === undefined) {
+    if (process.stdin.isTTY)
+      throw new TsbuildError('USAGE', 'no archive: standard input is a terminal', { hint });
+    return process.stdin;
+  }
+  let isFolder: boolean;
   try {
-    return await action(file ?? process.stdin);
+    isFolder = statSync(file).isDirectory();
+    accessSync(file, constants.R_OK);
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'EISDIR', 'EACCES') && file !== undefined) {
-      throw new TsbuildError('USAGE', `cannot read the archive ${file}: ${error.message}`, { cause: error });
-    }
-    throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new TsbuildError('USAGE', `cannot read the archive ${file}: ${why}`, { cause: error });
   }
-}
-
-/** A file appears under its name only when it is whole. */
-async function writeOutput(
-  path: string | undefined,
-  write: (sink: (chunk: Uint8Array) => Promise<void>) => Promise<void>,
-): Promise<void> {
-  if (path === undefined) {
-    await write((chunk) => drained(process.stdout, chunk));
-    return;
-  }
-  using interrupt = interruptSignal();
-  const temporary = `${path}.${process.pid}.tmp`;
-  const stream = createWriteStream(temporary);
-  try {
-    await write(async (chunk) => {
-      interrupt.signal.throwIfAborted();
-      await drained(stream, chunk);
-    });
-    stream.end();
-    await finished(stream);
-    renameSync(temporary, path);
-  } catch (error) {
-    stream.destroy();
-    rmSync(temporary, { force: true });
-    throw error;
-  }
-}
-
-function drained(stream: NodeJS.WritableStream, chunk: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    // A copy: the writer of the archive uses its buffer again.
-    stream.write(Buffer.from(chunk), (error) => (error ? reject(error) : resolve()));
-  });
+  if (isFolder) throw new TsbuildError('USAGE', `cannot read the archive ${file}: it is a folder`);
+  return file;
 }

@@ -3,50 +3,45 @@ import type { Command } from 'commander';
 import type { ExitStatusHolder } from '../program.ts';
 import { importCommand, loadCommand, saveCommand } from './archives.ts';
 import { buildCommand } from './build.ts';
-import { killCommand, logsCommand, psCommand, rmCommand, stopCommand, waitCommand } from './containers.ts';
-import { historyCommand, imagesCommand, inspectCommand, rmiCommand, tagCommand } from './images.ts';
+import { killCommand, rmCommand, stopCommand, waitCommand } from './containers.ts';
+import { historyCommand } from './history.ts';
+import { imagesCommand, rmiCommand, tagCommand } from './images.ts';
+import { inspectCommand } from './inspect.ts';
+import { logsCommand } from './logs.ts';
+import { psCommand } from './ps.ts';
 import { pullCommand } from './pull.ts';
 import { runCommand } from './run.ts';
 import { versionCommand } from './version.ts';
 
-/** All commands by name, in the order of the help. */
-export const commandBuilders: Readonly<Record<CommandName, (status: ExitStatusHolder) => Command>> = {
+/** All commands by name. */
+export const commandBuilders = {
   build: buildCommand,
-  run: runCommand,
-  ps: psCommand,
-  logs: logsCommand,
-  stop: stopCommand,
-  kill: killCommand,
-  wait: waitCommand,
-  rm: rmCommand,
-  images: imagesCommand,
-  inspect: inspectCommand,
   history: historyCommand,
-  tag: tagCommand,
-  rmi: rmiCommand,
-  pull: pullCommand,
-  load: loadCommand,
-  save: saveCommand,
+  images: imagesCommand,
   import: importCommand,
+  inspect: inspectCommand,
+  kill: killCommand,
+  load: loadCommand,
+  logs: logsCommand,
+  ps: psCommand,
+  pull: pullCommand,
+  rm: rmCommand,
+  rmi: rmiCommand,
+  run: runCommand,
+  save: saveCommand,
+  stop: stopCommand,
+  tag: tagCommand,
   version: versionCommand,
-};
+  wait: waitCommand,
+} as const satisfies Readonly<Record<string, (status: ExitStatusHolder) => Command>>;
 
-export type CommandName =
-  | 'build'
-  | 'run'
-  | 'ps'
-  | 'logs'
-  | 'stop'
-  | 'kill'
-  | 'wait'
-  | 'rm'
-  | 'images'
-  | 'inspect'
-  | 'history'
-  | 'tag'
-  | 'rmi'
-  | 'pull'
-  | 'load'
-  | 'save'
-  | 'import'
-  | 'version';
+export type CommandName = keyof typeof commandBuilders;
+
+/** Headings and order of the help. */
+export const commandGroups: readonly (readonly [heading: string, names: readonly CommandName[]])[] = [
+  ['Build and run:', ['build', 'run']],
+  ['Images:', ['images', 'inspect', 'history', 'tag', 'rmi']],
+  ['Images from and to elsewhere:', ['pull', 'load', 'save', 'import']],
+  ['Containers:', ['ps', 'logs', 'stop', 'kill', 'wait', 'rm']],
+  ['Other:', ['version']],
+];

@@ -1,26 +1,26 @@
-import { release, machine } from 'node:os';
+import { machine, release } from 'node:os';
 
-import { Command } from 'commander';
+import type { Command } from 'commander';
 
+import { makeCommand } from '../command.ts';
 import { formatOption, printList, type ListFormat } from '../list.ts';
 import { version } from '../version.ts';
 
 export function versionCommand(): Command {
-  return new Command('version')
-    .description('print versions')
+  return makeCommand('version', 'Print the versions of tsbuild and of what it runs on')
     .addOption(formatOption())
-    .action((flags: { format: ListFormat }) => {
-      const rows: readonly (readonly [string, string])[] = [
-        ['tsbuild', version()],
-        ['node', process.versions.node],
-        ['kernel', release()],
-        ['machine', machine()],
-      ];
-      if (flags.format === 'json') process.stdout.write(`${JSON.stringify(Object.fromEntries(rows))}\n`);
+    .action(({ format }: { format: ListFormat }) => {
+      const versions = {
+        tsbuild: version(),
+        node: process.versions.node,
+        kernel: release(),
+        machine: machine(),
+      };
+      if (format === 'json') process.stdout.write(`${JSON.stringify(versions)}\n`);
       else
-        printList('table', {
+        printList(format, {
           headings: ['COMPONENT', 'VERSION'],
-          rows: rows.map((cells) => ({ cells, json: null })),
+          rows: Object.entries(versions).map((cells) => ({ cells, json: null })),
         });
     });
 }

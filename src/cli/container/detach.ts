@@ -4,13 +4,14 @@ import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 
 import { errorCodes, TsbuildError, type ErrorCode } from '../../core/index.ts';
-import { deleteContainer, type ContainerRecord } from '../../ops/index.ts';
+import { containerLock, deleteContainer, type ContainerRecord } from '../../ops/index.ts';
 import type { Store } from '../../store/index.ts';
 import { packageRoot } from '../../sys/index.ts';
+import { printable } from '../terminal-text.ts';
 
 /** First and only line of a monitor to who started it. */
 export type MonitorReady =
-  | { readonly ready: true }
+  | { readonly ready: true; readonly warnings: readonly string[] }
   | {
       readonly ready: false;
       readonly code: ErrorCode;
@@ -31,7 +32,12 @@ export async function startDetached(store: Store, record: ContainerRecord): Prom
   });
   child.unref();
   const answer = parseReady(await text(child.stdio[3] as Readable));
-  if (answer.ready) return;
+  if (answer.ready) {
+    for (const warning of answer.warnings) process.stderr.write(`warning: ${printable(warning)}\n`);
+    return;
+  }
+  // It has done so itself, unless it was killed.
+  await using _lock = await containerLock(store, record.id);
   deleteContainer(store, record.id);
   throw new TsbuildError(answer.code, answer.message, { hint: answer.hint });
 }

@@ -1,44 +1,124 @@
 import type { Digest, Json } from '../../core/index.ts';
 import { TsbuildError } from '../../core/index.ts';
 import type { ImageUse } from '../../image/index.ts';
+import type { MountConfig } from '../../oci/runtime-spec.ts';
 import type { Store } from '../../store/index.ts';
-import { containerState, findContainer, listContainers } from './records.ts';
+import { hostFilesOf } from './host-files.ts';
+import { containerFolder, containerState, findContainer, listContainers } from './records.ts';
+import type { ContainerRecord, ContainerState } from './types.ts';
 
-/** The members of `docker inspect` of a container that exist here; undefined when there is no such container. */
+/** What Go prints for a time that is none; scripts parse it. */
+const noTime = '0001-01-01T00:00:00Z';
+
+/**
+ * The members of `docker inspect` of a container that mean something here, under docker's names; undefined when there is
+ * no such container.
+ */
 export async function inspectContainer(store: Store, name: string): Promise<Json | undefined> {
-  const record = listContainers(store).find((candidate) => candidate.name === name) ?? tryFind(store, name);
+  const record = tryFind(store, name);
   if (record === undefined) return undefined;
-  const state = await containerState(store, record.id);
+  const folder = containerFolder(store, record.id);
+  const { spec } = record;
+  const { process, hostname } = spec.config;
   const [path, ...args] = record.command;
+  const files = hostFilesOf(folder);
+  const binds = bindsOf(record, folder);
   return {
     Id: record.id,
     Created: record.created,
     Path: path ?? '',
     Args: args,
-    State: {
-      Status: state.status,
-      Running: state.status === 'running',
-      Pid: state.status === 'running' ? state.pid : 0,
-      ExitCode: state.status === 'exited' ? state.exitCode : 0,
-      Error: state.status === 'exited' ? (state.error ?? '') : '',
-      StartedAt: state.status === 'created' ? '' : (state.started ?? ''),
-      FinishedAt: state.status === 'exited' ? state.finished : '',
-    },
+    State: stateOf(await containerState(store, record.id)),
     Image: record.image.id,
+    ResolvConfPath: files.resolvConf,
+    HostnamePath: files.hostname,
+    HostsPath: files.hosts,
+    LogPath: spec.stdio === 'pipe' ? `${folder}/log.jsonl` : '',
     Name: `/${record.name}`,
+    Driver: 'overlay',
+    Platform: 'linux',
+    HostConfig: hostConfigOf(record, binds),
+    Mounts: binds.map((mount) => ({
+      Type: 'bind',
+      Source: mount.source ?? '',
+      Destination: mount.destination,
+      Mode: isReadOnly(mount) ? 'ro' : '',
+      RW: !isReadOnly(mount),
+      Propagation: 'rprivate',
+    })),
     Config: {
-      Hostname: record.spec.config.hostname,
-      User: `${record.spec.config.process.user.uid}:${record.spec.config.process.user.gid}`,
-      Env: record.spec.config.process.env,
+      Hostname: hostname ?? '',
+      User: `${process.user.uid}:${process.user.gid}`,
+      AttachStdin: spec.stdin === 'caller',
+      Tty: process.terminal ?? false,
+      OpenStdin: spec.stdin === 'caller',
+      Env: process.env,
       Cmd: record.command,
       Image: record.image.name,
-      WorkingDir: record.spec.config.process.cwd,
+      WorkingDir: process.cwd,
     },
-    HostConfig: { AutoRemove: record.autoRemove },
   };
 }
 
-function tryFind(store: Store, name: string): ReturnType<typeof findContainer> | undefined {
+function stateOf(state: ContainerState): Json {
+  const exited = state.status === 'exited' ? state : undefined;
+  const started = state.status === 'created' ? undefined : state.started;
+  return {
+    Status: state.status,
+    Running: state.status === 'running',
+    Paused: false,
+    OOMKilled: exited?.outOfMemory ?? false,
+    Dead: state.status === 'dead',
+    Pid: state.status === 'running' ? state.pid : 0,
+    // Its launcher kills it with SIGKILL when the monitor is gone.
+    ExitCode: exited?.exitCode ?? (state.status === 'dead' ? 137 : 0),
+    Error: exited?.error ?? '',
+    StartedAt: started ?? noTime,
+    FinishedAt: exited?.finished ?? noTime,
+  };
+}
+
+function hostConfigOf(record: ContainerRecord, binds: readonly MountConfig[]): Json {
+  const { config } = record.spec;
+  const { memory, cpu, pids } = config.linux.resources ?? {};
+  const ownNetwork = config.linux.namespaces.some(({ type }) => type === 'network');
+  const shm = config.mounts.find(({ destination }) => destination === '/dev/shm');
+  const shmSize = shm?.options?.find((option) => option.startsWith('size='))?.slice('size='.length);
+  return {
+    Binds: binds.map(
+      (mount) => `${mount.source ?? ''}:${mount.destination}${isReadOnly(mount) ? ':ro' : ''}`,
+    ),
+    NetworkMode: ownNetwork ? 'none' : 'host',
+    AutoRemove: record.autoRemove,
+    ReadonlyRootfs: config.root.readonly ?? false,
+    Memory: memory?.limit ?? 0,
+    MemorySwap: memory?.swap ?? 0,
+    CpuShares: cpu?.shares ?? 0,
+    CpuPeriod: cpu?.period ?? 0,
+    CpuQuota: cpu?.quota ?? 0,
+    CpusetCpus: cpu?.cpus ?? '',
+    PidsLimit: pids?.limit ?? null,
+    ShmSize: Number(/^\d+$/.test(shmSize ?? '') ? shmSize : 0),
+    Ulimits: (config.process.rlimits ?? []).map(({ type, soft, hard }) => ({
+      Name: type.replace(/^RLIMIT_/, '').toLowerCase(),
+      Hard: hard,
+      Soft: soft,
+    })),
+  };
+}
+
+/** Those of `-v`: all binds but the container's own files. */
+function bindsOf(record: ContainerRecord, folder: string): readonly MountConfig[] {
+  return record.spec.config.mounts.filter(
+    ({ type, source }) => type === 'bind' && source?.startsWith(`${folder}/`) !== true,
+  );
+}
+
+function isReadOnly({ options }: MountConfig): boolean {
+  return options?.includes('ro') === true;
+}
+
+function tryFind(store: Store, name: string): ContainerRecord | undefined {
   try {
     return findContainer(store, name);
   } catch (error) {

@@ -14,19 +14,21 @@ export function containerFolder(store: Store, id: string): string {
   return join(store.containers, id);
 }
 
+/** Throws CONTAINER_NAME_IN_USE. */
+export function refuseTakenName(store: Store, name: string): void {
+  const other = listContainers(store).find((record) => record.name === name);
+  if (other === undefined) return;
+  throw new TsbuildError(
+    'CONTAINER_NAME_IN_USE',
+    `the name ${name} is in use by container ${other.id.slice(0, 12)}`,
+    { hint: `choose another one, or remove that container: tsbuild rm ${name}` },
+  );
+}
+
 /** Stores a new container under a name that no other has. Throws CONTAINER_NAME_IN_USE. */
-export async function createContainer(store: Store, record: ContainerRecord): Promise<void> {
+export async function nameContainer(store: Store, record: ContainerRecord): Promise<void> {
   await using _lock = await store.lock('container-names');
-  const other = listContainers(store).find(({ name }) => name === record.name);
-  if (other !== undefined) {
-    throw new TsbuildError(
-      'CONTAINER_NAME_IN_USE',
-      `the name ${record.name} is in use by container ${other.id.slice(0, 12)}`,
-      {
-        hint: `remove it with: tsbuild rm ${record.name}`,
-      },
-    );
-  }
+  refuseTakenName(store, record.name);
   const folder = containerFolder(store, record.id);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   writeWhole(join(folder, 'state.json'), { status: 'created' } satisfies ContainerState);
@@ -34,12 +36,19 @@ export async function createContainer(store: Store, record: ContainerRecord): Pr
   writeWhole(join(folder, 'container.json'), record);
 }
 
+/** Also of folders that never became a container. */
+export function containerIds(store: Store): readonly string[] {
+  return readNames(store.containers).filter((name) => idPattern.test(name));
+}
+
+/** Newest first. */
 export function listContainers(store: Store): readonly ContainerRecord[] {
-  const names = readNames(store.containers).filter((name) => idPattern.test(name));
-  const records = names.map(
-    (id) => readJson(join(store.containers, id, 'container.json')) as ContainerRecord | undefined,
-  );
-  return records.filter((record) => record !== undefined).sort((a, b) => b.created.localeCompare(a.created));
+  const records = containerIds(store).flatMap((id) => readRecord(store, id) ?? []);
+  return records.sort((a, b) => b.created.localeCompare(a.created));
+}
+
+export function readRecord(store: Store, id: string): ContainerRecord | undefined {
+  return readJson(join(containerFolder(store, id), 'container.json')) as ContainerRecord | undefined;
 }
 
 /** By name, id, or a prefix of an id that no other has. Throws CONTAINER_NOT_FOUND. */
@@ -56,20 +65,23 @@ export function findContainer(store: Store, text: string): ContainerRecord {
     all.map(({ name }) => name),
   );
   throw new TsbuildError('CONTAINER_NOT_FOUND', `no such container: ${text}`, {
-    hint: near === undefined ? undefined : `did you mean ${near}?`,
+    hint: near === undefined ? 'tsbuild ps -a lists what there is' : `did you mean ${near}?`,
   });
 }
 
-/** Held by whoever runs the container, for as long as it runs. */
+/** Held by whoever makes, runs or removes the container, for as long as that takes. */
 export async function tryContainerLock(store: Store, id: string): Promise<Lock | undefined> {
   return store.tryLock(`container-${id}`);
 }
 
+/** Waits until nobody holds the container any more. */
+export async function containerLock(store: Store, id: string): Promise<Lock> {
+  return store.lock(`container-${id}`);
+}
+
 /** The state as it is: a container whose holder is gone does not run, whatever its file says. */
 export async function containerState(store: Store, id: string): Promise<ContainerState> {
-  const state = readState(store, id) ?? {
-    status: 'created',
-  };
+  const state = readState(store, id) ?? { status: 'created' };
   if (state.status !== 'running') return state;
   await using lock = await tryContainerLock(store, id);
   if (lock === undefined) return state;
@@ -77,7 +89,7 @@ export async function containerState(store: Store, id: string): Promise<Containe
   return again.status === 'running' ? { status: 'dead', started: state.started } : again;
 }
 
-function readState(store: Store, id: string): ContainerState | undefined {
+export function readState(store: Store, id: string): ContainerState | undefined {
   return readJson(join(containerFolder(store, id), 'state.json')) as ContainerState | undefined;
 }
 
@@ -85,7 +97,7 @@ export function writeState(store: Store, id: string, state: ContainerState): voi
   writeWhole(join(containerFolder(store, id), 'state.json'), state);
 }
 
-/** Removes a container that does not run, files and all. */
+/** Removes a container that does not run, files and all; one that is gone already is no error. */
 export function deleteContainer(store: Store, id: string): void {
   // The record first: from then on there is no such container, however far the rest gets.
   rmSync(join(containerFolder(store, id), 'container.json'), { force: true });
@@ -107,7 +119,7 @@ function readJson(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
-    if (error instanceof SyntaxError || isErrno(error, 'ENOENT')) return undefined;
+    if (error instanceof SyntaxError || isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
     throw error;
   }
 }

@@ -30,6 +30,8 @@ export type ContainerState =
       readonly started?: string | undefined;
       readonly finished: string;
       readonly error?: string | undefined;
+      /** Processes of it were killed for its memory limit. */
+      readonly outOfMemory?: boolean | undefined;
     }
   /** Its monitor died with it: how it ended is not known. */
   | { readonly status: 'dead'; readonly started: string };

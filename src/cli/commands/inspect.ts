@@ -1,0 +1,43 @@
+import { Option, type Command } from 'commander';
+
+import { TsbuildError, type Json } from '../../core/index.ts';
+import type { Store } from '../../store/index.ts';
+import { makeCommand } from '../command.ts';
+import { forEachName } from '../each-name.ts';
+import type { ExitStatusHolder } from '../program.ts';
+import { storeRoot } from '../root.ts';
+import { withStore } from '../with-store.ts';
+
+export function inspectCommand(status: ExitStatusHolder): Command {
+  const command = makeCommand('inspect', 'Show all about images or containers, as JSON')
+    .argument('<name...>', 'names or ids; a container goes before an image of the same name')
+    .addOption(new Option('--format <json>', 'one JSON object a line, instead of a list').choices(['json']));
+  return command.action(async (names: readonly string[], flags: { format?: 'json' }) => {
+    const found: Json[] = [];
+    await withStore(storeRoot(command), (store) =>
+      forEachName(names, status, async (name) => {
+        found.push(await inspect(store, name));
+      }),
+    );
+    const text =
+      flags.format === 'json'
+        ? found.map((each) => `${JSON.stringify(each)}\n`).join('')
+        : `${JSON.stringify(found, undefined, 2)}\n`;
+    process.stdout.write(text);
+  });
+}
+
+async function inspect(store: Store, name: string): Promise<Json> {
+  const { inspectContainer } = await import('../../ops/index.ts');
+  const container = await inspectContainer(store, name);
+  if (container !== undefined) return container;
+  const { findImage, inspectImage, listImages, openImage } = await import('../../image/index.ts');
+  const image = await findImage(store, name);
+  if (image === undefined) {
+    throw new TsbuildError('IMAGE_NOT_FOUND', `no such image or container: ${name}`, {
+      hint: 'tsbuild images and tsbuild ps -a list what there is',
+    });
+  }
+  const row = (await listImages(store)).find(({ id }) => id === image.id);
+  return inspectImage(await openImage(store, image.manifest), row ?? { names: [], repoDigests: [] });
+}

@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs';
+
+import { TsbuildError } from '../core/index.ts';
+
+/** `-e NAME=value`, or `-e NAME` for the value here; unset here, it is not passed at all. */
+export function parseEnv(text: string): readonly string[] {
+  if (text.startsWith('=') || text === '') {
+    throw new TsbuildError('USAGE', `--env: invalid value ${JSON.stringify(text)}`, {
+      hint: 'expected NAME=VALUE or NAME',
+    });
+  }
+  return fromEnvironment(text);
+}
+
+/** docker's format: one variable a line, `#` comments, no quoting, blanks in values are part of them. */
+export function readEnvFile(path: string): readonly string[] {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new TsbuildError('USAGE', `--env-file: cannot read ${path}: ${why}`, { cause: error });
+  }
+  return text
+    .replace(/^\ufeff/, '')
+    .split('\n')
+    .map((line) => line.trimStart().replace(/\r$/, ''))
+    .flatMap((line, index) => {
+      if (line === '' || line.startsWith('#')) return [];
+      const name = line.replace(/=.*/s, '');
+      if (name === '' || /\s/.test(name)) {
+        throw new TsbuildError('USAGE', `--env-file: line ${index + 1} of ${path} is no variable`, {
+          hint: 'expected NAME=VALUE or NAME, without blanks in the name',
+        });
+      }
+      return fromEnvironment(line);
+    });
+}
+
+function fromEnvironment(text: string): readonly string[] {
+  if (text.includes('=')) return [text];
+  const value = process.env[text];
+  return value === undefined ? [] : [`${text}=${value}`];
+}

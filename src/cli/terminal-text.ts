@@ -1,0 +1,26 @@
+/**
+ * Text of others (Dockerfiles, images, programs, registries) as it may reach a terminal: escape sequences could retitle
+ * the window, move the cursor over what was said before or type for the user; marks of writing direction could make a
+ * line read as another. Tabs and line ends stay.
+ */
+export function printable(text: string): string {
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
+}
+
+/** The same on one line. */
+export function printableLine(text: string): string {
+  return printable(text.replaceAll(/\s+/g, ' '));
+}
+
+const colour = /\u001b\[[0-9;:]*m/g;
+
+/** A program's line of output: its colours stay, and end with the line. */
+export function printableOutput(text: string): string {
+  if (!text.includes('\u001b[')) return printable(text);
+  const colours = text.match(colour) ?? [];
+  const shown = text
+    .split(colour)
+    .map((part, index) => `${printable(part)}${colours[index] ?? ''}`)
+    .join('');
+  return colours.length === 0 ? shown : `${shown}\u001b[0m`;
+}

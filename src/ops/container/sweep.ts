@@ -1,0 +1,20 @@
+import type { Store } from '../../store/index.ts';
+import { containerIds, deleteContainer, readRecord, readState, tryContainerLock } from './records.ts';
+
+/**
+ * Removes what killed processes left of containers: folders that never became one, and those of `--rm` whose holder was
+ * killed before it could remove them. Alive means that the container's lock is held.
+ */
+export async function sweepContainers(store: Store): Promise<void> {
+  for (const id of containerIds(store)) {
+    if (!isLeftover(store, id)) continue;
+    await using lock = await tryContainerLock(store, id);
+    // Seen again with the lock held: it may have been on its way a moment ago.
+    if (lock !== undefined && isLeftover(store, id)) deleteContainer(store, id);
+  }
+}
+
+function isLeftover(store: Store, id: string): boolean {
+  const record = readRecord(store, id);
+  return record === undefined || (record.autoRemove && readState(store, id)?.status === 'running');
+}
