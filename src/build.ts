@@ -54,7 +54,7 @@ export interface BuildResult {
 
 /** Builds an image from a Dockerfile and a folder. Throws TsbuildError; what was built up to there stays cached. */
 export async function build(options: BuildOptions): Promise<BuildResult> {
-  const emit = options.emit ?? (() => undefined);
+  const emit = warnOnce(options.emit ?? (() => undefined));
   const signal = options.signal ?? new AbortController().signal;
   // Wrong names are told before anything runs.
   const tags = options.tags ?? [];
@@ -105,6 +105,19 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   const names: string[] = [];
   for (const tag of tags) names.push(await tagImage(store, image.id, tag));
   return { image, names };
+}
+
+/** What a machine lacks, every step that needs it says; the user hears it once. */
+function warnOnce(emit: EmitBuildEvent): EmitBuildEvent {
+  const told = new Set<string>();
+  return (event) => {
+    if (event.type === 'warning') {
+      const text = JSON.stringify([event.message, event.file, event.range]);
+      if (told.has(text)) return;
+      told.add(text);
+    }
+    emit(event);
+  };
 }
 
 /** /etc/resolv.conf and /etc/hosts of RUN steps, as files of the host for as long as the build runs. */

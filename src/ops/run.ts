@@ -1,6 +1,6 @@
 import { TsbuildError } from '../core/index.ts';
 import type { RunStep } from '../graph/index.ts';
-import { exitCodeOf, runContainer, type ExitStatus, type Usage } from '../runtime/index.ts';
+import { exitCodeOf, runContainer, type RunResult } from '../runtime/index.ts';
 import type { CacheMap, KeyParts, Op, RunContext } from '../solver/index.ts';
 import { runMounts } from './run-mounts.ts';
 import { runSpec } from './run-spec.ts';
@@ -30,14 +30,12 @@ export class RunOp implements Op<State> {
     await using mounts = await runMounts(this.#step, this.#services, context);
     const spec = await runSpec({ step: this.#step, services: this.#services, parent, active, mounts });
     const ended = await this.#run(spec, context);
+    for (const warning of ended.warnings) context.warn(warning);
     failUnlessZero(this.#step, ended);
     return await commitState(this.#services, parent, active);
   }
 
-  async #run(
-    spec: Parameters<typeof runContainer>[1],
-    context: RunContext,
-  ): Promise<{ status: ExitStatus; usage: Usage }> {
+  async #run(spec: Parameters<typeof runContainer>[1], context: RunContext): Promise<RunResult> {
     try {
       return await runContainer(this.#services.runtime, spec, {
         signal: context.signal,
@@ -124,8 +122,7 @@ function keyParts(step: RunStep): KeyParts {
   };
 }
 
-function failUnlessZero(step: RunStep, ended: { readonly status: ExitStatus; readonly usage: Usage }): void {
-  const { status, usage } = ended;
+function failUnlessZero(step: RunStep, { status, usage }: RunResult): void {
   if (status.kind === 'exited' && status.code === 0) return;
   const code = exitCodeOf(status);
   const outOfMemory = (usage.oomKills ?? 0) > 0;
