@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { clearFolder, makeRunFolder } from '../test/support/run-folder.ts';
 import { cases } from './cases.ts';
+import { freshDisk } from './disk.ts';
 import { median } from './measure.ts';
 import { buildahTool, dockerTool, tsbuildTool, type Tool } from './tools.ts';
 
@@ -17,9 +18,10 @@ const folder = await makeRunFolder('/var/tmp/tsb-');
 const times = new Map<string, number[]>();
 
 try {
-  await using tsbuild = await tsbuildTool(join(folder, 't'));
-  await using docker = await dockerTool(join(folder, 'd'));
-  await using buildah = await buildahTool(join(folder, 'b'));
+  await using disk = await freshDisk(folder);
+  await using tsbuild = await tsbuildTool(join(disk.path, 't'));
+  await using docker = await dockerTool(join(disk.path, 'd'));
+  await using buildah = await buildahTool(join(disk.path, 'b'));
   const tools: readonly Tool[] = [tsbuild, docker, buildah];
   console.log(tools.map(({ name, version }) => `${name} ${version}`).join(', '));
   let serial = 0;
@@ -28,7 +30,7 @@ try {
       // Side by side, so that whatever else the machine does hits all of them.
       for (const tool of tools) {
         serial += 1;
-        const context = join(folder, `context-${serial}`);
+        const context = join(disk.path, `context-${serial}`);
         mkdirSync(context);
         for (const [name, time] of Object.entries(await measure(tool, context))) {
           const key = `${name} ${tool.name}`;

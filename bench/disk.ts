@@ -1,0 +1,25 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { runCommand, runOk } from '../test/support/run-command.ts';
+
+/**
+ * A new ext4 of its own in a sparse file, mounted below `folder`: what other programs did to the machine's disk before
+ * (ext4 without a journal is slow for minutes after many files were removed) then says nothing about the tools.
+ */
+export async function freshDisk(folder: string): Promise<{ readonly path: string } & AsyncDisposable> {
+  const file = join(folder, 'disk');
+  const path = join(folder, 'm');
+  mkdirSync(path);
+  await runOk(['truncate', '-s', '24G', file]);
+  await runOk(['mkfs.ext4', '-q', '-E', 'lazy_itable_init=1,lazy_journal_init=1', file]);
+  // Else the kernel goes on formatting in the background.
+  const mounted = await runCommand(['mount', '-o', 'loop,noinit_itable', file, path]);
+  if (mounted.status !== 0) console.log(`no disk of its own (${mounted.stderr.trim()}): on the machine's`);
+  return {
+    path,
+    async [Symbol.asyncDispose]() {
+      if (mounted.status === 0) await runOk(['umount', path]);
+      rmSync(file, { force: true });
+    },
+  };
+}
