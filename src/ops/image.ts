@@ -93,6 +93,7 @@ export class ImageOp implements Op<State> {
       await applyLayer(await openLayer(store, layer), mounted.root, {
         diffId: layer.diffId,
         devices: 'create',
+        signal: context.signal,
       });
     }
     const snapshot = await active.commit();

@@ -16,7 +16,7 @@ export function stateOf(settled: SettledState): State {
 
 /** Makes the step's changes the next state; the layer is packed beside whatever runs next. */
 export async function commitState(
-  services: Pick<BuildServices, 'store' | 'snapshotter'>,
+  services: Pick<BuildServices, 'store' | 'snapshotter' | 'interrupted'>,
   parent: State,
   active: ActiveSnapshot,
 ): Promise<State> {
@@ -28,11 +28,13 @@ export async function commitState(
 }
 
 async function settle(
-  services: Pick<BuildServices, 'store' | 'snapshotter'>,
+  services: Pick<BuildServices, 'store' | 'snapshotter' | 'interrupted'>,
   parent: State,
   snapshot: Snapshot,
 ): Promise<SettledState> {
-  const layer = await packSnapshot(services.snapshotter, snapshot, services.store.blobs);
+  // A failure elsewhere does not stop it: what this step made is kept for the next build.
+  const { snapshotter, store, interrupted } = services;
+  const layer = await packSnapshot(snapshotter, snapshot, store.blobs, { signal: interrupted });
   const below = await parent.settled;
   return {
     snapshot,

@@ -37,6 +37,8 @@ export interface BuildServices {
   readonly snapshotter: Snapshotter;
   readonly runtime: Runtime;
   readonly context: BuildContext;
+  /** Aborted by the user; unlike a step's own signal not by the failure of a step beside it. */
+  readonly interrupted: AbortSignal;
   readonly secrets: ReadonlyMap<string, SecretSource>;
   readonly limits: RunLimits;
   /** Host files bound read-only into every step. */

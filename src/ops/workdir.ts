@@ -1,5 +1,5 @@
 import { fromText } from '../core/index.ts';
-import { resolveUser } from '../runtime/index.ts';
+import { resolveOwner } from '../runtime/index.ts';
 import type { CacheMap, Op } from '../solver/index.ts';
 import { commitState } from './state.ts';
 import type { BuildServices, State } from './types.ts';
@@ -27,7 +27,8 @@ export class WorkdirOp implements Op<State> {
     await using active = await this.#services.snapshotter.prepare(parent.snapshot);
     {
       await using mounted = await active.mount();
-      const { uid, gid } = resolveUser(mounted.root, this.#step.user);
+      // Read as --chown is, not as USER: a number alone is user and group, as BuildKit has it.
+      const { uid, gid } = resolveOwner(mounted.root, this.#step.user);
       mounted.root.mkdirAll(fromText(this.#step.path), { mode: 0o755, uid, gid });
     }
     return await commitState(this.#services, parent, active);

@@ -49,7 +49,11 @@ describe('on disk', () => {
           await using mounted = await active.mount();
           mounted.root.write(bytes('file'), Buffer.from(content), 0o644);
         }
-        return await commitState({ store: mine, snapshotter }, stateOf(emptyState), active);
+        return await commitState(
+          { store: mine, snapshotter, interrupted: new AbortController().signal },
+          stateOf(emptyState),
+          active,
+        );
       },
       nameOf: (state) => state.snapshot?.id ?? '',
       [Symbol.asyncDispose]: () => held.disposeAsync(),

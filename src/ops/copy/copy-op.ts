@@ -2,18 +2,32 @@ import { fromText, type ByteString, type Digest } from '../../core/index.ts';
 import { compileIgnore, ignoreRules, type IgnoreMatcher } from '../../dockerfile/index.ts';
 import type { CopyStep } from '../../graph/index.ts';
 import { resolveOwner } from '../../runtime/index.ts';
-import type { MountedRoot } from '../../snapshot/index.ts';
+import { Breath, type MountedRoot } from '../../snapshot/index.ts';
 import type { CacheMap, KeyParts, Op, RunContext } from '../../solver/index.ts';
-import type { RootDir } from '../../sys/index.ts';
+import type { FileStat, RootDir } from '../../sys/index.ts';
 import { commitState } from '../state.ts';
 import type { BuildServices, State } from '../types.ts';
 import { makeFolders, parentOf, resolveDestination, type Destination, type Owner } from './destination.ts';
-import { parseMode, type ModeChange } from './mode.ts';
+import { folderMode, parseMode, type ModeChange } from './mode.ts';
 import { digestSelection, select, type Selection, type SelectionDigest } from './selection.ts';
 import type { SourceTree } from './select.ts';
 import { transferItem, type Transfer } from './transfer.ts';
 import { unpackArchive } from './unpack.ts';
 import type { CopyItem } from './walk.ts';
+
+interface Selected {
+  readonly selection: Selection;
+  readonly digests: SelectionDigest;
+}
+
+const superuser: Owner = { uid: 0, gid: 0 };
+
+interface CopyOwners {
+  /** Of folders made on the way. */
+  readonly created: Owner;
+  /** Of what is copied; undefined where it keeps its own. */
+  readonly copied: Owner | undefined;
+}
 
 /** COPY and ADD: a selection of a source tree into the parent's root. */
 export class CopyOp implements Op<State> {
@@ -21,7 +35,7 @@ export class CopyOp implements Op<State> {
   readonly #services: BuildServices;
   readonly #exclude: IgnoreMatcher | undefined;
   readonly #mode: ModeChange;
-  #fromContext: { readonly selection: Selection; readonly digests: SelectionDigest } | undefined;
+  #fromContext: Promise<Selected> | undefined;
 
   constructor(step: CopyStep, services: BuildServices) {
     this.#step = step;
@@ -31,93 +45,97 @@ export class CopyOp implements Op<State> {
     this.#mode = step.chmod === undefined ? (mode) => mode : parseMode(step.chmod);
   }
 
-  async cacheMap(): Promise<CacheMap<State>> {
+  async cacheMap(signal: AbortSignal): Promise<CacheMap<State>> {
     const { from, sources } = this.#step;
-    const root = {
+    const below = {
       contentDigest: async (state: State): Promise<Digest> => (await state.settled).contentDigest,
     };
     const parts = this.#parts();
     switch (from.kind) {
       case 'none':
-        return { parts, inputs: [root] };
+        return { parts, inputs: [below] };
       case 'context':
-        return { parts: { ...parts, files: this.#selectFromContext().digests.digest }, inputs: [root] };
+        return {
+          parts: { ...parts, files: (await this.#selectFromContext(signal)).digests.digest },
+          inputs: [below],
+        };
       case 'input':
         return {
           parts,
-          inputs: [root, { selector: sources.join('\n'), contentDigest: (state) => this.#digestOf(state) }],
+          inputs: [
+            below,
+            { selector: sources.join('\n'), contentDigest: (state) => this.#digestOf(state, signal) },
+          ],
         };
     }
   }
 
-  async exec(inputs: readonly State[], _context: RunContext): Promise<State> {
+  async exec(inputs: readonly State[], { signal }: RunContext): Promise<State> {
     const [parent, source] = inputs;
     if (parent === undefined) throw new Error('a copy has no root to copy into');
     await using active = await this.#services.snapshotter.prepare(parent.snapshot);
     {
       await using mounted = await active.mount();
-      await this.#copyInto(mounted.root, source);
+      await this.#copyInto(mounted.root, source, signal);
     }
     return await commitState(this.#services, parent, active);
   }
 
-  async #copyInto(to: RootDir, source: State | undefined): Promise<void> {
-    const owner = this.#step.chown === undefined ? { uid: 0, gid: 0 } : resolveOwner(to, this.#step.chown);
+  async #copyInto(to: RootDir, source: State | undefined, signal: AbortSignal): Promise<void> {
+    const breath = new Breath(signal);
+    const given = this.#step.chown === undefined ? undefined : resolveOwner(to, this.#step.chown);
+    const owner = given ?? superuser;
     if (this.#step.from.kind === 'context') {
-      await this.#copySelection(to, owner, { tree: this.#contextTree(), ...this.#selectFromContext() });
+      const selected = { tree: this.#contextTree(), ...(await this.#selectFromContext(signal)), breath };
+      await this.#copySelection(to, { created: owner, copied: owner }, selected);
     } else if (source !== undefined) {
       await using view = await this.#services.snapshotter.view(source.snapshot);
       const tree = stageTree(view);
-      const selection = select(tree, this.#step.sources, this.#exclude);
-      await this.#copySelection(to, owner, {
-        tree,
-        selection,
-        digests: digestSelection(tree.root, selection),
-      });
+      const selected = { tree, ...(await this.#select(tree, breath)), breath };
+      await this.#copySelection(to, { created: owner, copied: given }, selected);
     }
     this.#writeFiles(to, owner);
   }
 
   async #copySelection(
     to: RootDir,
-    owner: Owner,
-    what: { readonly tree: SourceTree; readonly selection: Selection; readonly digests: SelectionDigest },
+    owners: CopyOwners,
+    what: Selected & { readonly tree: SourceTree; readonly breath: Breath },
   ): Promise<void> {
-    const transfer: Transfer = {
-      from: what.tree.root,
-      to,
-      owner,
-      mode: this.#mode,
-      digests: what.digests.files,
-      linked: new Map(),
-    };
-    const destination = resolveDestination(to, this.#step.destination, what.selection);
-    this.#makeDestination(to, owner, destination);
-    const folders: { readonly path: ByteString; readonly item: CopyItem }[] = [];
-    for (const { match, items } of what.selection.matches) {
-      for (const item of items) {
-        const target = targetOf(destination, match.path, item);
-        if (item.below === '' && this.#step.unpack && (await this.#unpack(transfer, item, destination.path)))
-          continue;
-        if (item.stat.type === 'directory' && to.tryLstat(target) === undefined)
-          folders.push({ path: target, item });
-        transferItem(transfer, item, target);
+    const { tree, selection, digests, breath } = what;
+    const destination = resolveDestination(to, this.#step.destination, selection);
+    this.#makeDestination(to, owners.created, destination);
+    for (const source of selection.matches) {
+      const transfer: Transfer = {
+        from: tree.root,
+        to,
+        owner: owners.copied,
+        mode: this.#mode,
+        digests,
+        breath,
+        linked: new Map(),
+      };
+      const [only] = source.items;
+      if (only?.below === '' && this.#step.unpack && (await this.#unpack(transfer, only, destination.path)))
+        continue;
+      for (const item of source.items) {
+        await breath.due();
+        await transferItem(transfer, item, targetOf(destination, source.match.path, item));
       }
-    }
-    // Innermost first: filling a folder changes its time.
-    for (const { path, item } of folders.reverse()) {
-      to.setTimes(path, { seconds: item.stat.mtime, nanos: item.stat.mtimeNanos });
+      restoreTimes(to, destination, source);
     }
   }
 
   #unpack(transfer: Transfer, item: CopyItem, folder: ByteString): Promise<boolean> {
-    const { from, to, owner } = transfer;
-    const given = this.#step.chown === undefined ? undefined : owner;
-    return unpackArchive({ from, to, folder, owner: given, attributes: { ...owner, mode: 0o755 } }, item);
+    const { from, to, digests, breath } = transfer;
+    const owner = this.#step.chown === undefined ? undefined : transfer.owner;
+    const attributes = { ...(owner ?? superuser), mode: 0o755 };
+    const digest = digests.facts.get(item)?.content;
+    return unpackArchive({ from, to, folder, owner, attributes, digest, breath }, item);
   }
 
   #makeDestination(to: RootDir, owner: Owner, destination: Destination): void {
-    const attributes = { ...owner, mode: this.#step.chmod === undefined ? 0o755 : this.#mode(0o755, true) };
+    const attributes = { ...owner, mode: folderMode(this.#step.chmod) };
     makeFolders(to, destination.folder ? destination.path : parentOf(destination.path), attributes);
   }
 
@@ -161,19 +179,44 @@ export class CopyOp implements Op<State> {
     };
   }
 
-  #selectFromContext(): { readonly selection: Selection; readonly digests: SelectionDigest } {
-    if (this.#fromContext !== undefined) return this.#fromContext;
-    const tree = this.#contextTree();
-    const selection = select(tree, this.#step.sources, this.#exclude);
-    this.#fromContext = { selection, digests: digestSelection(tree.root, selection) };
+  /** Files of a stage or an image keep their owners, unless --chown says otherwise (L-170). */
+  #keepsOwners(): boolean {
+    return this.#step.from.kind === 'input' && this.#step.chown === undefined;
+  }
+
+  #selectFromContext(signal: AbortSignal): Promise<Selected> {
+    this.#fromContext ??= this.#select(this.#contextTree(), new Breath(signal));
     return this.#fromContext;
   }
 
-  async #digestOf(state: State): Promise<Digest> {
-    await using view = await this.#services.snapshotter.view(state.snapshot);
-    const tree = stageTree(view);
-    return digestSelection(tree.root, select(tree, this.#step.sources, this.#exclude)).digest;
+  async #select(tree: SourceTree, breath: Breath): Promise<Selected> {
+    const selection = await select(tree, this.#step.sources, { exclude: this.#exclude, breath });
+    const owners = this.#keepsOwners();
+    return { selection, digests: await digestSelection(tree.root, selection, { owners, breath }) };
   }
+
+  async #digestOf(state: State, signal: AbortSignal): Promise<Digest> {
+    await using view = await this.#services.snapshotter.view(state.snapshot);
+    return (await this.#select(stageTree(view), new Breath(signal))).digests.digest;
+  }
+}
+
+/**
+ * Innermost first, since filling a folder changes its time. A destination that a folder was copied onto takes that
+ * folder's time, so that it does not say when the build ran.
+ */
+function restoreTimes(
+  to: RootDir,
+  destination: Destination,
+  { match, items }: Selection['matches'][number],
+): void {
+  const folders = items.filter(({ stat }) => stat.type === 'directory').reverse();
+  for (const item of folders) setTime(to, child(destination.path, item.below), item.stat);
+  if (match.stat.type === 'directory') setTime(to, destination.path, match.stat);
+}
+
+function setTime(to: RootDir, path: ByteString, { mtime, mtimeNanos }: FileStat): void {
+  to.setTimes(path, { seconds: mtime, nanos: mtimeNanos });
 }
 
 function stageTree(view: MountedRoot): SourceTree {

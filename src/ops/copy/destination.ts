@@ -21,6 +21,7 @@ export interface Destination {
 export function resolveDestination(root: RootDir, written: string, selection: Selection): Destination {
   const path = root.resolve(fromText(written.replace(/\/+$/, '') || '/'));
   const existing = statOf(root, path);
+  if (written.endsWith('/') && existing !== undefined && existing !== 'directory') throw notAFolder(path);
   if (written.endsWith('/') || existing === 'directory') return { path, folder: true };
   const files = selection.matches.filter(({ match }) => match.stat.type !== 'directory');
   const folders = selection.matches.length - files.length;
@@ -34,11 +35,15 @@ export function resolveDestination(root: RootDir, written: string, selection: Se
     );
   }
   if (folders > 0 && existing !== undefined) {
-    throw new TsbuildError('COPY_FAILED', `cannot copy to non-directory: ${toText(path)}`, {
-      hint: 'the source is a folder, but the destination exists and is a file',
-    });
+    throw notAFolder(path);
   }
   return { path, folder: folders > 0 };
+}
+
+function notAFolder(path: ByteString): TsbuildError {
+  return new TsbuildError('COPY_FAILED', `cannot copy to non-directory: ${toText(path)}`, {
+    hint: 'the destination exists and is not a folder',
+  });
 }
 
 function statOf(root: RootDir, path: ByteString): string | undefined {

@@ -7,16 +7,24 @@ const who: Readonly<Record<string, number>> = { u: 0o4700, g: 0o2070, o: 0o1007,
 
 /** Octal 0…07777, or symbolic as chmod(1) with a umask of 0 (L-152). */
 export function parseMode(text: string): ModeChange {
-  if (/^[0-7]+$/.test(text) && Number.parseInt(text, 8) <= 0o7777) {
-    const mode = Number.parseInt(text, 8);
-    return () => mode;
-  }
+  const octal = octalMode(text);
+  if (octal !== undefined) return () => octal;
   const changes = text.split(',').map((clause) => parseClause(clause, text));
   return (mode, directory) => changes.reduce((current, change) => change(current, directory), mode);
 }
 
+/** Of folders made on the way to the destination: an octal --chmod without its set-id bits, 0755 else. */
+export function folderMode(chmod: string | undefined): number {
+  return (octalMode(chmod ?? '') ?? 0o755) & 0o777;
+}
+
+function octalMode(text: string): number | undefined {
+  const mode = /^[0-7]+$/.test(text) ? Number.parseInt(text, 8) : Infinity;
+  return mode <= 0o7777 ? mode : undefined;
+}
+
 function parseClause(clause: string, text: string): ModeChange {
-  const match = /^([ugoa]*)((?:[-+=](?:[rwxXst]*|[ugo]))+)$/.exec(clause);
+  const match = /^([ugoa]*)((?:[-+=](?:[ugo]|[rwxXst]*))+)$/.exec(clause);
   if (match?.[1] === undefined || match[2] === undefined) {
     throw new TsbuildError('DOCKERFILE_INVALID', `invalid chmod parameter: '${text}'`, {
       hint: 'it should be an octal string between 0 and 07777, or symbolic as in u=rwX,go=rX',
@@ -24,7 +32,7 @@ function parseClause(clause: string, text: string): ModeChange {
   }
   const classes = match[1] === '' ? 'a' : match[1];
   const mask = classes.split('').reduce((bits, name) => bits | (who[name] ?? 0), 0);
-  const actions = [...match[2].matchAll(/([-+=])([rwxXst]*|[ugo])/g)];
+  const actions = [...match[2].matchAll(/([-+=])([ugo]|[rwxXst]*)/g)];
   return (mode, directory) =>
     actions.reduce((current, [, operator = '+', letters = '']) => {
       const bits = permissionBits(letters, current, directory) & mask;

@@ -1,22 +1,29 @@
 import { closeSync, constants, fstatSync, readSync, type BigIntStats } from 'node:fs';
 
 import { createDigester, TsbuildError, toText, type Digest } from '../../core/index.ts';
+import type { Breath } from '../../snapshot/index.ts';
 import type { RootDir } from '../../sys/index.ts';
 import type { CopyItem } from './walk.ts';
 
 const chunkSize = 1 << 20;
-const chunk = Buffer.allocUnsafe(chunkSize);
 
 /** Reads a source file from start to end. O_NOFOLLOW and the type check: what was a file may be a link or a pipe by now (S-40). */
-export function readSource(root: RootDir, item: CopyItem, take: (bytes: Uint8Array) => void): void {
+export async function readSource(
+  root: RootDir,
+  item: CopyItem,
+  { breath, take }: { readonly breath: Breath; readonly take: (bytes: Uint8Array) => void },
+): Promise<void> {
   const fd = root.open(item.source, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     const before = fstatSync(fd, { bigint: true });
     if (!before.isFile()) throw changed(item);
+    // Not shared: other copies go on while this one lets the event loop turn. At least a byte, to notice growth.
+    const chunk = Buffer.allocUnsafeSlow(Math.min(Number(before.size) + 1, chunkSize));
     for (;;) {
-      const length = readSync(fd, chunk, 0, chunkSize, null);
+      const length = readSync(fd, chunk, 0, chunk.length, null);
       if (length === 0) break;
       take(chunk.subarray(0, length));
+      await breath.due();
     }
     if (!sameVersion(before, fstatSync(fd, { bigint: true }))) throw changed(item);
   } finally {
@@ -24,13 +31,13 @@ export function readSource(root: RootDir, item: CopyItem, take: (bytes: Uint8Arr
   }
 }
 
-export function contentDigestOf(root: RootDir, item: CopyItem): Digest {
+export async function contentDigestOf(root: RootDir, item: CopyItem, breath: Breath): Promise<Digest> {
   const digester = createDigester();
-  readSource(root, item, (bytes) => digester.update(bytes));
+  await readSource(root, item, { breath, take: (bytes) => digester.update(bytes) });
   return digester.digest();
 }
 
-function sameVersion(a: BigIntStats, b: BigIntStats): boolean {
+export function sameVersion(a: BigIntStats, b: BigIntStats): boolean {
   return a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs;
 }
 

@@ -1,6 +1,13 @@
-import { canonicalJson, digestOf, toText, type Digest, type Json } from '../../core/index.ts';
+import {
+  canonicalJson,
+  digestOf,
+  toText,
+  type ByteString,
+  type Digest,
+  type Json,
+} from '../../core/index.ts';
 import type { IgnoreMatcher } from '../../dockerfile/index.ts';
-import { keptXattrs } from '../../snapshot/index.ts';
+import { keptXattrs, type Breath } from '../../snapshot/index.ts';
 import type { RootDir } from '../../sys/index.ts';
 import { contentDigestOf } from './read.ts';
 import { selectSources, type Match, type SourceTree } from './select.ts';
@@ -11,54 +18,76 @@ export interface Selection {
   readonly matches: readonly { readonly match: Match; readonly items: readonly CopyItem[] }[];
 }
 
-export function select(
+export async function select(
   tree: SourceTree,
   words: readonly string[],
-  exclude: IgnoreMatcher | undefined,
-): Selection {
-  return {
-    matches: selectSources(tree, words).map((match) => ({ match, items: itemsOf(tree, match, exclude) })),
-  };
+  options: { readonly exclude: IgnoreMatcher | undefined; readonly breath: Breath },
+): Promise<Selection> {
+  const matches: Selection['matches'][number][] = [];
+  for (const match of selectSources(tree, words)) {
+    matches.push({ match, items: await itemsOf(tree, match, options) });
+  }
+  return { matches };
 }
 
-/** Content digests of the regular files, by position, so that copying can prove to have copied the same bytes. */
+/** What was read of an item for its key, and so is what is copied, whatever the source holds by then. */
+export interface ItemFacts {
+  /** Digest of a regular file's bytes. */
+  readonly content?: Digest | undefined;
+  /** Text of a symlink. */
+  readonly link?: ByteString | undefined;
+  readonly xattrs: readonly (readonly [name: ByteString, value: ByteString])[];
+}
+
 export interface SelectionDigest {
   readonly digest: Digest;
-  readonly files: ReadonlyMap<CopyItem, Digest>;
+  readonly facts: ReadonlyMap<CopyItem, ItemFacts>;
 }
 
 /**
- * Digest of what is copied: names, types, modes, links, devices, xattrs and content, in walking order. Times do not
- * count, nor owners, since a copy gives its own (L-172).
+ * Digest of what is copied: names, types, modes, links, devices, xattrs and content, in walking order, and which names
+ * of a source are one file, since they are in the copy, too. Times do not count, and owners only where the copy keeps
+ * them (L-172).
  */
-export function digestSelection(root: RootDir, selection: Selection): SelectionDigest {
-  const files = new Map<CopyItem, Digest>();
+export async function digestSelection(
+  root: RootDir,
+  selection: Selection,
+  { owners, breath }: { readonly owners: boolean; readonly breath: Breath },
+): Promise<SelectionDigest> {
+  const facts = new Map<CopyItem, ItemFacts>();
   const rows: Json[] = [];
   for (const { match, items } of selection.matches) {
+    const linked = new Map<string, number>();
     rows.push(['match', toText(match.path).split('/').at(-1) ?? '', match.stat.type]);
-    for (const item of items) rows.push(describe(root, item, files));
+    for (const item of items) {
+      await breath.due();
+      const known = await readFacts(root, item, breath);
+      facts.set(item, known);
+      const same = item.stat.links < 2 ? undefined : linked.get(item.stat.inode);
+      if (same === undefined) linked.set(item.stat.inode, rows.length);
+      rows.push([...describe(item, known), same ?? null, ...(owners ? [item.stat.uid, item.stat.gid] : [])]);
+    }
   }
-  return { digest: digestOf(canonicalJson(rows)), files };
+  return { digest: digestOf(canonicalJson(rows)), facts };
 }
 
-function describe(root: RootDir, item: CopyItem, files: Map<CopyItem, Digest>): Json {
-  const { type, mode, major, minor } = item.stat;
-  const xattrs = keptXattrs(root, item.source).map(([name, value]): Json => [name, value]);
-  const row: Json[] = [item.below, type, mode, xattrs];
-  switch (type) {
-    case 'file': {
-      const digest = contentDigestOf(root, item);
-      files.set(item, digest);
-      return [...row, digest];
-    }
+async function readFacts(root: RootDir, item: CopyItem, breath: Breath): Promise<ItemFacts> {
+  const xattrs = keptXattrs(root, item.source);
+  switch (item.stat.type) {
+    case 'file':
+      return { xattrs, content: await contentDigestOf(root, item, breath) };
     case 'symlink':
-      return [...row, root.readlink(item.source)];
+      return { xattrs, link: root.readlink(item.source) };
     case 'char':
     case 'block':
-      return [...row, major, minor];
     case 'directory':
     case 'fifo':
     case 'socket':
-      return row;
+      return { xattrs };
   }
+}
+
+function describe({ below, stat }: CopyItem, { content, link, xattrs }: ItemFacts): Json[] {
+  const pairs = xattrs.map(([name, value]): Json => [name, value]);
+  return [below, stat.type, stat.mode, pairs, content ?? link ?? null, stat.major, stat.minor];
 }

@@ -1,34 +1,38 @@
 import { closeSync, constants, fchmodSync, fchownSync, writeSync } from 'node:fs';
 
-import { createDigester, toText, TsbuildError, type ByteString, type Digest } from '../../core/index.ts';
-import { keptXattrs } from '../../snapshot/index.ts';
+import { createDigester, toText, TsbuildError, type ByteString } from '../../core/index.ts';
+import type { Breath } from '../../snapshot/index.ts';
 import type { RootDir } from '../../sys/index.ts';
 import type { Owner } from './destination.ts';
 import type { ModeChange } from './mode.ts';
 import { changed, readSource } from './read.ts';
+import type { SelectionDigest } from './selection.ts';
 import type { CopyItem } from './walk.ts';
 
 /** One copy from tree to tree. */
 export interface Transfer {
   readonly from: RootDir;
   readonly to: RootDir;
-  readonly owner: Owner;
+  /** Undefined where each item keeps its own. */
+  readonly owner: Owner | undefined;
   readonly mode: ModeChange;
-  /** What each file must turn out to hold. */
-  readonly digests: ReadonlyMap<CopyItem, Digest>;
-  /** First name copied of each inode with several: the others become hard links to it (L-171). */
+  /** What each file and link must turn out to hold. */
+  readonly digests: SelectionDigest;
+  readonly breath: Breath;
+  /** Of one source: the first name copied of each inode with several; the others become hard links to it (L-171). */
   readonly linked: Map<string, ByteString>;
 }
 
 /** Copies one item to a path of the destination tree whose folder exists. */
-export function transferItem(transfer: Transfer, item: CopyItem, target: ByteString): void {
+export async function transferItem(transfer: Transfer, item: CopyItem, target: ByteString): Promise<void> {
   const { to } = transfer;
   const existing = to.tryLstat(target);
   if (item.stat.type === 'directory') {
-    if (existing?.type === 'directory') return; // keeps its own mode and owner (L-163)
-    if (existing !== undefined)
-      throw new TsbuildError('COPY_FAILED', `cannot copy to non-directory: ${toText(target)}`);
-    to.mkdir(target, 0o700);
+    if (existing !== undefined && existing.type !== 'directory')
+      throw new TsbuildError('COPY_FAILED', `cannot copy to non-directory: ${toText(target)}`, {
+        hint: 'the source is a folder, but a file of that name is already there',
+      });
+    if (existing === undefined) to.mkdir(target, 0o700);
     setAttributes(transfer, item, target);
     return;
   }
@@ -44,20 +48,23 @@ export function transferItem(transfer: Transfer, item: CopyItem, target: ByteStr
     to.link(earlier, target);
     return;
   }
-  create(transfer, item, target);
+  await create(transfer, item, target);
   if (item.stat.links > 1) transfer.linked.set(item.stat.inode, target);
 }
 
-function create(transfer: Transfer, item: CopyItem, target: ByteString): void {
-  const { from, to } = transfer;
+async function create(transfer: Transfer, item: CopyItem, target: ByteString): Promise<void> {
+  const { to, digests } = transfer;
   const { stat } = item;
   switch (stat.type) {
     case 'file':
-      copyFile(transfer, item, target);
+      await copyFile(transfer, item, target);
       return;
-    case 'symlink':
-      to.symlink(from.readlink(item.source), target);
+    case 'symlink': {
+      const text = digests.facts.get(item)?.link;
+      if (text === undefined) throw changed(item);
+      to.symlink(text, target);
       break;
+    }
     case 'char':
     case 'block':
     case 'fifo':
@@ -71,8 +78,9 @@ function create(transfer: Transfer, item: CopyItem, target: ByteString): void {
 }
 
 /** The bytes written are hashed again: what is saved under a key is what that key was made of. */
-function copyFile(transfer: Transfer, item: CopyItem, target: ByteString): void {
-  const { from, to, owner } = transfer;
+async function copyFile(transfer: Transfer, item: CopyItem, target: ByteString): Promise<void> {
+  const { from, to, breath } = transfer;
+  const owner = ownerOf(transfer, item);
   const fd = to.open(
     target,
     constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
@@ -80,16 +88,17 @@ function copyFile(transfer: Transfer, item: CopyItem, target: ByteString): void 
   );
   const digester = createDigester();
   try {
-    readSource(from, item, (bytes) => {
+    const take = (bytes: Uint8Array): void => {
       digester.update(bytes);
       writeAll(fd, bytes);
-    });
+    };
+    await readSource(from, item, { breath, take });
     fchownSync(fd, owner.uid, owner.gid);
     fchmodSync(fd, transfer.mode(item.stat.mode, false));
   } finally {
     closeSync(fd);
   }
-  if (digester.digest() !== transfer.digests.get(item)) throw changed(item);
+  if (digester.digest() !== transfer.digests.facts.get(item)?.content) throw changed(item);
   copyXattrs(transfer, item, target);
   to.setTimes(target, { seconds: item.stat.mtime, nanos: item.stat.mtimeNanos });
 }
@@ -101,7 +110,8 @@ function writeAll(fd: number, bytes: Uint8Array): void {
 
 /** Owner first: a change of owner clears set-id bits and capabilities. Folders get their time when they are full. */
 function setAttributes(transfer: Transfer, item: CopyItem, target: ByteString): void {
-  const { to, owner } = transfer;
+  const { to } = transfer;
+  const owner = ownerOf(transfer, item);
   to.chown(target, owner.uid, owner.gid);
   copyXattrs(transfer, item, target);
   if (item.stat.type !== 'symlink')
@@ -110,7 +120,11 @@ function setAttributes(transfer: Transfer, item: CopyItem, target: ByteString): 
     to.setTimes(target, { seconds: item.stat.mtime, nanos: item.stat.mtimeNanos });
 }
 
-function copyXattrs({ from, to }: Transfer, item: CopyItem, target: ByteString): void {
+function ownerOf({ owner }: Transfer, { stat }: CopyItem): Owner {
+  return owner ?? { uid: stat.uid, gid: stat.gid };
+}
+
+function copyXattrs({ to, digests }: Transfer, item: CopyItem, target: ByteString): void {
   if (item.stat.type === 'symlink') return;
-  for (const [name, value] of keptXattrs(from, item.source)) to.setXattr(target, name, value);
+  for (const [name, value] of digests.facts.get(item)?.xattrs ?? []) to.setXattr(target, name, value);
 }

@@ -1,12 +1,12 @@
-import { closeSync, constants, createReadStream, readSync } from 'node:fs';
+import { closeSync, constants, createReadStream, fstatSync, readSync } from 'node:fs';
 
-import type { ByteString } from '../../core/index.ts';
-import { extractArchive } from '../../snapshot/index.ts';
+import type { ByteString, Digest } from '../../core/index.ts';
+import { extractArchive, type Breath } from '../../snapshot/index.ts';
 import type { RootDir } from '../../sys/index.ts';
 import { decompress, isTarHead, peek, sniffBytes, sniffCompression } from '../../tar/index.ts';
 import { hostDecompressor } from '../decompress.ts';
 import { makeFolders, type Owner } from './destination.ts';
-import { changed } from './read.ts';
+import { changed, contentDigestOf, sameVersion } from './read.ts';
 import type { CopyItem } from './walk.ts';
 
 interface ArchiveTarget {
@@ -17,6 +17,9 @@ interface ArchiveTarget {
   readonly owner: Owner | undefined;
   /** Of the destination, where it is missing. */
   readonly attributes: Owner & { readonly mode: number };
+  /** What the archive must turn out to be. */
+  readonly digest: Digest | undefined;
+  readonly breath: Breath;
 }
 
 /**
@@ -32,9 +35,22 @@ export async function unpackArchive(target: ArchiveTarget, item: CopyItem): Prom
     if (!(await isArchive(fd, head.subarray(0, length)))) return false;
     makeFolders(target.to, target.folder, target.attributes);
     using root = target.to.sub(target.folder);
+    const own = root.lstat('' as ByteString);
+    const before = fstatSync(fd, { bigint: true });
     const { bytes } = await decompress(fileChunks(fd), hostDecompressor);
-    await extractArchive(bytes, root, { devices: 'create', owner: target.owner });
-    if (target.from.lstat(item.source).inode !== item.stat.inode) throw changed(item);
+    await extractArchive(bytes, root, {
+      devices: 'create',
+      owner: target.owner,
+      signal: target.breath.signal,
+    });
+    // An entry for the archive's own root says nothing about the destination.
+    root.chown('' as ByteString, own.uid, own.gid);
+    root.chmod('' as ByteString, own.mode);
+    // What was unpacked is what the key says: the same file before and after, and its bytes those that were hashed.
+    const digest = await contentDigestOf(target.from, item, target.breath);
+    const after = target.from.lstat(item.source).inode;
+    if (digest !== target.digest || after !== item.stat.inode) throw changed(item);
+    if (!sameVersion(before, fstatSync(fd, { bigint: true }))) throw changed(item);
     return true;
   } finally {
     closeSync(fd);

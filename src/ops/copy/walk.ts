@@ -1,5 +1,6 @@
 import type { ByteString } from '../../core/index.ts';
 import type { IgnoreMatcher } from '../../dockerfile/index.ts';
+import type { Breath } from '../../snapshot/index.ts';
 import type { FileStat, RootDir } from '../../sys/index.ts';
 import type { Match, SourceTree } from './select.ts';
 
@@ -13,11 +14,11 @@ export interface CopyItem {
 }
 
 /** Everything below a match, parents first, names in bytewise order; a folder stands for its contents (L-163). */
-export function itemsOf(
+export async function itemsOf(
   tree: SourceTree,
   match: Match,
-  exclude: IgnoreMatcher | undefined,
-): readonly CopyItem[] {
+  { exclude, breath }: { readonly exclude: IgnoreMatcher | undefined; readonly breath: Breath },
+): Promise<readonly CopyItem[]> {
   const real = stripSlash(tree.root.resolve(match.path));
   if (match.stat.type !== 'directory') {
     const name = match.path.slice(match.path.lastIndexOf('/') + 1) as ByteString;
@@ -27,13 +28,14 @@ export function itemsOf(
   }
   const items: CopyItem[] = [];
   using folder = tree.root.sub(real);
-  walk({ tree, exclude, items, start: real }, folder, '' as ByteString);
+  await walk({ tree, exclude, breath, items, start: real }, folder, '' as ByteString);
   return items;
 }
 
 interface Walk {
   readonly tree: SourceTree;
   readonly exclude: IgnoreMatcher | undefined;
+  readonly breath: Breath;
   readonly items: CopyItem[];
   /** Path of the folder that the walk began in. */
   readonly start: ByteString;
@@ -43,9 +45,10 @@ interface Walk {
  * Returns whether anything below was taken. A folder that is hidden itself is entered only while an exception may
  * show something in it, and counts only if it does.
  */
-function walk(state: Walk, folder: RootDir, below: ByteString): boolean {
+async function walk(state: Walk, folder: RootDir, below: ByteString): Promise<boolean> {
   let any = false;
   for (const name of folder.list('' as ByteString)) {
+    await state.breath.due();
     const path = join(below, name);
     const source = join(state.start, path);
     const stat = folder.tryLstat(name);
@@ -61,7 +64,7 @@ function walk(state: Walk, folder: RootDir, below: ByteString): boolean {
     if (hidden && canSkip(state, source, path)) continue;
     const position = state.items.push({ source, below: path, stat }) - 1;
     using child = folder.sub(name);
-    const kept = walk(state, child, path);
+    const kept = await walk(state, child, path);
     if (hidden && !kept) state.items.splice(position, 1);
     else any = true;
   }
