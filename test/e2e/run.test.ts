@@ -92,9 +92,8 @@ describe('tsbuild run', () => {
   });
 
   it('R-18 gives the process no descriptor but its three', async () => {
-    const script = 'ls /proc/self/fd | wc -l; ls -l /proc/1/fd | grep -c " [3-9] ->"';
-    // ls itself holds the folder open.
-    expect((await cli.run(['run', '--rm', 'busybox:1', 'sh', '-c', script])).stdout).toBe('4\n0\n');
+    // The process is ls itself, which holds the folder open.
+    expect((await cli.run(['run', '--rm', 'busybox:1', 'ls', '/proc/1/fd'])).stdout).toBe('0\n1\n2\n3\n');
   });
 
   it('C-22 applies limits that the process can see', async () => {

@@ -110,9 +110,9 @@ describe('thirty instructions', () => {
     ]);
   });
 
-  it('L-204 have an entry of history each, after that of the base', async () => {
+  it('L-204 have an entry of history each after that of the base, but for ONBUILD, as in BuildKit', async () => {
     const text = readFileSync(join(fixture, 'Dockerfile'), 'utf8');
-    const ofLastStage = text.slice(text.lastIndexOf('\nFROM ') + 6).match(/^[A-Z]+ /gm) ?? [];
+    const ofLastStage = text.slice(text.lastIndexOf('\nFROM ') + 6).match(/^(?!ONBUILD)[A-Z]+ /gm) ?? [];
     const history = (await docker.ok(['history', '-q', 'thirty:ours'])).split('\n');
     expect(history).toHaveLength(ofLastStage.length + 1);
   });

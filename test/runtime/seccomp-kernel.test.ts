@@ -76,7 +76,7 @@ describe('the kernel', () => {
     });
   });
 
-  it('R-19 R-27 O-42 answers alike in a container, and under runc with the printed config', async () => {
+  it('R-27 O-42 answers alike in a container, and under runc with the printed config', async () => {
     requires('tool:runc');
     const bundle = tempFolder('bundle').path;
     const rootfs = join(bundle, 'rootfs');
