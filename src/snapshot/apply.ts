@@ -9,6 +9,7 @@ import {
 import type { RootDir } from '../sys/index.ts';
 import { isReservedLayerName, parseLayerName, readTar } from '../tar/index.ts';
 import type { TarEntry, TarLimits } from '../tar/index.ts';
+import { Breath } from './breath.ts';
 import { entryPlace, quoteBytes, type EntryPlace } from './entry-path.ts';
 import { LowerContent } from './lower-content.ts';
 import { UnpackTree, type UnpackPolicy } from './unpack-tree.ts';
@@ -19,6 +20,7 @@ export interface ApplyLayerOptions {
   /** Rootless snapshots skip devices: an ordinary user cannot create them. */
   readonly devices: UnpackPolicy['devices'];
   readonly limits?: Partial<TarLimits> | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface AppliedLayer {
@@ -34,6 +36,7 @@ export interface ExtractOptions {
   /** Given to all entries (`--chown`). */
   readonly owner?: UnpackPolicy['owner'];
   readonly limits?: Partial<TarLimits> | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -42,7 +45,7 @@ export interface ExtractOptions {
  * of a lower layer, keep their attributes. Whiteouts hide what the parents have, wherever they stand in the archive,
  * and never what this layer has put there (OCI image-spec, layer.md).
  *
- * Throws ARCHIVE_INVALID, ARCHIVE_LIMIT, DIGEST_MISMATCH and what the file system answers. After any error the tree
+ * Throws ARCHIVE_INVALID, ARCHIVE_LIMIT, DIGEST_MISMATCH, INTERRUPTED and what the file system answers. After any error the tree
  * is half done, and is the caller's to throw away.
  */
 export async function applyLayer(
@@ -53,7 +56,7 @@ export async function applyLayer(
   const digester = createDigester();
   const total = { bytes: 0 };
   async function* hashed(): AsyncGenerator<Uint8Array, void, undefined> {
-    for await (const chunk of source) {
+    for await (const chunk of interruptible(source, options.signal)) {
       digester.update(chunk);
       total.bytes += chunk.length;
       yield chunk;
@@ -104,10 +107,24 @@ export async function extractArchive(
   options: ExtractOptions,
 ): Promise<{ readonly entries: number }> {
   using tree = new UnpackTree(root, { devices: options.devices, owner: options.owner, replaceXattrs: false });
-  const entries = await unpackAll(readTar(source, options.limits), tree, (entry, place) =>
-    tree.put(entry, place),
+  const entries = await unpackAll(
+    readTar(interruptible(source, options.signal), options.limits),
+    tree,
+    (entry, place) => tree.put(entry, place),
   );
   return { entries };
+}
+
+/** Bytes in memory or from a fast disk come without the event loop ever turning. */
+async function* interruptible(
+  source: AsyncIterable<Uint8Array>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const breath = new Breath(signal);
+  for await (const chunk of source) {
+    yield chunk;
+    await breath.due();
+  }
 }
 
 async function unpackAll(

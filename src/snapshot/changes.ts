@@ -64,13 +64,14 @@ const foreignMarks: ReadonlySet<string> = new Set(['trusted.overlay.metacopy', '
  * Unchanged entries are left out; a directory stays in when it or anything below it is given. The root itself is
  * given only when more than its time differs: its time changes with every entry made in it.
  *
- * Throws NAME_RESERVED for a file that layers cannot name.
+ * Throws NAME_RESERVED for a file that layers cannot name, INTERRUPTED when the signal is aborted.
  */
 export async function* upperChanges(
   upper: RootDir,
   parents: RootDir,
+  signal?: AbortSignal,
 ): AsyncGenerator<Change, void, undefined> {
-  const comparison: Comparison = { groups: new Map(), breath: new Breath() };
+  const comparison: Comparison = { groups: new Map(), breath: new Breath(signal) };
   const root: Pair = { upper, parents, path: '' as ByteString, hides: false };
   const contents = await compareDirectories(root, comparison);
   for (const group of comparison.groups.values()) settleLinks(group);
@@ -116,7 +117,8 @@ async function compareEntry(pair: Pair, compared: Compared, comparison: Comparis
   const path = joinPath(pair.path, name);
   const entry = describe(pair.upper, name, stat);
   if (entry === undefined) throw new Error(`a ${stat.type} has no entry`);
-  const state = isEqual(pair, { ...compared, entry }) ? 'equal' : 'changed';
+  const equal = await isEqual(pair, { ...compared, entry }, comparison.breath);
+  const state = equal ? 'equal' : 'changed';
   const below = stat.type === 'directory' ? await compareBelow(pair, compared, comparison) : undefined;
   const node: Node = { name, path, entry, below, state };
   if (below === undefined && stat.links > 1) {
@@ -139,10 +141,11 @@ async function compareBelow(
   return await compareDirectories({ upper, parents, path, hides: pair.hides }, comparison);
 }
 
-function isEqual(
+async function isEqual(
   { upper, parents }: Pair,
   { name, stat, before, entry }: Compared & { readonly entry: Entry },
-): boolean {
+  breath: Breath,
+): Promise<boolean> {
   if (parents === undefined || before?.type !== stat.type) return false;
   if (before.mtime !== stat.mtime || before.mode !== stat.mode || before.size !== stat.size) {
     // The size of a directory is the file system's own affair.
@@ -150,10 +153,12 @@ function isEqual(
   }
   const old = describe(parents, name, before);
   if (old === undefined || !sameAttributes(entry, old)) return false;
-  return (
-    entry.type !== 'file' ||
-    sameContent({ root: upper, path: name }, { root: parents, path: name }, entry.size)
-  );
+  if (entry.type !== 'file') return true;
+  const pairOfFiles = [
+    { root: upper, path: name },
+    { root: parents, path: name },
+  ] as const;
+  return sameContent(pairOfFiles, entry.size, breath);
 }
 
 function describe(root: RootDir, name: ByteString, stat: FileStat): Entry | undefined {

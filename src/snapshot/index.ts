@@ -5,6 +5,7 @@ export {
   type ApplyLayerOptions,
   type ExtractOptions,
 } from './apply.ts';
+export { Breath } from './breath.ts';
 export { chainIdOf } from './chain.ts';
 export { upperChanges } from './changes.ts';
 export { contentDigest } from './content.ts';

@@ -31,10 +31,10 @@ export function overlaySnapshotter(path: string): OverlaySnapshotter {
   return {
     prepare: async (parent) => attempt('preparing a snapshot', () => createActive(folder, parent)),
     view: async (snapshot) => attempt('mounting a snapshot', () => view(snapshot?.chain ?? [])),
-    async *changes({ id, chain }) {
+    async *changes({ id, chain }, { signal } = {}) {
       await using parents = attempt('mounting a snapshot', () => view(chain.slice(0, -1)));
       using upper = attempt('opening a snapshot', () => openRootDir(folder.fs(id)));
-      yield* upperChanges(upper, parents.root);
+      yield* upperChanges(upper, parents.root, signal);
     },
     lowers: (snapshot) => attempt('opening a snapshot', () => lowersOf(snapshot?.chain ?? [])),
     // Read through an overlay, a file is opened twice.

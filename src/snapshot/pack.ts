@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
 
-import { createDigester, TsbuildError, type ByteString } from '../core/index.ts';
+import { createDigester, type ByteString } from '../core/index.ts';
 import type { BlobStore } from '../store/types.ts';
 import { createTarWriter, whiteoutName, type TarHeader } from '../tar/index.ts';
 import { Breath } from './breath.ts';
@@ -24,7 +24,7 @@ export async function packSnapshot(
 ): Promise<PackedLayer> {
   await using contents = await snapshotter.contents(snapshot);
   return await packLayer(
-    snapshotter.changes(snapshot),
+    snapshotter.changes(snapshot, options),
     (path) => openFile(contents.root, path),
     blobs,
     options,
@@ -70,11 +70,10 @@ async function* layerBytes(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const ready: Uint8Array[] = [];
   const writer = createTarWriter((chunk) => void ready.push(chunk));
-  const breath = new Breath();
+  const breath = new Breath(options.signal);
   const small = Buffer.allocUnsafeSlow(smallFile);
   for await (const change of changes) {
     await breath.due();
-    throwIfAborted(options.signal);
     if (change.kind === 'remove') {
       hash(removalLine(change.path));
       await writer.entry(whiteout(change.path));
@@ -89,7 +88,6 @@ async function* layerBytes(
           await writer.data(chunk);
           yield* ready.splice(0);
           await breath.due();
-          throwIfAborted(options.signal);
         }
       } else if (entry.size > 0) {
         const content = readSmall(open(path), small.subarray(0, entry.size), path);
@@ -117,9 +115,4 @@ function whiteout(path: ByteString): TarHeader {
   const { parent, name } = entryPlace(path);
   const marked = joinPath(parent, whiteoutName(name));
   return { type: 'file', path: marked, mode: 0, uid: 0, gid: 0, mtime: 0, size: 0, xattrs: [] };
-}
-
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted !== true) return;
-  throw new TsbuildError('INTERRUPTED', 'interrupted while packing a layer', { cause: signal.reason });
 }

@@ -2,6 +2,12 @@ import { closeSync, constants, readSync } from 'node:fs';
 
 import { toText, type ByteString } from '../core/index.ts';
 import type { RootDir } from '../sys/index.ts';
+import type { Breath } from './breath.ts';
+
+interface FilePlace {
+  readonly root: RootDir;
+  readonly path: ByteString;
+}
 
 /** Bytes read at once: memory stays bounded whatever a file's size. */
 export const chunkBytes = 1024 * 1024;
@@ -34,26 +40,25 @@ export function* chunksOf(fd: number, size: number, path: ByteString): Generator
   }
 }
 
-const left = Buffer.allocUnsafeSlow(256 * 1024);
-const right = Buffer.allocUnsafeSlow(left.length);
+const partBytes = 256 * 1024;
 
 /** Whether two files of the same size hold the same bytes. */
-export function sameContent(
-  a: { readonly root: RootDir; readonly path: ByteString },
-  b: { readonly root: RootDir; readonly path: ByteString },
+export async function sameContent(
+  [a, b]: readonly [FilePlace, FilePlace],
   size: number,
-): boolean {
+  breath: Breath,
+): Promise<boolean> {
   if (size === 0) return true;
+  const length = Math.min(size, partBytes);
+  const [partA, partB] = [Buffer.allocUnsafeSlow(length), Buffer.allocUnsafeSlow(length)];
   const [fdA, fdB] = [openFile(a.root, a.path), openFile(b.root, b.path)];
   try {
-    for (let at = 0; at < size; at += left.length) {
-      const [partA, partB] = [left, right].map((buffer) =>
-        buffer.subarray(0, Math.min(size - at, left.length)),
-      );
-      if (partA === undefined || partB === undefined) return false;
-      readFully(fdA, partA, a.path);
-      readFully(fdB, partB, b.path);
-      if (!partA.equals(partB)) return false;
+    for (let left = size; left > 0; left -= length) {
+      const [nowA, nowB] = [partA.subarray(0, left), partB.subarray(0, left)];
+      readFully(fdA, nowA, a.path);
+      readFully(fdB, nowB, b.path);
+      if (!nowA.equals(nowB)) return false;
+      await breath.due();
     }
     return true;
   } finally {

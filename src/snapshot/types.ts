@@ -67,7 +67,7 @@ export interface Snapshotter {
   /** Read-only merged tree. */
   view(snapshot: Snapshot | undefined): Promise<MountedRoot>;
   /** Differences of a committed snapshot against its parents. */
-  changes(snapshot: Snapshot): AsyncIterable<Change>;
+  changes(snapshot: Snapshot, options?: { readonly signal?: AbortSignal | undefined }): AsyncIterable<Change>;
   /** Host folders of a state, top first, for an overlay that somebody else mounts (a container's own). */
   lowers(snapshot: Snapshot | undefined): readonly string[];
   /** For reading what `changes` puts, by the same paths: all of that is in it, and maybe more. Cheaper than a view. */
