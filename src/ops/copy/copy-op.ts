@@ -103,6 +103,7 @@ export class CopyOp implements Op<State> {
     what: Selected & { readonly tree: SourceTree; readonly breath: Breath },
   ): Promise<void> {
     const { tree, selection, digests, breath } = what;
+    if (selection.matches.length === 0) return; // not even a folder is made
     const destination = resolveDestination(to, this.#step.destination, selection);
     this.#makeDestination(to, owners.created, destination);
     for (const source of selection.matches) {
