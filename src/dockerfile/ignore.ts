@@ -20,6 +20,8 @@ export interface IgnoreMatcher {
   matches(path: ByteString | string): boolean;
   /** Whether the folder is ignored and no exception can show anything below it, so that a walk need not enter it. */
   canSkipDirectory(path: ByteString | string): boolean;
+  /** Whether a rule such as `*` ignores everything and no exception behind it shows anything again. */
+  readonly ignoresAll: boolean;
 }
 
 /**
@@ -94,6 +96,8 @@ function trimBytes(line: ByteString): ByteString {
   return line.replace(/^[\t-\r ]+/, '').replace(/[\t-\r ]+$/, '') as ByteString;
 }
 
+const catchAll: ReadonlySet<string> = new Set(['*', '**', '**/*']);
+
 /** What the rules came to for one path, from first to last. */
 interface Verdict {
   readonly path: string;
@@ -124,7 +128,9 @@ export function compileIgnore(rules: readonly IgnoreRule[]): IgnoreMatcher {
     return verdict;
   };
   const isRoot = (path: string) => path === '' || path === '.';
+  const everything = rules.findLastIndex((rule) => !rule.exception && catchAll.has(rule.pattern));
   return {
+    ignoresAll: everything >= 0 && !rules.some((rule, index) => index > everything && rule.exception),
     matches: (path) => !isRoot(path) && verdictOf(path).ignored,
     canSkipDirectory(path) {
       if (isRoot(path)) return false;

@@ -1,3 +1,4 @@
+export * from './checks/index.ts';
 export { heredocAlone, shebangScript, shellScript, type ShellCommand } from './command.ts';
 export { isBuiltinSyntax } from './directives.ts';
 export { parseDuration } from './duration.ts';

@@ -1,22 +1,16 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TsbuildError } from '../../src/core/index.ts';
 import { excerpt, parseDockerfile } from '../../src/dockerfile/index.ts';
+import { expectGolden } from '../support/golden.ts';
 import { projectRoot } from '../support/paths.ts';
 
 const fixtures = join(projectRoot, 'fixtures/dockerfile');
 
 function cases(kind: 'parse' | 'errors'): readonly string[] {
   return readdirSync(join(fixtures, kind)).sort();
-}
-
-/** Compares with the file beside the Dockerfile; `UPDATE_GOLDEN=1 npx vitest run test/dockerfile` makes it anew. */
-function expectGolden(path: string, actual: string): void {
-  if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(path, actual);
-  expect(existsSync(path), `${path} is missing: make it with UPDATE_GOLDEN=1`).toBe(true);
-  expect(actual).toBe(readFileSync(path, 'utf8'));
 }
 
 function parseError(source: Uint8Array | string): TsbuildError {
