@@ -9,6 +9,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -87,6 +88,7 @@ function checkFormat(root: string): boolean {
   }
   try {
     checkOwner(root, fstatSync(fd).uid);
+    checkFolder(root);
     checkVersion(root, readFileSync(fd, 'utf8'));
     return true;
   } finally {
@@ -105,6 +107,16 @@ function checkOwner(root: string, owner: number): void {
       hint: 'run as that user, or point --root (TSBUILD_ROOT) to a store of your own',
     },
   );
+}
+
+/** Who may rename what is in the folder may put his own root file systems, records and blobs in the place of ours. */
+function checkFolder(root: string): void {
+  const { uid, mode } = statSync(root);
+  checkOwner(root, uid);
+  if ((mode & 0o002) === 0) return;
+  throw new TsbuildError('STORE_VERSION', `everybody may write to the store ${root}`, {
+    hint: `if you trust what is in it: chmod 700 ${root}; else remove it`,
+  });
 }
 
 function checkVersion(root: string, text: string): void {
@@ -137,6 +149,8 @@ function createStore(paths: StorePaths): void {
   const { index, ...folders } = rest;
   refuseForeignFolder(paths);
   makeFolder(root);
+  // An empty folder that somebody else has laid out, in /tmp say, stays his to fill.
+  checkOwner(root, statSync(root).uid);
   // Nobody but the owner passes: root file systems hold set-user-id programs of whatever age.
   chmodSync(root, 0o700);
   for (const folder of [join(blobs, 'sha256'), ...Object.values(folders)]) {

@@ -1,7 +1,8 @@
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
-import { digestParts, isDigest, isErrno, type Digest } from '../core/index.ts';
+import { digestParts, fromErrno, fromText, isDigest, isErrno, type Digest } from '../core/index.ts';
+import { openRootDir } from '../sys/index.ts';
 import { moveInto } from './files.ts';
 import type { StorePaths } from './format.ts';
 
@@ -49,14 +50,20 @@ export function openTrash(paths: StorePaths): Trash {
     },
     empty() {
       let [blobs, snapshots, bytes] = [0, 0, 0];
+      using folder = openRootDir(paths.trash);
       for (const item of items()) {
         if (item.kind === 'blob') {
           blobs += 1;
-          bytes += statSync(item.trashed).size;
+          bytes += statSync(item.trashed, { throwIfNoEntry: false })?.size ?? 0;
         } else {
           snapshots += 1;
         }
-        rmSync(item.trashed, { recursive: true, force: true });
+        try {
+          // A step may have made folders so deep that no path reaches them.
+          folder.removeAll(fromText(basename(item.trashed)));
+        } catch (error) {
+          throw fromErrno(error, `removing ${item.trashed}`);
+        }
       }
       return { blobs, snapshots, bytes };
     },

@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   chownSync,
   existsSync,
   mkdirSync,
@@ -91,6 +92,29 @@ describe('opening a store', () => {
     });
   });
 
+  it('S-71 refuses a folder of somebody else, empty or with a store of ours in it', async () => {
+    requires('root');
+    using folder = tempFolder('open');
+    chownSync(folder.path, 12345, 12345);
+    const refused = { code: 'STORE_VERSION', message: expect.stringContaining('user 12345') as string };
+    await expect(openStore(folder.path)).rejects.toMatchObject(refused);
+    expect(readdirSync(folder.path)).toEqual([]);
+    chownSync(folder.path, 0, 0);
+    await closed(folder.path);
+    chownSync(folder.path, 12345, 12345);
+    await expect(openStore(folder.path)).rejects.toMatchObject(refused);
+  });
+
+  it('refuses one that everybody may write to', async () => {
+    using folder = tempFolder('open');
+    await closed(folder.path);
+    chmodSync(folder.path, 0o777);
+    await expect(openStore(folder.path)).rejects.toMatchObject({
+      code: 'STORE_VERSION',
+      hint: expect.stringContaining('chmod 700') as string,
+    });
+  });
+
   it('refuses a folder that holds other things, and puts nothing into it', async () => {
     using folder = tempFolder('open');
     writeFileSync(join(folder.path, 'thesis.tex'), '');
@@ -137,7 +161,7 @@ describe('opening a store', () => {
       .filter((name) => name !== undefined);
     expect(calls.at(0)).toBe('openat');
     expect(calls.at(-1)).toBe('close');
-    expect(calls.length).toBeLessThanOrEqual(6);
+    expect(calls.length).toBeLessThanOrEqual(7);
     expect(calls).not.toContain('getdents64');
   });
 });
