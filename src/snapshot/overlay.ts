@@ -1,4 +1,4 @@
-import { fromErrno } from '../core/index.ts';
+import { fromErrno, isErrno, TsbuildError } from '../core/index.ts';
 import { mountOverlayView, openRootDir, rootDirOf, type RootDir } from '../sys/index.ts';
 import { createActive } from './active.ts';
 import { upperChanges } from './changes.ts';
@@ -53,6 +53,12 @@ function attempt<T>(doing: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
+    if (isErrno(error, 'EPERM') && process.getuid?.() !== 0) {
+      throw new TsbuildError('HOST_UNSUPPORTED', `${doing} needs root`, {
+        hint: 'run tsbuild as root (sudo): doing without is not supported yet',
+        cause: error,
+      });
+    }
     throw fromErrno(error, doing);
   }
 }
