@@ -18,6 +18,7 @@ import {
   writeLimit,
 } from './files.ts';
 import { v1Writes, type ControlWrite } from './limits.ts';
+import { sweepCgroups } from './sweep.ts';
 import type { Cgroup, CgroupManager } from './types.ts';
 
 /** Every container's folder is below this one, in each hierarchy. */
@@ -25,7 +26,15 @@ const parent = 'tsbuild';
 
 /** `mounts`: the folder of each writable controller. */
 export function v1Cgroups(mounts: Readonly<Record<string, string>>): CgroupManager {
-  return { version: 'v1', create: (id, limits) => createCgroup(mounts, id, limits) };
+  let swept = false;
+  return {
+    version: 'v1',
+    create(id, limits) {
+      if (!swept) for (const mount of Object.values(mounts)) sweepCgroups(join(mount, parent));
+      swept = true;
+      return createCgroup(mounts, id, limits);
+    },
+  };
 }
 
 /** Joining a hierarchy costs some 100 microseconds: only those with something to hold are joined, and devices always. */
@@ -190,7 +199,7 @@ function moveInto(freezer: string, source: string): void {
   }
 }
 
-/** A process on its way out keeps its cgroup busy for a moment: the next builder's sweep meets what stays. */
+/** A process on its way out keeps its cgroup busy for a moment: a later builder's sweep meets what stays. */
 function removeQuietly(path: string): void {
   try {
     removeCgroup(path);

@@ -17,6 +17,7 @@ import {
   writeControl,
 } from './files.ts';
 import { v2Writes, type ControlWrite } from './limits.ts';
+import { sweepCgroups } from './sweep.ts';
 import type { Cgroup, CgroupManager } from './types.ts';
 
 const parent = 'tsbuild';
@@ -30,6 +31,7 @@ export function v2Cgroups(base: string, { devices }: { readonly devices: boolean
   return {
     version: 'v2',
     create(id, limits) {
+      if (enabled === undefined) sweepCgroups(join(base, parent));
       enabled ??= enableControllers(base, accounting);
       const writes = v2Writes(limits);
       const missing = [...new Set(writes.map(({ controller }) => controller))].filter(
