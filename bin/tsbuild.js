@@ -1,7 +1,7 @@
 #!/bin/sh
-':' //; self=$(readlink -f "$0"); root=${self%/bin/tsbuild.js}; for node in "$root"/node_modules/node-linux-*/bin/node "$root"/../node-linux-*/bin/node; do [ -x "$node" ] && exec "$node" "$self" "$@"; done; exec node "$self" "$@"
+':' //; self=$(readlink -f "$0"); root=${self%/bin/tsbuild.js}; for node in "$root"/node_modules/node-linux-*/bin/node "$root"/../node-linux-*/bin/node; do [ -x "$node" ] && exec "$node" -- "$self" "$@"; done; exec node -- "$self" "$@"
 // The two lines above are a shell script that picks the Node installed with tsbuild, or else the one on the PATH;
-// to Node they are a comment and a string. What follows runs under Node, also as `node bin/tsbuild.js`.
+// to Node they are a comment and a string. The -- keeps Node from taking --env-file of `run` for its own flag. What follows runs under Node, also as `node bin/tsbuild.js`.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import module from 'node:module';
@@ -34,7 +34,7 @@ function rerunUnderNewerNode() {
     process.exitCode = 8;
     return;
   }
-  const child = spawn(node, [cli, ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = spawn(node, ['--', cli, ...process.argv.slice(2)], { stdio: 'inherit' });
   // The terminal's Ctrl-C reaches the child by itself; what is sent to this process alone is passed on.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'])
     process.on(signal, () => child.kill(signal));

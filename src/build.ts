@@ -1,8 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
-import type { EmitBuildEvent } from './core/index.ts';
+import { TsbuildError, type EmitBuildEvent } from './core/index.ts';
 import {
   baseResolver,
   finishImage,
@@ -59,6 +59,7 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   // Wrong names are told before anything runs.
   const tags = options.tags ?? [];
   for (const tag of tags) parseReference(tag);
+  checkSecrets(options.secrets ?? new Map());
   const dockerfile = loadDockerfile(options);
   using context = loadContext(options);
   for (const { message, at } of dockerfile.warnings)
@@ -105,6 +106,19 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   const names: string[] = [];
   for (const tag of tags) names.push(await tagImage(store, image.id, tag));
   return { image, names };
+}
+
+/** A secret's file that is not there is told now, also when the step that wants it is cached this time. */
+function checkSecrets(secrets: ReadonlyMap<string, SecretSource>): void {
+  for (const [id, source] of secrets) {
+    if (source.kind !== 'file') continue;
+    try {
+      accessSync(source.path, constants.R_OK);
+    } catch (error) {
+      const message = `secret ${id} cannot be read: ${source.path}`;
+      throw new TsbuildError('SECRET_INVALID', message, { cause: error });
+    }
+  }
 }
 
 /** What a machine lacks, every step that needs it says; the user hears it once. */

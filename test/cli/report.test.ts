@@ -77,7 +77,6 @@ describe('an error on the terminal', () => {
       at: { file: nasty, range: { startLine: 1, endLine: 1 }, lines: [nasty] },
     });
     const text = formatError(error);
-    // eslint-disable-next-line no-control-regex
     expect(text).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e]/);
     expect(text.split('\n').filter((line) => line.startsWith('  hint:'))).toHaveLength(1);
     expect(text).toContain(

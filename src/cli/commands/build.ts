@@ -65,7 +65,7 @@ export function buildCommand(): Command {
       ['tsbuild build -t app .', 'build the Dockerfile of this folder as app:latest'],
       ['tsbuild build -t app:1.0 -f docker/Dockerfile .', 'another Dockerfile, the same folder'],
       ['tsbuild build --target test --no-cache .', 'one stage, all of it anew'],
-      ['tsbuild build -q -f - . < Dockerfile', 'Dockerfile from standard input, only the id printed'],
+      ['tsbuild build -q -f - . < Dockerfile', 'read the Dockerfile, print the id only'],
     ]),
   );
   return command.action(async (context: string, flags: BuildFlags) => {

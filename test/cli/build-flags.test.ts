@@ -1,0 +1,346 @@
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+
+import { tsbuildProgram, tsbuildWithBusybox, type Tsbuild } from '../support/cli.ts';
+import { makeContext } from '../support/context.ts';
+import { stepOutcomes } from '../support/progress-lines.ts';
+import { requires } from '../support/requires.ts';
+import { runCommand } from '../support/run-command.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+interface Inspected {
+  readonly Id: string;
+  readonly RepoTags: readonly string[];
+  readonly Config: {
+    readonly Labels?: Record<string, string>;
+    readonly Env?: readonly string[];
+    readonly Cmd?: readonly string[];
+  };
+}
+
+describe('flags of build', () => {
+  requires('root', 'overlay', 'tool:busybox');
+  let cli: Tsbuild;
+  beforeAll(async () => {
+    cli = await tsbuildWithBusybox();
+  });
+
+  async function inspect(name: string): Promise<Inspected> {
+    const [found] = JSON.parse(await cli.ok(['inspect', name])) as Inspected[];
+    if (found === undefined) throw new Error(`nothing about ${name}`);
+    return found;
+  }
+
+  /** What the RUN steps of a build print, without step numbers and times. */
+  async function printed(dockerfile: string, ...flags: readonly string[]): Promise<readonly string[]> {
+    const context = makeContext({ Dockerfile: dockerfile });
+    const { status, stderr } = await cli.run(['build', ...flags, context]);
+    expect(status, stderr).toBe(0);
+    return stderr.split('\n').flatMap((line) => /^#\d+ \d+\.\d+ (.*)$/.exec(line)?.[1] ?? []);
+  }
+
+  it('C-03 -t gives several names, each in full', async () => {
+    const context = makeContext({ Dockerfile: 'FROM busybox:1\nLABEL names=several\n' });
+    const names = [
+      'plain',
+      'other:1.0',
+      'localhost:5000/team/app',
+      'docker.io/library/official:2',
+      'user/x:y',
+    ];
+    const { stderr } = await cli.run(['build', ...names.flatMap((name) => ['-t', name]), context]);
+    const familiar = [
+      'plain:latest',
+      'other:1.0',
+      'localhost:5000/team/app:latest',
+      'official:2',
+      'user/x:y',
+    ];
+    for (const name of familiar) expect(stderr).toContain(`\n  as ${name}\n`);
+    expect((await inspect('plain')).RepoTags.toSorted()).toEqual(familiar.toSorted());
+    const again = makeContext({ Dockerfile: 'FROM busybox:1\nLABEL names=moved\n' });
+    await cli.ok(['build', '--tag=plain', again]);
+    expect((await inspect('plain:latest')).RepoTags).toEqual(['plain:latest']);
+    expect((await inspect('other:1.0')).RepoTags).not.toContain('plain:latest');
+  });
+
+  it.each(['App', 'a b', 'x:', 'a@sha256:12', 'http://host/x', ''])(
+    'C-03 refuses the name "%s" before anything runs',
+    async (name) => {
+      const context = makeContext({ Dockerfile: 'FROM busybox:1\nRUN echo ran\n' });
+      const { status, stderr } = await cli.run(['build', '-t', 'fine', '-t', name, context]);
+      expect(status).toBe(2);
+      expect(stderr).toMatch(/^tsbuild: .*\[REFERENCE_INVALID\]/);
+    },
+  );
+
+  it('C-02 L-221 -f names a Dockerfile: relative to here, outside the context, or standard input', async () => {
+    const context = makeContext({
+      file: 'in the context\n',
+      'sub/Other': 'FROM busybox:1\nCOPY file /from-sub\n',
+    });
+    const outside = makeContext({ 'My.Dockerfile': 'FROM busybox:1\nCOPY file /from-outside\n' });
+    const here = { cwd: context };
+    await cli.ok(['build', '-t', 'f:sub', '-f', 'sub/Other', '.'], here);
+    await cli.ok(['build', '-t', 'f:outside', '-f', join(outside, 'My.Dockerfile'), '.'], here);
+    const input = 'FROM busybox:1\nCOPY file /from-stdin\n';
+    await cli.ok(['build', '-t', 'f:stdin', '-f', '-', context], { input });
+    for (const [tag, path] of Object.entries({ sub: 'sub', outside: 'outside', stdin: 'stdin' }))
+      expect(await cli.ok(['run', '--rm', `f:${tag}`, 'cat', `/from-${path}`])).toBe('in the context');
+    const broken = await cli.run(['build', '-f', '-', context], { input: 'FROM busybox:1\nCPY a b\n' });
+    expect(broken).toMatchObject({ status: 3 });
+    expect(broken.stderr).toContain('stdin:2');
+  });
+
+  it('L-221 finds dockerfile, too, and prefers Dockerfile; -f never falls back', async () => {
+    const lower = makeContext({ dockerfile: 'FROM busybox:1\nLABEL from=lower\n' });
+    await cli.ok(['build', '-t', 'lower', lower]);
+    expect((await inspect('lower')).Config.Labels).toEqual({ from: 'lower' });
+    writeFileSync(join(lower, 'Dockerfile'), 'FROM busybox:1\nLABEL from=upper\n');
+    await cli.ok(['build', '-t', 'lower', lower]);
+    expect((await inspect('lower')).Config.Labels).toEqual({ from: 'upper' });
+    const missing = await cli.run(['build', '-f', 'Nope', lower], { cwd: lower });
+    expect(missing).toMatchObject({ status: 3 });
+    expect(missing.stderr).toContain('Nope');
+  });
+
+  it.each(['-', 'https://example.org/x.tar', 'git://example.org/x'])(
+    'L-220 says that the context %s is not supported',
+    async (context) => {
+      const { status, stderr } = await cli.run(['build', context]);
+      expect(status).toBe(4);
+      expect(stderr).toMatch(/not supported yet \[CONTEXT_NOT_FOUND\]/);
+    },
+  );
+
+  it('L-220 says that a file, an archive or nothing is no context', async () => {
+    const folder = makeContext({ Dockerfile: 'FROM scratch\n' });
+    for (const context of [join(folder, 'Dockerfile'), join(folder, 'nope')]) {
+      const { status, stderr } = await cli.run(['build', context]);
+      expect(status).toBe(4);
+      expect(stderr).toContain(`${context} is not a folder [CONTEXT_NOT_FOUND]`);
+    }
+  });
+
+  it('C-04 --build-arg sets an ARG, to the value of the environment when it has none', async () => {
+    const dockerfile = 'FROM busybox:1\nARG A=default\nARG B\nARG C=kept\nRUN echo "$A|$B|$C|${D-unset}"\n';
+    const context = makeContext({ Dockerfile: dockerfile });
+    const flags = ['--build-arg', 'A=x=y z', '--build-arg', 'B', '--build-arg', 'C'];
+    const env = { ...process.env, B: 'from here', C: undefined };
+    const { stderr } = await cli.run(['build', ...flags, context], { env });
+    expect(stderr).toContain(' x=y z|from here|kept|unset\n');
+  });
+
+  it('L-087 warns of a build-arg that no ARG takes', async () => {
+    const context = makeContext({ Dockerfile: 'FROM busybox:1\nARG VERSION\n' });
+    const { status, stderr } = await cli.run(['build', '--build-arg', 'VERSOIN=1', context]);
+    expect(status).toBe(0);
+    expect(stderr).toMatch(/^warning: .*VERSOIN.*VERSION/m);
+  });
+
+  it('C-05 --target stops at a stage, by name, and runs nothing else', async () => {
+    const dockerfile = [
+      'FROM busybox:1 AS first',
+      'RUN echo in first',
+      'FROM first AS Second',
+      'RUN echo in second',
+      'FROM first',
+      'RUN echo in last',
+    ].join('\n');
+    expect(await printed(dockerfile, '--no-cache', '--target', 'first')).toEqual(['in first']);
+    expect(await printed(dockerfile, '--no-cache', '--target', 'SECOND')).toEqual(['in first', 'in second']);
+    expect(await printed(dockerfile, '--no-cache')).toEqual(['in first', 'in last']);
+    const wrong = await cli.run(['build', '--target', 'secnod', makeContext({ Dockerfile: dockerfile })]);
+    expect(wrong).toMatchObject({ status: 3 });
+    expect(wrong.stderr).toMatch(/\[STAGE_NOT_FOUND\]\n {2}hint: .*second/i);
+  });
+
+  it('C-18 --label is applied last', async () => {
+    const context = makeContext({ Dockerfile: 'FROM busybox:1\nLABEL a=file b=file\n' });
+    await cli.ok(['build', '-t', 'labels', '--label', 'a=flag', '--label=c=', '--label', 'd', context]);
+    expect((await inspect('labels')).Config.Labels).toEqual({ a: 'flag', b: 'file', c: '', d: '' });
+  });
+
+  it('C-19 --network none leaves the loopback only; host and default are the machine’s own', async () => {
+    const links = readdirSync('/sys/class/net').join(' ');
+    const dockerfile = (why: string): string => `FROM busybox:1\n# ${why}\nRUN echo $(ls /sys/class/net)\n`;
+    expect(await printed(dockerfile('none'), '--no-cache', '--network', 'none')).toEqual(['lo']);
+    for (const mode of ['host', 'default'])
+      expect(await printed(dockerfile(mode), '--no-cache', '--network', mode)).toEqual([links]);
+    const help = await cli.ok(['build', '--help']);
+    expect(help.replaceAll(/\s+/g, ' ')).toContain("network of RUN steps; default is the host's own");
+  });
+
+  it('C-15 --secret is seen by its RUN step only, from a file or a variable', async () => {
+    const { path } = tempFolder('secret');
+    writeFileSync(join(path, 'token'), 'of the file');
+    const dockerfile = [
+      'FROM busybox:1',
+      'RUN --mount=type=secret,id=one cat /run/secrets/one',
+      'RUN --mount=type=secret,id=two,env=TWO echo $TWO',
+      'RUN ls /run/secrets 2>/dev/null || echo no secrets',
+    ].join('\n');
+    const context = makeContext({ Dockerfile: dockerfile });
+    const flags = ['--secret', `id=one,src=${join(path, 'token')}`, '--secret', 'id=two,env=SECRET_TWO'];
+    const env = { ...process.env, SECRET_TWO: 'of the variable' };
+    const { status, stderr } = await cli.run(['build', '-t', 'secrets', ...flags, context], { env });
+    expect(status, stderr).toBe(0);
+    for (const text of ['of the file', 'of the variable', 'no secrets'])
+      expect(stderr).toContain(` ${text}\n`);
+    const archive = join(path, 'image.tar');
+    await cli.ok(['save', '-o', archive, 'secrets']);
+    expect(readFileSync(archive, 'latin1')).not.toMatch(/of the (file|variable)/);
+    const missing = await cli.run(['build', '--secret', 'id=one,src=/no/such', context]);
+    expect(missing).toMatchObject({ status: 2 });
+    expect(missing.stderr).toContain('[SECRET_INVALID]');
+  });
+
+  it('C-21 --iidfile has the whole id, and none after a failure', async () => {
+    const folder = tempFolder('iid').path;
+    const file = join(folder, 'id');
+    writeFileSync(file, 'of an earlier build');
+    const context = makeContext({ Dockerfile: 'FROM busybox:1\nLABEL iid=file\n' });
+    await cli.ok(['build', '-t', 'iid', '--iidfile', file, context]);
+    expect(readFileSync(file, 'utf8')).toBe((await inspect('iid')).Id);
+    expect(readdirSync(folder)).toEqual(['id']);
+    const broken = makeContext({ Dockerfile: 'FROM busybox:1\nRUN false\n' });
+    expect((await cli.run(['build', '--iidfile', file, broken])).status).toBe(5);
+    expect(existsSync(file)).toBe(false);
+    const nowhere = await cli.run(['build', '--iidfile', join(folder, 'no/dir/id'), context]);
+    expect(nowhere).toMatchObject({ status: 7 });
+    expect(nowhere.stderr).toContain('[IO_ERROR]');
+  });
+
+  it('C-21 --iidfile never replaces what is no file', async () => {
+    const context = makeContext({ Dockerfile: 'FROM busybox:1\n' });
+    await cli.ok(['build', '--iidfile', '/dev/null', context]);
+    expect(lstatSync('/dev/null').isCharacterDevice()).toBe(true);
+    const command = '"$0" --root "$1" build -q --iidfile /dev/stderr "$2" 2>&1 >/dev/null | cat';
+    const { stdout } = await runCommand(['sh', '-c', command, tsbuildProgram, cli.root, context]);
+    expect(stdout).toMatch(/^sha256:[0-9a-f]{64}$/);
+  });
+
+  it('C-10 -q prints the id alone, and an error still in full', async () => {
+    const context = makeContext({ Dockerfile: 'FROM busybox:1\nRUN echo noise\n' });
+    const quiet = await cli.run(['build', '-q', '-t', 'quiet', context]);
+    expect(quiet).toMatchObject({ status: 0, stdout: `${(await inspect('quiet')).Id}\n`, stderr: '' });
+    const broken = makeContext({ Dockerfile: 'FROM busybox:1\nRUN echo reason && false\n' });
+    const failed = await cli.run(['build', '-q', broken]);
+    expect(failed).toMatchObject({ status: 5, stdout: '' });
+    expect(failed.stderr).toMatch(
+      /^------\n.*RUN echo reason && false:\n > reason\n------\nDockerfile:2|reason/,
+    );
+    expect(failed.stderr).toContain('[RUN_FAILED]');
+  });
+
+  it('C-09 O-91 O-92 --progress plain numbers steps and counts FROM, RUN, COPY and WORKDIR', async () => {
+    const context = makeContext({
+      Dockerfile:
+        'FROM busybox:1\nENV a=b\nWORKDIR /w\nCOPY Dockerfile .\nRUN echo hello; echo to stderr >&2\nCMD ["x"]\n',
+    });
+    const { stdout, stderr } = await cli.run(['build', '--no-cache', '--progress', 'plain', context]);
+    expect(stdout).toBe('');
+    const lines = stderr.trimEnd().split('\n');
+    expect(lines[0]).toMatch(/^#1 \[1\/4\] FROM busybox:1$/);
+    expect(lines).toContain('#2 [2/4] WORKDIR /w');
+    expect(lines).toContain('#3 [3/4] COPY Dockerfile .');
+    expect(lines).toContain('#4 [4/4] RUN echo hello; echo to stderr >&2');
+    for (const text of ['hello', 'to stderr'])
+      expect(lines).toContainEqual(expect.stringMatching(new RegExp(`^#4 \\d+\\.\\d{3} ${text}$`)));
+    expect(lines.filter((line) => /^#\d DONE \d+\.\d{3}s$/.test(line)).length).toBeGreaterThanOrEqual(3);
+    expect(lines.at(-1)).toMatch(/^built sha256:[0-9a-f]{64}$/);
+    const again = (await cli.run(['build', '--progress=auto', context])).stderr;
+    expect(again.match(/^#\d CACHED$/gm)).toHaveLength(4);
+  });
+
+  it('C-09 has no colours and no cursor movements of its own where nobody looks', async () => {
+    const context = makeContext({ Dockerfile: 'FROM busybox:1\nRUN echo plain && false\n' });
+    const { stderr } = await cli.run(['build', context]);
+    expect(stderr).not.toMatch(/[\u001b\r]/);
+  });
+
+  it('C-06 --no-cache runs all, and what it made is taken next time', async () => {
+    const context = makeContext({ Dockerfile: 'FROM busybox:1\nRUN date +%N > /n\n' });
+    const [first, second] = [
+      await cli.run(['build', context]),
+      await cli.run(['build', '--no-cache', context]),
+    ];
+    expect([stepOutcomes(first.stderr).ran.length, stepOutcomes(second.stderr).ran.length]).toEqual([1, 1]);
+    const idOf = ({ stderr }: { readonly stderr: string }): string | undefined =>
+      /^built (.*)$/m.exec(stderr)?.[1];
+    const third = await cli.run(['build', context]);
+    expect(stepOutcomes(third.stderr).ran).toEqual([]);
+    expect(idOf(third)).toBe(idOf(second));
+  });
+
+  it('C-43 --jobs 1 runs independent stages one after the other', async () => {
+    const stage = (name: string): string =>
+      `FROM busybox:1 AS ${name}\nRUN echo ${name} begins; sleep 0.2; echo ${name} ends\n`;
+    const dockerfile = `${stage('a')}${stage('b')}FROM busybox:1\nCOPY --from=a /etc/passwd /a\nCOPY --from=b /etc/passwd /b\n`;
+    const lines = await printed(dockerfile, '--no-cache', '--jobs', '1');
+    expect(lines.map((line) => line.split(' ')[1])).toEqual(['begins', 'ends', 'begins', 'ends']);
+  });
+
+  it('C-14 --platform is accepted when it is this machine’s, refused when it is none', async () => {
+    const context = makeContext({ Dockerfile: 'FROM scratch\nCOPY Dockerfile /\n' });
+    await cli.ok(['build', '--platform', process.arch === 'x64' ? 'linux/amd64' : 'linux/arm64', context]);
+    const { status, stderr } = await cli.run(['build', '--platform', 'no/such/plat/form', context]);
+    expect(status, stderr).not.toBe(0);
+    expect(stderr).not.toMatch(/internal error/);
+  });
+
+  it('R-49 S-31 takes mount points away that a step needed, also behind a link of the image', async () => {
+    const context = makeContext({
+      Dockerfile: [
+        'FROM busybox:1',
+        'RUN mkdir /real && ln -s /real /link && touch -d @1000000000 /real',
+        'RUN --mount=type=tmpfs,target=/link/deep/point echo x > /link/deep/point/file && echo done > /done',
+        'RUN --mount=type=cache,target=/fresh/cache touch /fresh/cache/file /fresh/beside',
+      ].join('\n'),
+    });
+    await cli.ok(['build', '-t', 'points', context]);
+    const script = 'ls -A /real | wc -l; stat -c %Y /real; ls -A /fresh; cat /done';
+    expect((await cli.ok(['run', '--rm', 'points', 'sh', '-c', script])).split('\n')).toEqual([
+      ...['0', '1000000000', 'beside', 'done'],
+    ]);
+  });
+
+  it('C-31 ends with the status of what went wrong', async () => {
+    const classes: readonly (readonly [
+      files: Record<string, string>,
+      status: number,
+      flags?: readonly string[],
+    ])[] = [
+      [{ Dockerfile: 'FROM busybox:1\nNOPE x\n' }, 3],
+      [{ other: 'x' }, 3],
+      [{ Dockerfile: 'FROM busybox:1\nCOPY nope /\n' }, 4],
+      [{ Dockerfile: 'FROM busybox:1\nRUN exit 9\n' }, 5],
+      [{ Dockerfile: 'FROM 127.0.0.1:1/x\n' }, 6],
+      [{ Dockerfile: 'FROM busybox:1\n' }, 2, ['-m', '1']],
+      [{ Dockerfile: 'FROM busybox:1\nUSER nobody-there\nRUN true\n' }, 3],
+    ];
+    for (const [files, status, flags = []] of classes) {
+      const result = await cli.run(['build', ...flags, makeContext(files)]);
+      expect(result.status, result.stderr).toBe(status);
+      expect(result.stderr).toMatch(/^tsbuild: .* \[[A-Z_]+\]$/m);
+    }
+  });
+
+  it('C-08 --pull asks the registry for a base that the store has', async () => {
+    await cli.ok(['tag', 'busybox:1', '127.0.0.1:1/there:1']);
+    const context = makeContext({ Dockerfile: 'FROM 127.0.0.1:1/there:1\n' });
+    await cli.ok(['build', context]);
+    const { status, stderr } = await cli.run(['build', '--pull', context]);
+    expect(status).toBe(6);
+    expect(stderr).toContain('[REGISTRY_UNREACHABLE]');
+  });
+
+  it('builds from a folder whose name a shell would not like', async () => {
+    const folder = join(tempFolder('odd').path, 'a b\n$(x) ü');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'Dockerfile'), 'FROM busybox:1\nCOPY Dockerfile /x\nRUN cat /x >/dev/null\n');
+    expect(await cli.run(['build', '-t', 'odd', '.'], { cwd: folder })).toMatchObject({ status: 0 });
+    expect(await runCommand(['true'])).toMatchObject({ status: 0 });
+  });
+});
