@@ -1,20 +1,11 @@
-import { randomBytes } from 'node:crypto';
-import {
-  chmodSync,
-  chownSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join, posix } from 'node:path';
 
 import { assertNever, digestOf, digestParts, TsbuildError } from '../core/index.ts';
 import type { PlannedMount, RunStep } from '../graph/index.ts';
 import type { MountConfig } from '../oci/runtime-spec.ts';
 import type { RunContext } from '../solver/index.ts';
+import { memoryFile } from './memory-file.ts';
 import type { BuildServices, SecretSource } from './types.ts';
 
 /** What a RUN step's `--mount` options come to; disposing removes secrets and releases cache mounts. */
@@ -24,8 +15,6 @@ export interface RunMounts extends AsyncDisposable {
   readonly env: readonly string[];
 }
 
-/** Secrets are for memory only: a tmpfs of the host, never a disk (S-62). */
-const memoryFolder = '/dev/shm';
 const maxSecretSize = 500 * 1024;
 
 export async function runMounts(
@@ -97,7 +86,7 @@ function addSecret(
   const value = readSecret(id, source);
   if (mount.env !== undefined) into.env.push(`${mount.env}=${value.toString('utf8')}`);
   if (mount.env !== undefined && !mount.targetGiven) return;
-  const path = memoryFile(held, value);
+  const { path } = held.use(memoryFile(value));
   chownSync(path, mount.uid ?? 0, mount.gid ?? 0);
   chmodSync(path, mount.mode ?? 0o400);
   into.mounts.push({
@@ -130,20 +119,12 @@ function readSecret(id: string, source: SecretSource): Buffer {
   }
 }
 
-function memoryFile(held: AsyncDisposableStack, value: Uint8Array): string {
-  const folder = mkdtempSync(join(memoryFolder, 'tsbuild-'));
-  held.defer(async () => rmSync(folder, { recursive: true, force: true }));
-  const path = join(folder, randomBytes(4).toString('hex'));
-  writeFileSync(path, value, { mode: 0o400, flag: 'wx' });
-  return path;
-}
-
 /** The script of a heredoc with a `#!` line (L-045). */
 function scriptMount(
   script: { readonly name: string; readonly content: string },
   held: AsyncDisposableStack,
 ): MountConfig {
-  const path = memoryFile(held, Buffer.from(script.content));
+  const { path } = held.use(memoryFile(Buffer.from(script.content)));
   chmodSync(path, 0o755);
   return { destination: `/dev/pipes/${script.name}`, type: 'bind', source: path, options: ['bind', 'ro'] };
 }
