@@ -1,7 +1,8 @@
 #!/bin/sh
 ':' //; self=$(readlink -f "$0"); root=${self%/bin/tsbuild.js}; for node in "$root"/node_modules/node-linux-*/bin/node "$root"/../node-linux-*/bin/node; do [ -x "$node" ] && exec "$node" -- "$self" "$@"; done; exec node -- "$self" "$@"
 // The two lines above are a shell script that picks the Node installed with tsbuild, or else the one on the PATH;
-// to Node they are a comment and a string. The -- keeps Node from taking --env-file of `run` for its own flag. What follows runs under Node, also as `node bin/tsbuild.js`.
+// to Node they are a comment and a string. The -- keeps Node from taking the --env-file of `run` for its own flag.
+// What follows runs under Node, also as `node bin/tsbuild.js`.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import module from 'node:module';

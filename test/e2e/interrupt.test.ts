@@ -1,19 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { tsbuildWithBusybox, type Tsbuild } from '../support/cli.ts';
 import { makeContext } from '../support/context.ts';
+import { allGone, holdingsOf, pidOf, until, type Holdings } from '../support/holdings.ts';
 import { requires } from '../support/requires.ts';
 import { processesOf } from '../support/run-folder.ts';
-
-/** What a running step holds of the machine. */
-interface Holdings {
-  readonly pid: number;
-  readonly cgroups: readonly string[];
-  readonly mountNamespace: string;
-}
 
 describe('a build that is stopped in the middle of a RUN', () => {
   requires('root', 'overlay', 'tool:busybox');
@@ -33,16 +26,12 @@ describe('a build that is stopped in the middle of a RUN', () => {
     build.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
     await until(() => new RegExp(`^#\\d+ [0-9.]+ now-${marker}$`, 'm').test(stderr));
     const pid = await until(() => pidOf(['sleep', marker]));
-    const cgroups = readFileSync(`/proc/${pid}/cgroup`, 'utf8').split('\n').flatMap(cgroupFolder);
-    const mountNamespace = readlinkSync(`/proc/${pid}/ns/mnt`);
-    return { build, stderr: () => stderr, held: { pid, cgroups, mountNamespace } };
+    return { build, stderr: () => stderr, held: holdingsOf(pid) };
   }
 
-  async function expectNothingLeft(marker: string, { cgroups, mountNamespace }: Holdings): Promise<void> {
-    // After SIGKILL the kernel and the launcher need a moment; what is left after that is left for good.
+  async function expectNothingLeft(marker: string, held: Holdings): Promise<void> {
     await until(() => pidOf(['sleep', marker]) === undefined && pidOf(['sleep', `${marker}1`]) === undefined);
-    await until(() => !processIds().some((pid) => namespaceOf(pid) === mountNamespace));
-    await until(() => cgroups.every((folder) => !existsSync(folder)));
+    await allGone(held);
     await until(() => processesOf(cli.root).length === 0);
     expect(readFileSync('/proc/self/mounts', 'utf8')).not.toContain(cli.root);
   }
@@ -77,47 +66,3 @@ describe('a build that is stopped in the middle of a RUN', () => {
     ]);
   });
 });
-
-async function until<T>(condition: () => T): Promise<NonNullable<T>> {
-  for (let tries = 0; tries < 400; tries++) {
-    const value = condition();
-    if (value !== undefined && value !== null && value !== false) return value;
-    await sleep(50);
-  }
-  throw new Error(`not within 20 s: ${condition.toString()}`);
-}
-
-function processIds(): string[] {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-}
-
-function pidOf(argv: readonly string[]): number | undefined {
-  const cmdline = `${argv.join('\0')}\0`;
-  const pid = processIds().find((id) => tryRead(`/proc/${id}/cmdline`) === cmdline);
-  return pid === undefined ? undefined : Number(pid);
-}
-
-function namespaceOf(pid: string): string | undefined {
-  try {
-    return readlinkSync(`/proc/${pid}/ns/mnt`);
-  } catch {
-    return undefined;
-  }
-}
-
-/** A line of /proc/PID/cgroup as the folder of that cgroup, unless it is one the process was started in. */
-function cgroupFolder(line: string): string[] {
-  const [, controllers = '', path = ''] = line.split(':');
-  if (path === '' || readFileSync('/proc/self/cgroup', 'utf8').includes(`:${controllers}:${path}\n`))
-    return [];
-  const v2 = existsSync('/sys/fs/cgroup/cgroup.controllers') ? '' : 'unified';
-  return [`/sys/fs/cgroup/${controllers === '' ? v2 : controllers.replace('name=', '')}${path}`];
-}
-
-function tryRead(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch {
-    return undefined;
-  }
-}

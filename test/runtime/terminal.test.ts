@@ -1,41 +1,24 @@
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { busyboxHost } from '../support/busybox-container.ts';
+import { onTerminal, type OnTerminal } from '../support/on-terminal.ts';
 import { requires } from '../support/requires.ts';
 
-/**
- * Runs a container in terminal mode on a real pseudo-terminal of 33 rows and 101 columns. `keys`: what to type once the
- * output holds a text. Returns what the terminal showed and whether it was in its first mode again at the end.
- */
-async function onTerminal(command: string, keys: readonly (readonly [after: string, typed: string])[] = []) {
+/** Runs a shell command in a container in terminal mode, on a real pseudo-terminal. */
+async function inContainer(
+  command: string,
+  keys: readonly (readonly [after: string, typed: string])[] = [],
+): Promise<OnTerminal> {
   const { folder } = busyboxHost();
   const program = join(import.meta.dirname, 'programs/run-container.ts');
-  const child = spawn(
-    'python3',
-    [
-      join(import.meta.dirname, 'programs/on-terminal.py'),
-      JSON.stringify(keys),
-      process.execPath,
-      program,
-      folder,
-      'terminal',
-      command,
-    ],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
-  let text = '';
-  for await (const chunk of child.stdout) text += String(chunk);
-  return JSON.parse(text) as { output: string; code: number; restored: boolean };
+  return onTerminal([process.execPath, program, folder, 'terminal', command], keys);
 }
 
 describe('a container with a terminal', () => {
   requires('root', 'overlay', 'tool:python3');
 
   it('has a terminal of its own devpts as its controlling one, with the caller’s size', async () => {
-    const { output, code, restored } = await onTerminal(
+    const { output, code, restored } = await inContainer(
       'tty; test -c /dev/console && stat -c %t:%T /dev/console; sleep 0.2; stty size; ps -o tty | tail -1; exit 4',
     );
     expect(output.split('\r\n').slice(0, 3)).toEqual(['/dev/pts/0', '88:0', '33 101']);
@@ -43,7 +26,7 @@ describe('a container with a terminal', () => {
   });
 
   it('passes keys on, which the terminal inside makes signals of', async () => {
-    const { output, code, restored } = await onTerminal(
+    const { output, code, restored } = await inContainer(
       'trap "echo interrupted; exit 9" INT; echo ready; while :; do sleep 0.1; done',
       [['ready', '\x03']],
     );
@@ -52,7 +35,7 @@ describe('a container with a terminal', () => {
   });
 
   it('echoes what is typed once, and ends input with the key for it', async () => {
-    const { output } = await onTerminal('echo ready; cat; echo done', [
+    const { output } = await inContainer('echo ready; cat; echo done', [
       ['ready', 'hello\r'],
       ['hello\r\nhello', '\x04'],
     ]);
@@ -60,12 +43,12 @@ describe('a container with a terminal', () => {
   });
 
   it('S-73 the caller’s terminal is restored even when the builder is killed', async () => {
-    const { code, restored } = await onTerminal('stty -g; echo ready; sleep 1000', [['ready', 'KILL']]);
+    const { code, restored } = await inContainer('stty -g; echo ready; sleep 1000', [['ready', 'KILL']]);
     expect([code, restored]).toEqual([-9, true]);
   });
 
   it('resizes with the caller’s window', async () => {
-    const { output } = await onTerminal(
+    const { output } = await inContainer(
       'trap "stty size; exit 0" WINCH; echo ready; while :; do sleep 0.1; done',
       [['ready', 'RESIZE 40 120']],
     );
@@ -73,7 +56,7 @@ describe('a container with a terminal', () => {
   });
 
   it('output is complete up to the last byte', async () => {
-    const { output } = await onTerminal('seq 1 5000');
+    const { output } = await inContainer('seq 1 5000');
     expect(output.split('\r\n').slice(-2)).toEqual(['5000', '']);
   });
 });

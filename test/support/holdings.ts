@@ -1,0 +1,70 @@
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** What a running container holds of the machine. */
+export interface Holdings {
+  readonly pid: number;
+  readonly cgroups: readonly string[];
+  readonly mountNamespace: string;
+}
+
+/** `pid`: a process of the container, as the host numbers it. */
+export function holdingsOf(pid: number): Holdings {
+  const cgroups = readFileSync(`/proc/${pid}/cgroup`, 'utf8').split('\n').flatMap(cgroupFolder);
+  return { pid, cgroups, mountNamespace: readlinkSync(`/proc/${pid}/ns/mnt`) };
+}
+
+/**
+ * Waits until neither a process of the container nor its cgroups are left. After SIGKILL the kernel and the launcher
+ * need a moment; what is left after that is left for good.
+ */
+export async function allGone({ cgroups, mountNamespace }: Holdings): Promise<void> {
+  await until(() => !processIds().some((pid) => namespaceOf(pid) === mountNamespace));
+  await until(() => cgroups.every((folder) => !existsSync(folder)));
+}
+
+/** Polls until the condition gives something; what does not happen within 20 s does not happen. */
+export async function until<T>(condition: () => T): Promise<NonNullable<T>> {
+  for (let tries = 0; tries < 400; tries++) {
+    const value = condition();
+    if (value !== undefined && value !== null && value !== false) return value;
+    await sleep(50);
+  }
+  throw new Error(`not within 20 s: ${condition.toString()}`);
+}
+
+function processIds(): string[] {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+}
+
+/** The process with exactly this command line. */
+export function pidOf(argv: readonly string[]): number | undefined {
+  const cmdline = `${argv.join('\0')}\0`;
+  const pid = processIds().find((id) => tryRead(`/proc/${id}/cmdline`) === cmdline);
+  return pid === undefined ? undefined : Number(pid);
+}
+
+function namespaceOf(pid: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/mnt`);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A line of /proc/PID/cgroup as the folder of that cgroup, unless it is one the process was started in. */
+function cgroupFolder(line: string): string[] {
+  const [, controllers = '', path = ''] = line.split(':');
+  if (path === '' || readFileSync('/proc/self/cgroup', 'utf8').includes(`:${controllers}:${path}\n`))
+    return [];
+  const v2 = existsSync('/sys/fs/cgroup/cgroup.controllers') ? '' : 'unified';
+  return [`/sys/fs/cgroup/${controllers === '' ? v2 : controllers.replace('name=', '')}${path}`];
+}
+
+function tryRead(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return undefined;
+  }
+}
