@@ -4,7 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { projectRoot } from '../support/paths.ts';
 
 const here = import.meta.dirname;
-const idPattern = /\b(?:[LCORGBS]-\d+[a-z]?|end-\d+[a-c]?)\b/g;
+const id = String.raw`(?:[LCORGBS]-\d+|end-\d+[a-c]?)`;
+const idPattern = new RegExp(String.raw`\b${id}(?:…${id})?\b`, 'g');
+const rangePattern = /\b([LCORGBS]-\d+)…([LCORGBS]-\d+)\b/g;
 const checklist = rows('checklist-ids.txt').map(([id]) => id);
 
 /** The lines of a file beside this one, split at the first blank; comments and empty lines left out. */
@@ -15,13 +17,25 @@ function rows(file: string): [first: string, rest: string][] {
     .map((line) => [line.replace(/ .*/s, ''), line.replace(/^\S* ?/, '')]);
 }
 
-/** The IDs in the strings of all test files. Titles may come from tables, so every string counts; comments do not. */
+/**
+ * The IDs in the strings of all test files, and in the headings of the tables that tests read: titles come from both.
+ * `L-001…L-020` names every row from the first to the last.
+ */
 function idsInTests(): Set<string> {
-  const files = globSync('test/**/*.test.ts', { cwd: projectRoot }).map((file) => join(projectRoot, file));
-  const strings = files.flatMap((file) =>
-    readFileSync(file, 'utf8').match(/'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`|"[^"\n]*"/g),
+  const read = (pattern: string): string[] =>
+    globSync(pattern, { cwd: projectRoot }).map((file) => readFileSync(join(projectRoot, file), 'utf8'));
+  const strings = read('test/**/*.test.ts').flatMap((text) =>
+    text.match(/'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`|"[^"\n]*"/g),
   );
-  return new Set(strings.flatMap((text) => text?.match(idPattern) ?? []));
+  const headings = read('fixtures/**/*.txt').flatMap((text) => text.match(/^## .*$/gm));
+  const ranges = [...strings, ...headings].flatMap((text) => text?.match(idPattern) ?? []);
+  return new Set(ranges.flatMap(rangeOfIds));
+}
+
+function rangeOfIds(range: string): readonly string[] {
+  const [first = '', last = first] = range.split('…');
+  const [from, to] = [checklist.indexOf(first), checklist.indexOf(last)];
+  return from === -1 || to < from ? [range] : checklist.slice(from, to + 1);
 }
 
 /** `L-001..L-020 reason` is said of every row from the first to the last. */
