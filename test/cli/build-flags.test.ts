@@ -123,7 +123,7 @@ describe('flags of build', () => {
     }
   });
 
-  it('C-04 --build-arg sets an ARG, to the value of the environment when it has none', async () => {
+  it('C-04 L-086 --build-arg sets an ARG, to the value of the environment when it has none', async () => {
     const dockerfile = 'FROM busybox:1\nARG A=default\nARG B\nARG C=kept\nRUN echo "$A|$B|$C|${D-unset}"\n';
     const context = makeContext({ Dockerfile: dockerfile });
     const flags = ['--build-arg', 'A=x=y z', '--build-arg', 'B', '--build-arg', 'C'];
