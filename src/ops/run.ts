@@ -1,5 +1,5 @@
-import { TsbuildError } from '../core/index.ts';
-import type { RunStep } from '../graph/index.ts';
+import { TsbuildError, type Json } from '../core/index.ts';
+import type { PlannedMount, RunStep } from '../graph/index.ts';
 import { exitCodeOf, runContainer, type RunResult } from '../runtime/index.ts';
 import type { CacheMap, KeyParts, Op, RunContext } from '../solver/index.ts';
 import { runMounts } from './run-mounts.ts';
@@ -88,37 +88,31 @@ function keyParts(step: RunStep): KeyParts {
     user,
     network,
     platform: { os: platform.os, architecture: platform.architecture, variant: platform.variant },
-    mounts: mounts.map(
-      ({
-        type,
-        target,
-        source,
-        readonly,
-        id,
-        sharing,
-        mode,
-        uid,
-        gid,
-        size,
-        required,
-        env: variable,
-        input,
-      }) => ({
-        type,
-        target,
-        source,
-        readonly,
-        id,
-        sharing,
-        mode,
-        uid,
-        gid,
-        size,
-        required,
-        env: variable,
-        input,
-      }),
-    ),
+    mounts: mounts.map(mountParts),
+  };
+}
+
+/** `from` is told by the index of the input, whose state has a key of its own. */
+function mountParts(mount: PlannedMount): Json {
+  const { from: _from, type, target, targetGiven, source, readonly, id, ...more } = mount;
+  const { sharing, mode, uid, gid, size, required, env, input, ...unclassified } = more;
+  const none: Record<string, never> = unclassified;
+  return {
+    ...none,
+    type,
+    target,
+    targetGiven,
+    source,
+    readonly,
+    id,
+    sharing,
+    mode,
+    uid,
+    gid,
+    size,
+    required,
+    env,
+    input,
   };
 }
 

@@ -1,4 +1,4 @@
-import type { ByteString } from '../core/index.ts';
+import { toText, TsbuildError, type ByteString } from '../core/index.ts';
 import type { FileStat, RootDir } from '../sys/index.ts';
 import { isLayerXattr } from './layer-xattrs.ts';
 import type { Entry } from './types.ts';
@@ -10,13 +10,22 @@ export function keptXattrs(root: RootDir, path: ByteString): Xattrs {
   return pickXattrs(root, path, root.listXattrs(path));
 }
 
-/** As `keptXattrs`, of names already listed. */
+/** As `keptXattrs`, of names already listed. Throws NAME_RESERVED for a name that no PAX record can hold. */
 export function pickXattrs(root: RootDir, path: ByteString, names: readonly ByteString[]): Xattrs {
   if (names.length === 0) return [];
   return names.filter(isLayerXattr).flatMap((name) => {
+    if (name.includes('=')) throw unwritable(name);
     const value = root.getXattr(path, name);
     return value === undefined ? [] : [[name, value] as const];
   });
+}
+
+function unwritable(name: ByteString): TsbuildError {
+  return new TsbuildError(
+    'NAME_RESERVED',
+    `the extended attribute ${JSON.stringify(toText(name))} has a "=" in its name, which image layers cannot hold`,
+    { hint: 'remove the attribute in the step that sets it' },
+  );
 }
 
 /** What a layer says of a file; undefined for a socket, which none can carry. */

@@ -1,6 +1,7 @@
 import {
   compareBytes,
   fromText,
+  isErrno,
   nearestName,
   toText,
   TsbuildError,
@@ -31,7 +32,7 @@ export interface Match {
 export function selectSources(tree: SourceTree, words: readonly string[]): readonly Match[] {
   return words.flatMap((word) => {
     const clean = cleanSource(word);
-    return hasWildcard(clean) ? expandWildcard(tree, clean) : [literal(tree, clean, word)];
+    return hasWildcard(clean) ? expandWildcard(tree, clean, word) : [literal(tree, clean, word)];
   });
 }
 
@@ -57,18 +58,26 @@ function literal(tree: SourceTree, clean: string, word: string): Match {
       },
     );
   }
+  let stat: FileStat;
   try {
-    return { path, stat: tree.root.stat(path), wildcard: false };
+    stat = tree.root.stat(path);
   } catch (error) {
+    throw notFound(tree, clean, word, error);
+  }
+  if (stat.type === 'socket') {
     throw new TsbuildError(
       'COPY_SOURCE_NOT_FOUND',
-      `${JSON.stringify(word)} does not exist in ${tree.name}`,
-      {
-        hint: nearHint(tree, clean),
-        cause: error,
-      },
+      `${JSON.stringify(word)} is a socket, which cannot be copied`,
     );
   }
+  return { path, stat, wildcard: false };
+}
+
+function notFound(tree: SourceTree, clean: string, word: string, cause?: unknown): TsbuildError {
+  return new TsbuildError('COPY_SOURCE_NOT_FOUND', `${JSON.stringify(word)} does not exist in ${tree.name}`, {
+    hint: nearHint(tree, clean),
+    cause,
+  });
 }
 
 /** An excluded folder still counts while an exception may show something below it. */
@@ -92,22 +101,30 @@ function namesIn(tree: SourceTree, folder: string): readonly string[] {
   }
 }
 
-/** Component by component; a wildcard never crosses `/`, and no match at all is no error (L-166). */
-function expandWildcard(tree: SourceTree, pattern: string): readonly Match[] {
+/**
+ * Component by component; a wildcard never crosses `/`, and no match at all is no error (L-166). What stands before the
+ * first wildcard is taken literally and must exist; below it links are matched by name, but not walked into.
+ */
+function expandWildcard(tree: SourceTree, pattern: string, word: string): readonly Match[] {
   const components = pattern.split('/');
-  let found: ByteString[] = ['' as ByteString];
-  components.forEach((component, index) => {
-    const last = index === components.length - 1;
+  const first = components.findIndex(hasWildcard);
+  const start = fromText(components.slice(0, first).join('/'));
+  if (statOf(tree.root, start)?.type !== 'directory')
+    throw notFound(tree, components.slice(0, first).join('/'), word);
+  let found: ByteString[] = [start];
+  components.slice(first).forEach((component, index, rest) => {
+    const last = index === rest.length - 1;
     found = found
       .flatMap((folder) => matchesIn(tree, folder, component))
-      .filter((path) => last || isFolder(tree.root, path));
+      .filter((path) => last || tree.root.tryLstat(path)?.type === 'directory');
   });
   return found
     .filter((path) => tree.ignore?.matches(path) !== true || isVisibleFolder(tree, path))
     .sort(compareBytes)
     .flatMap((path) => {
       const stat = statOf(tree.root, path);
-      return stat === undefined ? [] : [{ path, stat, wildcard: true }];
+      if (stat === undefined) throw notFound(tree, toText(path), word);
+      return stat.type === 'socket' ? [] : [{ path, stat, wildcard: true }];
     });
 }
 
@@ -123,15 +140,12 @@ function matchesIn(tree: SourceTree, folder: ByteString, component: string): Byt
     .map(join);
 }
 
-function isFolder(root: RootDir, path: ByteString): boolean {
-  return statOf(root, path)?.type === 'directory';
-}
-
 /** Undefined for a dangling symlink. */
 function statOf(root: RootDir, path: ByteString): FileStat | undefined {
   try {
     return root.stat(path);
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined;
+    throw error;
   }
 }
