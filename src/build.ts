@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { TsbuildError, type EmitBuildEvent } from './core/index.ts';
 import {
   baseResolver,
+  buildChecks,
   finishImage,
   loadContext,
   loadDockerfile,
@@ -62,13 +63,12 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   checkSecrets(options.secrets ?? new Map());
   const dockerfile = loadDockerfile(options);
   using context = loadContext(options);
-  for (const { message, at } of dockerfile.warnings)
-    emit({ type: 'warning', message, file: at.file, range: at.range });
+  const checks = buildChecks(dockerfile, { ...options, context }, emit);
 
   await using store = await openStore(options.root);
   // Before the first look into the store: what is found from here on stays until the build ends (design decision 9).
   await using lease = await store.lease();
-  const planned = await plan(dockerfile, {
+  const planning = plan(dockerfile, {
     buildArgs: options.buildArgs ?? new Map(),
     target: options.target,
     platform: options.platform ?? hostPlatform(),
@@ -76,8 +76,9 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
     labels: options.labels ?? [],
     noCache: options.noCache ?? false,
     network: options.network ?? 'default',
-    resolveBase: baseResolver({ store, pull: options.pull ?? false, signal, emit }),
+    resolveBase: checks.watch(baseResolver({ store, pull: options.pull ?? false, signal, emit })),
   });
+  const planned = await checks.around(planning);
   for (const message of planned.warnings) emit({ type: 'warning', message });
 
   await using files = await stepFiles(store);

@@ -22,7 +22,7 @@ export function formatError(error: unknown): string {
  * Dockerfile:3
  *   >>>  3 | RUN make
  * ``` */
-function formatExcerpt({ file, range, lines }: SourceExcerpt): string {
+export function formatExcerpt({ file, range, lines }: SourceExcerpt): string {
   const width = String(range.endLine).length;
   const rows = lines.map((line, index) => {
     const number = String(range.startLine + index).padStart(width);

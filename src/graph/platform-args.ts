@@ -3,7 +3,10 @@ import { withVariables, type Environment } from './environment.ts';
 import type { PlanOptions } from './types.ts';
 
 /** The automatic global ARGs (L-089), visible in FROM, and in a stage after a bare `ARG NAME`. */
-export function platformArgs(options: PlanOptions, lastStage: string | undefined): Environment {
+export function platformArgs(
+  options: Pick<PlanOptions, 'target' | 'platform' | 'buildPlatform'>,
+  lastStage: string | undefined,
+): Environment {
   const wanted = options.target === '' ? undefined : options.target;
   return withVariables(new Map(), [
     ...describe('TARGET', options.platform),

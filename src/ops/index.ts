@@ -1,5 +1,6 @@
 export { baseResolver } from './base.ts';
 export { StoreCache } from './cache.ts';
+export { buildChecks, checkOptionsOf, checkOptionsWithStore, type CheckRequest } from './checks.ts';
 export type { BuildContext } from './context.ts';
 export { finishImage } from './finish.ts';
 export type { BuildServices, RunLimits, SecretSource, SettledState, State } from './types.ts';

@@ -2,14 +2,16 @@ import { Option, type Command } from 'commander';
 
 import type { RunNetwork } from '../../graph/index.ts';
 import { parseBuildArgs, parseJobs, parseLabel, parseSecret } from '../build-values.ts';
+import { parseCall, runCall, type Call, type CallFlags } from '../call.ts';
 import { collect, examples, makeCommand } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { addLimitOptions, limitsOf } from '../limits.ts';
 import { removeOutputFile, writeSmallFile } from '../output-file.ts';
+import type { ExitStatusHolder } from '../program.ts';
 import { plainProgress, type Progress } from '../progress/plain.ts';
 import { storeRoot } from '../root.ts';
 
-interface BuildFlags {
+interface BuildFlags extends CallFlags {
   readonly tag?: readonly string[];
   readonly file?: string;
   readonly buildArg?: readonly string[];
@@ -25,7 +27,7 @@ interface BuildFlags {
   readonly quiet?: boolean;
 }
 
-export function buildCommand(): Command {
+export function buildCommand(status: ExitStatusHolder): Command {
   const command = makeCommand('build', 'Build an image from a Dockerfile and a folder')
     .argument('<context>', 'folder that COPY and ADD take files from; . is the current one')
     .option('-t, --tag <name>', 'name for the image, as app or app:1.0; repeatable', collect)
@@ -51,6 +53,12 @@ export function buildCommand(): Command {
         .default('default'),
     )
     .option('--jobs <number>', 'steps that run at once (default: number of processors)')
+    .option('--check', 'find likely mistakes in the Dockerfile and build nothing')
+    .option(
+      '--call <method>',
+      'check, outline (what the target can be given), targets (the stages) or build; METHOD,format=json',
+    )
+    .addOption(new Option('--format <style>', 'what --call and --check print').choices(['text', 'json']))
     .option('--iidfile <file>', 'write the image id to a file')
     .option('-q, --quiet', 'print nothing but the image id, on standard output')
     .addOption(
@@ -65,10 +73,16 @@ export function buildCommand(): Command {
       ['tsbuild build -t app .', 'build the Dockerfile of this folder as app:latest'],
       ['tsbuild build -t app:1.0 -f docker/Dockerfile .', 'another Dockerfile, the same folder'],
       ['tsbuild build --target test --no-cache .', 'one stage, all of it anew'],
+      ['tsbuild build --check .', 'look for likely mistakes only'],
       ['tsbuild build -q -f - . < Dockerfile', 'read the Dockerfile, print the id only'],
     ]),
   );
   return command.action(async (context: string, flags: BuildFlags) => {
+    const call = parseCall(flags);
+    if (call.method !== 'build') {
+      status.code = await answerCall(command, call, { context, flags });
+      return;
+    }
     const progress = plainProgress((text) => {
       if (flags.quiet !== true) process.stderr.write(text);
     });
@@ -78,6 +92,22 @@ export function buildCommand(): Command {
       showFailedOutput(progress);
       throw error;
     }
+  });
+}
+
+async function answerCall(
+  command: Command,
+  call: Call,
+  { context, flags }: { readonly context: string; readonly flags: BuildFlags },
+): Promise<number> {
+  const { parsePlatform } = await import('../../oci/index.ts');
+  return runCall(call, {
+    root: storeRoot(command),
+    context,
+    file: flags.file,
+    buildArgs: parseBuildArgs(flags.buildArg ?? []),
+    target: flags.target,
+    platform: flags.platform === undefined ? undefined : parsePlatform(flags.platform),
   });
 }
 

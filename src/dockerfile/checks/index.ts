@@ -1,3 +1,4 @@
+export { baseImagesOf, type BaseImageName } from './base-images.ts';
 export { checkDockerfile, checkFailure, checkNotes } from './check.ts';
 export { outlineOf, type Outline, type OutlineArg, type OutlineMount } from './outline.ts';
 export { checkRules, ruleUrl, type CheckRule } from './rule-table.ts';

@@ -67,9 +67,10 @@ function sourceStages(dockerfile: Dockerfile, stage: StageSyntax): number[] {
   });
 }
 
-/** The index of the stage to build: by name, by default the last. Throws STAGE_NOT_FOUND. */
-export function targetIndex(dockerfile: Dockerfile, target: string | undefined): number {
+/** The index of the stage to build, by default the last. Throws STAGE_NOT_FOUND. */
+export function targetIndex(dockerfile: Dockerfile, target: string | number | undefined): number {
   const { stages } = dockerfile;
+  if (typeof target === 'number') return target;
   if (target === undefined || target === '') return stages.length - 1;
   const index = stageNamed(dockerfile, target, stages.length);
   if (index !== undefined) return index;

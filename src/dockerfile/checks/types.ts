@@ -18,8 +18,8 @@ export interface CheckOptions {
   readonly buildArgs: ReadonlyMap<string, string>;
   /** TARGETPLATFORM, BUILDARCH …, which FROM sees without an ARG. */
   readonly platformArgs: ReadonlyMap<string, string>;
-  /** Checks of what stages do look only at this stage and those it needs; by default at all of them. */
-  readonly target?: string | undefined;
+  /** Name or index: checks of what stages do look only at this one and those it needs; by default at all of them. */
+  readonly target?: string | number | undefined;
   /** The context's ignore file, when it has one. */
   readonly ignore?: ContextIgnore | undefined;
   /** What is known of a base image. Without an answer, checks that depend on it keep quiet where they could be wrong. */
