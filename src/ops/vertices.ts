@@ -1,4 +1,4 @@
-import { TsbuildError, type SourceExcerpt } from '../core/index.ts';
+import { fromErrno, TsbuildError, type SourceExcerpt } from '../core/index.ts';
 import type { Step, StepOp } from '../graph/index.ts';
 import type { Op, Vertex } from '../solver/index.ts';
 import { CopyOp } from './copy/copy-op.ts';
@@ -18,7 +18,7 @@ export function verticesOf(target: Step, services: BuildServices): Vertex<State>
       id: step.id,
       name: step.name,
       identity: step.identity,
-      op: placed(opOf(step.op, services), step.at),
+      op: placed(step, services),
       inputs: step.inputs.map(visit),
       ignoreCache: step.ignoreCache,
       heavy: step.op.kind !== 'scratch',
@@ -49,8 +49,15 @@ const scratchOp: Op<State> = {
   exec: async () => stateOf(emptyState),
 };
 
-function placed(op: Op<State>, at: SourceExcerpt | undefined): Op<State> {
-  if (at === undefined) return op;
+/** Errors show the instruction, those of making the op included. */
+function placed({ op: stepOp, at }: Step, services: BuildServices): Op<State> {
+  if (at === undefined) return opOf(stepOp, services);
+  let op: Op<State>;
+  try {
+    op = opOf(stepOp, services);
+  } catch (error) {
+    throw locatedError(error, at);
+  }
   return {
     cacheMap: (signal) => locate(at, () => op.cacheMap(signal)),
     exec: (inputs, context) => locate(at, () => op.exec(inputs, context)),
@@ -61,7 +68,13 @@ async function locate<T>(at: SourceExcerpt, action: () => Promise<T>): Promise<T
   try {
     return await action();
   } catch (error) {
-    if (error instanceof TsbuildError && error.code !== 'INTERRUPTED') throw error.locatedAt(at);
-    throw error;
+    throw locatedError(error, at);
   }
+}
+
+/** What the machine refused (a full disk, a file that may not be read) is the user's to know, not a defect. */
+function locatedError(thrown: unknown, at: SourceExcerpt): unknown {
+  const error = fromErrno(thrown, (at.lines[0] ?? '').trim());
+  if (error instanceof TsbuildError && error.code !== 'INTERRUPTED') return error.locatedAt(at);
+  return error;
 }

@@ -1,4 +1,4 @@
-import { fromText, toText, TsbuildError, type ByteString } from '../../core/index.ts';
+import { fromText, isErrno, toText, TsbuildError, type ByteString } from '../../core/index.ts';
 import type { RootDir } from '../../sys/index.ts';
 import type { Selection } from './selection.ts';
 
@@ -56,7 +56,15 @@ export function makeFolders(
   path: ByteString,
   attributes: Owner & { readonly mode: number },
 ): void {
-  if (path !== '/' && path !== '') root.mkdirAll(path, attributes);
+  if (path === '/' || path === '') return;
+  try {
+    root.mkdirAll(path, attributes);
+  } catch (error) {
+    if (!isErrno(error, 'ENOTDIR', 'EEXIST', 'ENOENT', 'ELOOP')) throw error;
+    throw new TsbuildError('COPY_FAILED', `cannot make the folder ${toText(path)}: a file is in the way`, {
+      cause: error,
+    });
+  }
 }
 
 export function parentOf(path: ByteString): ByteString {
