@@ -125,6 +125,16 @@ describe('a RUN step', () => {
     expect(await layersOf('cache:2')).toEqual([['log']]);
   });
 
+  it('S-36 never takes the id of a cache mount as a path', async () => {
+    const outside = tempFolder('escape').path;
+    const id = `${'../'.repeat(12)}${outside.slice(1)}`;
+    await build('cache-id', [
+      `RUN --mount=type=cache,target=/kept,id=${id} touch /kept/file && ls -A /kept > /listed`,
+    ]);
+    expect(await cli.ok(['run', '--rm', 'cache-id', 'cat', '/listed'])).toBe('file');
+    expect(await runOk(['find', outside, '-mindepth', '1'])).toBe('');
+  });
+
   it('L-145 mounts deeper targets over shallower ones, in whatever order they are given', async () => {
     const mounts = '--mount=type=cache,target=/a/b,id=deep --mount=type=tmpfs,target=/a';
     const progress = await build('order', [

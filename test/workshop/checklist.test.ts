@@ -6,7 +6,6 @@ import { projectRoot } from '../support/paths.ts';
 const here = import.meta.dirname;
 const id = String.raw`(?:[LCORGBS]-\d+|end-\d+[a-c]?)`;
 const idPattern = new RegExp(String.raw`\b${id}(?:…${id})?\b`, 'g');
-const rangePattern = /\b([LCORGBS]-\d+)…([LCORGBS]-\d+)\b/g;
 const checklist = rows('checklist-ids.txt').map(([id]) => id);
 
 /** The lines of a file beside this one, split at the first blank; comments and empty lines left out. */
