@@ -1,13 +1,24 @@
+import { fromErrno, isErrno, TsbuildError } from '../core/index.ts';
 import { runCli } from './program.ts';
+import { reportError } from './report.ts';
 
-// A reader that has seen enough (`tsbuild images | head -1`) is no defect: whoever writes a lot finds out by the write.
-for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreBrokenPipe);
+for (const stream of [process.stdout, process.stderr]) stream.on('error', outputFailed);
 
 void runCli(process.argv.slice(2)).then((status) => {
   // Not process.exit: what is still in the pipes of stdout and stderr must get out.
   process.exitCode = status;
 });
 
-function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
+function outputFailed(thrown: NodeJS.ErrnoException): void {
+  // A reader that has seen enough (`tsbuild images | head -1`) is no defect: whoever writes a lot finds out by the write.
+  if (isErrno(thrown, 'EPIPE')) return;
+  const error = isErrno(thrown, 'ENOSPC', 'EDQUOT')
+    ? new TsbuildError('DISK_FULL', 'the output cannot be written: no space left on the device', {
+        hint: 'free some space where the output goes',
+        cause: thrown,
+      })
+    : fromErrno(thrown, 'the output cannot be written');
+  reportError(error);
+  // At once: whoever waits for the stream waits in vain.
+  process.exit(error instanceof TsbuildError ? error.exitStatus : 70);
 }

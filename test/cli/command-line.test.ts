@@ -37,6 +37,15 @@ describe('the command line', () => {
     expect(stdout.slice(stdout.indexOf('Examples:')).match(/^ {2}tsbuild /gm)?.length).toBeGreaterThan(3);
   });
 
+  it('C-31 output on a full disk is an error that says so, without a stack', async () => {
+    const { status, stderr } = await runCommand(['sh', '-c', '"$0" version >/dev/full', tsbuildProgram]);
+    expect(status).toBe(7);
+    expect(stderr).toMatch(
+      /^tsbuild: the output cannot be written: no space left on the device \[DISK_FULL\]$/m,
+    );
+    expect(stderr).not.toMatch(/^ +at /m);
+  });
+
   it('C-27 --version and version print the version', async () => {
     for (const flag of ['--version', '-v']) expect((await run([flag])).stdout).toBe(`${version()}\n`);
     const { stdout } = await run(['version']);
