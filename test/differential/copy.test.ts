@@ -135,6 +135,17 @@ const cases: readonly CopyCase[] = [
     ],
   },
   {
+    name: 'wild-links',
+    title: 'L-166 L-167 wildcards match links, which are then followed',
+    lines: ['COPY links/to-* /wild-links/'],
+  },
+  {
+    name: 'wild-walk',
+    title: 'L-166 wildcards do not walk into linked folders, unless those are named',
+    lines: ['COPY links/to-d*/in file /wild-walk/', 'COPY links/to-dir/i* /wild-walk/below/'],
+    inClassic: false,
+  },
+  {
     name: 'wild-none',
     title: 'L-166 wildcards that match nothing make nothing',
     lines: ['COPY file /wild-none/', 'COPY many/none* /wild-none/none/'],
