@@ -1,4 +1,4 @@
-import { TsbuildError, type ByteString } from '../core/index.ts';
+import { isErrno, TsbuildError, type ByteString } from '../core/index.ts';
 import type { FileStat, FileTime, RootDir } from '../sys/index.ts';
 import { entryPlace, joinPath, quoteBytes } from './entry-path.ts';
 
@@ -65,10 +65,20 @@ export class OpenDirectories implements Disposable {
   restoreTimes(): void {
     for (const [path, time] of this.#times) {
       // Where a directory above has become a symlink since, the path leads to a stranger.
-      if (this.#pathsMoved && this.#root.resolve(path) !== `/${path}`) continue;
+      if (this.#pathsMoved && !this.#isWhereItWas(path)) continue;
       const stat = this.#root.tryLstat(path);
       // On an overlay, setting what is there already would copy the directory up.
       if (stat?.type === 'directory' && !sameTime(stat, time)) this.#root.setTimes(path, time);
+    }
+  }
+
+  #isWhereItWas(path: ByteString): boolean {
+    try {
+      return this.#root.resolve(path) === `/${path}`;
+    } catch (error) {
+      // A link above it now leads around in a circle.
+      if (isErrno(error, 'ELOOP')) return false;
+      throw error;
     }
   }
 

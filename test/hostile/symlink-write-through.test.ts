@@ -34,6 +34,18 @@ describe.each(bothModes)('S-50 a symlink, then something written through it (%s)
     },
   );
 
+  it('a folder that becomes a link around in a circle keeps nobody from ending', async () => {
+    const tree = await expectConfined(
+      [
+        { path: 'd/file', body: 'x' },
+        { path: 'd', type: 'symlink', link: '../d' },
+        { path: 'file', body: 'y' },
+      ],
+      { mode },
+    );
+    expect(tree.find(({ path }) => path === 'd')?.type).toBe('symlink');
+  });
+
   it('by several links, one through the other', async () => {
     const tree = await expectConfined(
       [
