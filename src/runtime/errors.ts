@@ -38,7 +38,7 @@ export function setupError(report: ErrorReport, plan: readonly SetupOp[]): Tsbui
   const step = op === undefined ? 'reading the request' : op.kind;
   return new TsbuildError(
     'RUNTIME_SETUP',
-    `cannot set up the container (${step}): ${report.text}: ${reason}`,
+    `cannot set up the container (${step}): ${report.text.trimEnd()}: ${reason}`,
     {
       hint: hintFor(report.errno),
     },
@@ -53,7 +53,7 @@ export function describeErrno(errno: number): string {
 function hintFor(errno: number): string | undefined {
   if (errno === ENOSYS) return 'Linux 5.12 or newer is needed';
   if (errno === EPERM || errno === EACCES) {
-    return 'the surrounding container or security policy forbids this; "tsbuild doctor" says what is missing';
+    return 'the surrounding container or security policy forbids this';
   }
   return undefined;
 }

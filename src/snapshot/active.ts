@@ -9,6 +9,7 @@ import {
   type OverlaySource,
   type RootDir,
 } from '../sys/index.ts';
+import { lowersOfChain } from './chain-lowers.ts';
 import { keptXattrs } from './entry.ts';
 import type { SnapshotFolder } from './folder.ts';
 import type { ActiveSnapshot, MountedRoot, Snapshot, SnapshotId } from './types.ts';
@@ -46,7 +47,7 @@ class OverlayActive implements ActiveSnapshot {
     this.#folder = folder;
     this.#lock = claim.lock;
     this.#chain = [...(parent?.chain ?? []), claim.id];
-    const lowers = (parent?.chain ?? []).map((each) => folder.fs(each)).reverse();
+    const lowers = lowersOfChain(folder, parent?.chain ?? []);
     this.overlay = {
       lowers: lowers.length > 0 ? lowers : [folder.empties()[0]],
       upper: folder.fs(claim.id),

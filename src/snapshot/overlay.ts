@@ -3,6 +3,7 @@ import { mountOverlayView, openRootDir, rootDirOf, type RootDir } from '../sys/i
 import { createActive } from './active.ts';
 import { upperChanges } from './changes.ts';
 import { SnapshotFolder } from './folder.ts';
+import { lowersOfChain } from './chain-lowers.ts';
 import { isSnapshotId } from './snapshot-id.ts';
 import type { MountedRoot, Snapshotter, SnapshotId } from './types.ts';
 
@@ -19,7 +20,7 @@ export function overlaySnapshotter(path: string): OverlaySnapshotter {
   const folder = new SnapshotFolder(path);
 
   function lowersOf(chain: readonly SnapshotId[]): readonly string[] {
-    const lowers = chain.map((id) => folder.fs(id)).reverse();
+    const lowers = lowersOfChain(folder, chain);
     return lowers.length > 1 ? lowers : [...lowers, ...folder.empties()];
   }
 

@@ -27,6 +27,19 @@ describe('overlay', () => {
     expect(readdirSync(join(path, id, 'fs'))).toEqual(['f']);
   });
 
+  it('more layers than the kernel stacks are refused in words, where as many as it stacks are not', async () => {
+    const snapshotter = overlaySnapshotter(folder());
+    const { id } = await snapshotOf(snapshotter, undefined, ['file f 0644 x']);
+    const chain = Array.from({ length: 500 }, () => id);
+    expect(snapshotter.lowers({ id, chain })).toHaveLength(500);
+    const tooMany = { id, chain: [...chain, id] };
+    const refused = { code: 'HOST_UNSUPPORTED', message: expect.stringContaining('501 layers') as string };
+    expect(() => snapshotter.lowers(tooMany)).toThrow(expect.objectContaining(refused) as Error);
+    await expect(snapshotter.view(tooMany)).rejects.toMatchObject(refused);
+    await expect(snapshotter.prepare(tooMany)).rejects.toMatchObject(refused);
+    expect(await snapshotter.sweep()).toBe(0);
+  });
+
   it('what killed processes left is swept, what lives or is committed is not', async () => {
     const path = folder();
     const snapshotter = overlaySnapshotter(path);

@@ -1,0 +1,17 @@
+import { TsbuildError } from '../core/index.ts';
+import type { SnapshotFolder } from './folder.ts';
+import type { SnapshotId } from './types.ts';
+
+/** OVL_MAX_STACK of the kernel's overlayfs. */
+const mostLowers = 500;
+
+/** The directories of a chain, top first. Throws HOST_UNSUPPORTED for more than the kernel can stack. */
+export function lowersOfChain(folder: SnapshotFolder, chain: readonly SnapshotId[]): readonly string[] {
+  if (chain.length > mostLowers) {
+    const message = `${chain.length} layers are too many: the kernel's overlay file system stacks at most ${mostLowers}`;
+    throw new TsbuildError('HOST_UNSUPPORTED', message, {
+      hint: 'join RUN instructions with && or in a heredoc, or COPY --from=… what counts into a new stage',
+    });
+  }
+  return chain.map((id) => folder.fs(id)).reverse();
+}
