@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BuildEvent } from '../../src/core/index.ts';
 import type { Vertex } from '../../src/solver/index.ts';
 import { MemoryCache } from '../support/memory-cache.ts';
+import { runs } from '../support/series.ts';
 import { stepEvents } from '../support/step-events.ts';
 import { contentOf, solveSum, SumGraph, type Sum } from '../support/sums.ts';
 
@@ -91,7 +92,7 @@ describe('in any order of completion, with any number of jobs', () => {
         expect([...graph.executed].sort()).toEqual(names.sort());
       },
     );
-    await fc.assert(property, { numRuns: 150 });
+    await fc.assert(property, runs(150));
   });
 
   it('the second build executes nothing', async () => {
@@ -108,7 +109,7 @@ describe('in any order of completion, with any number of jobs', () => {
         expect(graph.executed).toEqual([]);
       },
     );
-    await fc.assert(property, { numRuns: 50 });
+    await fc.assert(property, runs(50));
   });
 
   it('two solvers of one cache agree', async () => {
@@ -127,7 +128,7 @@ describe('in any order of completion, with any number of jobs', () => {
         expect(new Set(executed).size).toBe(executed.length);
       },
     );
-    await fc.assert(property, { numRuns: 100 });
+    await fc.assert(property, runs(100));
   });
 
   it('a failure is the one that was told of first, and nothing is left running', async () => {
@@ -153,7 +154,7 @@ describe('in any order of completion, with any number of jobs', () => {
         expect(ended).toHaveLength(told.filter((line) => line.startsWith('started')).length);
       },
     );
-    await fc.assert(property, { numRuns: 150 });
+    await fc.assert(property, runs(150));
     await new Promise((resolve) => setImmediate(resolve));
     expect(unhandled).toEqual([]);
   });
