@@ -15,13 +15,16 @@ export function pullCommand(): Command {
     using interrupt = interruptSignal();
     await withStore(storeRoot(command), async (store) => {
       const { pullImage } = await import('../../registry/index.ts');
+      const { warnOfPlatform } = await import('../platform-warning.ts');
       const { familiarName, hostPlatform, parsePlatform } = await import('../../oci/index.ts');
       await using _lease = await store.lease();
+      const platform = flags.platform === undefined ? hostPlatform() : parsePlatform(flags.platform);
       const pulled = await pullImage(store, name, {
-        platform: flags.platform === undefined ? hostPlatform() : parsePlatform(flags.platform),
+        platform,
         signal: interrupt.signal,
         onProgress: flags.quiet === true ? undefined : pullProgress(),
       });
+      warnOfPlatform(name, { wanted: platform, is: pulled.config });
       await store.settle();
       if (flags.quiet !== true) process.stderr.write(`digest: ${pulled.digest}\n`);
       process.stdout.write(`${familiarName(pulled.name ?? pulled.repoDigest)}\n`);

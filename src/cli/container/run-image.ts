@@ -5,6 +5,7 @@ import { prepareContainer, type ContainerOptions, type ContainerRecord } from '.
 import { overlaySnapshotter } from '../../snapshot/index.ts';
 import { openStore, type Store } from '../../store/index.ts';
 import { interruptSignal } from '../interrupt.ts';
+import { warnOfPlatform } from '../platform-warning.ts';
 import { pullProgress } from '../pull-progress.ts';
 import { startDetached } from './detach.ts';
 import { runForeground } from './foreground.ts';
@@ -32,6 +33,7 @@ async function prepare(store: Store, { imageName, container }: RunImageOptions):
   const { signal } = interrupt;
   await using lease = await store.lease();
   const image = await imageToRun(store, imageName, signal);
+  warnOfPlatform(imageName, { wanted: hostPlatform(), is: image.config });
   const snapshotter = overlaySnapshotter(store.snapshots);
   const options = { ...container, image, imageName, signal };
   return await prepareContainer({ store, lease, snapshotter }, options);
