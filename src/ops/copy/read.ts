@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, readSync, type BigIntStats } from 'node:fs';
 
-import { createDigester, TsbuildError, toText, type Digest } from '../../core/index.ts';
+import { createDigester, isErrno, TsbuildError, toText, type Digest } from '../../core/index.ts';
 import type { Breath } from '../../snapshot/index.ts';
 import type { RootDir } from '../../sys/index.ts';
 import type { CopyItem } from './walk.ts';
@@ -13,7 +13,7 @@ export async function readSource(
   item: CopyItem,
   { breath, take }: { readonly breath: Breath; readonly take: (bytes: Uint8Array) => void },
 ): Promise<void> {
-  const fd = root.open(item.source, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const fd = openSource(root, item);
   try {
     const before = fstatSync(fd, { bigint: true });
     if (!before.isFile()) throw changed(item);
@@ -31,6 +31,22 @@ export async function readSource(
   }
 }
 
+function openSource(root: RootDir, item: CopyItem): number {
+  return unlessGone(item, () =>
+    root.open(item.source, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK),
+  );
+}
+
+/** What was listed and now is not there, or is a link, has changed like any other. */
+export function unlessGone<T>(item: CopyItem, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO', 'EISDIR', 'EINVAL')) throw changed(item, error);
+    throw error;
+  }
+}
+
 export async function contentDigestOf(root: RootDir, item: CopyItem, breath: Breath): Promise<Digest> {
   const digester = createDigester();
   await readSource(root, item, { breath, take: (bytes) => digester.update(bytes) });
@@ -42,8 +58,9 @@ export function sameVersion(a: BigIntStats, b: BigIntStats): boolean {
 }
 
 /** A cached copy must hold what its key says (design decision 11). */
-export function changed(item: CopyItem): TsbuildError {
+export function changed(item: CopyItem, cause?: unknown): TsbuildError {
   return new TsbuildError('CONTEXT_CHANGED', `${toText(item.source)} changed while it was being copied`, {
     hint: 'let other programs finish writing there, then build again',
+    cause,
   });
 }

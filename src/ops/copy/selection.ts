@@ -9,7 +9,7 @@ import {
 import type { IgnoreMatcher } from '../../dockerfile/index.ts';
 import { keptXattrs, type Breath } from '../../snapshot/index.ts';
 import type { RootDir } from '../../sys/index.ts';
-import { contentDigestOf } from './read.ts';
+import { contentDigestOf, unlessGone } from './read.ts';
 import { selectSources, type Match, type SourceTree } from './select.ts';
 import { itemsOf, type CopyItem } from './walk.ts';
 
@@ -72,12 +72,12 @@ export async function digestSelection(
 }
 
 async function readFacts(root: RootDir, item: CopyItem, breath: Breath): Promise<ItemFacts> {
-  const xattrs = keptXattrs(root, item.source);
+  const xattrs = unlessGone(item, () => keptXattrs(root, item.source));
   switch (item.stat.type) {
     case 'file':
       return { xattrs, content: await contentDigestOf(root, item, breath) };
     case 'symlink':
-      return { xattrs, link: root.readlink(item.source) };
+      return { xattrs, link: unlessGone(item, () => root.readlink(item.source)) };
     case 'char':
     case 'block':
     case 'directory':

@@ -1,0 +1,125 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+import type { CopyStep } from '../../src/graph/index.ts';
+import { CopyOp } from '../../src/ops/copy/copy-op.ts';
+import { emptyState, stateOf } from '../../src/ops/state.ts';
+import { makeContext } from '../support/context.ts';
+import { opsWorld, unwatched } from '../support/ops-world.ts';
+import { requires } from '../support/requires.ts';
+import { changesOf } from '../support/snapshotter-suite.ts';
+import { changeLine } from '../support/tree-edits.ts';
+
+const step: CopyStep = {
+  kind: 'copy',
+  instruction: 'COPY',
+  from: { kind: 'context' },
+  sources: ['src'],
+  files: [],
+  destination: '/dest/',
+  exclude: [],
+  unpack: false,
+};
+
+/** What COPY makes of a context that changes between its key and its copying: the layer, or the error's code. */
+async function raced(change: (context: string) => void): Promise<readonly string[] | string> {
+  const context = makeContext({
+    'src/sub/file': 'kept',
+    'src/x': 'y',
+    outside: 'more',
+    'other/file': 'kept',
+  });
+  symlinkSync('x', join(context, 'src/link'));
+  await using world = await opsWorld(context);
+  const op = new CopyOp(step, world.services);
+  await op.cacheMap(unwatched.signal);
+  change(context);
+  try {
+    const { snapshot, settled } = await op.exec([stateOf(emptyState)], unwatched);
+    await settled;
+    if (snapshot === undefined) throw new Error('a copy without files');
+    return (await changesOf(world.snapshotter, snapshot)).map(changeLine);
+  } catch (error) {
+    return (error as { code?: string }).code ?? String(error);
+  }
+}
+
+const untouched = [
+  'dir dest 755 0:0',
+  'symlink dest/link x',
+  'dir dest/sub 755 0:0',
+  'file dest/sub/file 644 0:0 4',
+  'file dest/x 644 0:0 1',
+];
+
+describe('a context that changes between key and copy', () => {
+  requires('root', 'overlay');
+
+  it.each<readonly [what: string, change: (context: string) => void]>([
+    ['other content of the same size', (context) => writeFileSync(join(context, 'src/x'), 'z')],
+    ['more content', (context) => writeFileSync(join(context, 'src/x'), 'yy')],
+    ['a file that is gone', (context) => rmSync(join(context, 'src/x'))],
+    [
+      'a file that became a link to one outside',
+      (context) => {
+        rmSync(join(context, 'src/x'));
+        symlinkSync('/etc/hostname', join(context, 'src/x'));
+      },
+    ],
+    [
+      'a file that became a link to another of the context',
+      (context) => {
+        rmSync(join(context, 'src/x'));
+        symlinkSync('../outside', join(context, 'src/x'));
+      },
+    ],
+    [
+      'a file that became a fifo',
+      (context) => {
+        rmSync(join(context, 'src/x'));
+        execFileSync('mkfifo', [join(context, 'src/x')]);
+      },
+    ],
+    [
+      'a file that became a folder',
+      (context) => {
+        rmSync(join(context, 'src/x'));
+        mkdirSync(join(context, 'src/x'));
+      },
+    ],
+    [
+      'a folder that became a link out of the context',
+      (context) => {
+        rmSync(join(context, 'src/sub'), { recursive: true });
+        symlinkSync('/etc', join(context, 'src/sub'));
+      },
+    ],
+    ['a folder that is gone', (context) => renameSync(join(context, 'src/sub'), join(context, 'gone'))],
+  ])('S-40 S-75 %s is an error', async (_, change) => {
+    expect(await raced(change)).toBe('CONTEXT_CHANGED');
+  });
+
+  it.each<readonly [what: string, change: (context: string) => void]>([
+    ['nothing', () => undefined],
+    ['a mode', (context) => chmodSync(join(context, 'src/x'), 0o777)],
+    [
+      'where a link leads',
+      (context) => {
+        rmSync(join(context, 'src/link'));
+        symlinkSync('/etc/passwd', join(context, 'src/link'));
+      },
+    ],
+    ['a new file', (context) => writeFileSync(join(context, 'src/new'), '')],
+    [
+      'a folder that became a link to one with the same file',
+      (context) => {
+        rmSync(join(context, 'src/sub'), { recursive: true });
+        symlinkSync('../other', join(context, 'src/sub'));
+      },
+    ],
+  ])('S-75 %s: the layer is what the key says', async (_, change) => {
+    expect(await raced(change)).toEqual(untouched);
+  });
+});

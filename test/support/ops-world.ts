@@ -1,0 +1,41 @@
+import { join } from 'node:path';
+
+import type { BuildServices } from '../../src/ops/index.ts';
+import { loadContext } from '../../src/ops/load.ts';
+import { createRuntime } from '../../src/runtime/index.ts';
+import { overlaySnapshotter, type Snapshotter } from '../../src/snapshot/index.ts';
+import type { RunContext } from '../../src/solver/index.ts';
+import { openStore } from '../../src/store/index.ts';
+import { tempFolder } from './temp-folder.ts';
+
+export interface OpsWorld extends AsyncDisposable {
+  readonly services: BuildServices;
+  readonly snapshotter: Snapshotter;
+}
+
+/** What ops need, for tests that look between their calls; everything real, with a store of its own. */
+export async function opsWorld(context: string): Promise<OpsWorld> {
+  const held = new AsyncDisposableStack();
+  const store = held.use(await openStore(tempFolder('root').path));
+  const snapshotter = overlaySnapshotter(store.snapshots);
+  const services: BuildServices = {
+    store,
+    lease: held.use(await store.lease()),
+    snapshotter,
+    runtime: createRuntime({ stubs: join(store.root, 'runtime') }),
+    context: held.use(loadContext({ context })),
+    interrupted: new AbortController().signal,
+    secrets: new Map(),
+    limits: { resources: {}, rlimits: [] },
+    files: { resolvConf: '/dev/null', hosts: '/dev/null' },
+  };
+  return { services, snapshotter, [Symbol.asyncDispose]: () => held.disposeAsync() };
+}
+
+/** For an op that nobody watches. */
+export const unwatched: RunContext = {
+  signal: new AbortController().signal,
+  log: () => undefined,
+  status: () => undefined,
+  warn: () => undefined,
+};
