@@ -1,4 +1,3 @@
-import { nearestName } from '../../core/index.ts';
 import { expandWords } from '../expand.ts';
 import { resolveMount } from '../mount.ts';
 import type { Lookup } from '../shell-lexer.ts';
@@ -11,6 +10,7 @@ import type {
   StageInstruction,
 } from '../types.ts';
 import { trace, traceHeredoc, traceWord } from './expansion.ts';
+import type { Suggest } from './suggest.ts';
 import type { ArgFacts, Expansion, InstructionFacts, UndefinedName } from './types.ts';
 
 /** What the words of one place of a stage see; changed as the stage goes on. */
@@ -30,6 +30,7 @@ export interface FileFacts {
   readonly globals: ReadonlyMap<string, string>;
   /** Every name that any ARG or ENV of the file sets. */
   readonly setSomewhere: ReadonlySet<string>;
+  readonly suggest: Suggest;
 }
 
 /** Builds steer these, no command sees them. */
@@ -183,15 +184,10 @@ function readMounts(
   });
 }
 
-/** Comparing with more names than this takes longer than the hint is worth. */
-const maxCompared = 1000;
-
 /** With an unknown base image only what is most likely a mistake: a name close to a known one, or set elsewhere in the file. */
 function undefinedName(file: FileFacts, scope: Scope, name: string): UndefinedName | undefined {
   if (scope.declared.has(name) || builderArgs.has(name)) return undefined;
-  // Every short name is close to some other.
-  const comparable = name.length > 2 && scope.values.size <= maxCompared;
-  const suggestion = comparable ? nearestName(name, scope.values.keys()) : undefined;
+  const suggestion = file.suggest(name, scope.values.keys());
   if (scope.complete || suggestion !== undefined || file.setSomewhere.has(name)) return { name, suggestion };
   return undefined;
 }

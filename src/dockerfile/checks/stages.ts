@@ -18,11 +18,13 @@ export function fromFactsOf(
 ): readonly FromFacts[] {
   const { escape } = dockerfile.directives;
   const lookup = (name: string): string | undefined => globals.get(name);
+  const earlier = new Map<string, number>();
   return dockerfile.stages.map((stage) => {
     const image = traceWord(stage.from.image, lookup, escape);
     const written = stage.from.platform;
     const platform = written === undefined ? undefined : traceWord(written, lookup, escape);
-    const parent = image === undefined ? undefined : stageNamed(dockerfile, image.value, stage.index);
+    const parent = image === undefined ? undefined : earlier.get(image.value.toLowerCase());
+    if (stage.name !== undefined) earlier.set(stage.name, stage.index);
     const isImage = image !== undefined && parent === undefined && image.value.toLowerCase() !== 'scratch';
     const facts = isImage ? base?.(image.value, platform?.value) : undefined;
     return { stage, image, platform, parent, base: facts };

@@ -1,6 +1,7 @@
 import type { Dockerfile } from '../types.ts';
 import { globalArgsOf, type GlobalArgs } from './globals.ts';
 import { readInstruction, type FileFacts, type Scope } from './instruction-facts.ts';
+import { makeSuggest, type Suggest } from './suggest.ts';
 import { fromFactsOf, stagesNeeded, targetIndex } from './stages.ts';
 import type { CheckOptions, FromFacts, InstructionFacts } from './types.ts';
 
@@ -14,13 +15,16 @@ export interface Subject {
   readonly stages: readonly (readonly InstructionFacts[])[];
   /** Indices of the stages whose doings are checked, in the order of the file. */
   readonly checked: readonly number[];
+  readonly suggest: Suggest;
 }
 
 /** Throws STAGE_NOT_FOUND. */
 export function subjectOf(dockerfile: Dockerfile, options: CheckOptions): Subject {
   const globals = globalArgsOf(dockerfile, options.platformArgs, options.buildArgs);
   const froms = fromFactsOf(dockerfile, globals.values, options.base);
+  const suggest = makeSuggest();
   const file: FileFacts = {
+    suggest,
     escape: dockerfile.directives.escape,
     buildArgs: options.buildArgs,
     globals: globals.values,
@@ -39,7 +43,7 @@ export function subjectOf(dockerfile: Dockerfile, options: CheckOptions): Subjec
     target === undefined || target === ''
       ? everyStage
       : [...stagesNeeded(dockerfile, froms, targetIndex(dockerfile, target))].sort((a, b) => a - b);
-  return { dockerfile, options, globals, froms, stages, checked };
+  return { dockerfile, options, globals, froms, stages, checked, suggest };
 }
 
 function namesSet(dockerfile: Dockerfile): readonly string[] {

@@ -6,13 +6,13 @@ export function noEmptyContinuation({ dockerfile }: Subject): readonly Violation
     ...dockerfile.globalArgs,
     ...dockerfile.stages.flatMap((stage) => [stage.from, ...stage.instructions]),
   ];
+  let next = 0;
   return dockerfile.warnings
     .filter((warning) => warning.rule === 'NoEmptyContinuation')
     .map(({ message, at: { range } }) => {
-      const owner = instructions.find(
-        (instruction) =>
-          instruction.range.startLine <= range.startLine && range.startLine <= instruction.range.endLine,
-      );
+      // Both lists are in the order of the file.
+      while ((instructions[next]?.range.endLine ?? Infinity) < range.startLine) next++;
+      const owner = instructions[next];
       return { message, range, owners: owner === undefined ? [] : [owner] };
     });
 }

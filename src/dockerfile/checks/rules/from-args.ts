@@ -1,4 +1,3 @@
-import { nearestName } from '../../../core/index.ts';
 import { traceWord } from '../expansion.ts';
 import { globalArgsOf } from '../globals.ts';
 import { stageNamed } from '../stages.ts';
@@ -6,13 +5,13 @@ import type { Subject } from '../subject.ts';
 import type { Violation } from '../types.ts';
 import { on } from './on.ts';
 
-export function undefinedArgInFrom({ froms, globals }: Subject): readonly Violation[] {
+export function undefinedArgInFrom({ froms, globals, suggest }: Subject): readonly Violation[] {
   const known = new Set([...globals.values.keys(), ...globals.declared.keys()]);
   return froms.flatMap(({ stage, image, platform }) => {
     const missing = new Set([...(image?.missing ?? []), ...(platform?.missing ?? [])]);
     return [...missing].flatMap((name) => {
       if (known.has(name)) return [];
-      const near = nearestName(name, known);
+      const near = suggest(name, known);
       const hint = near === undefined ? '' : ` (did you mean ${near}?)`;
       return on(
         stage.from,
@@ -31,7 +30,7 @@ export function invalidDefaultArgInFrom({ dockerfile, options }: Subject): reado
     const image = traceWord(stage.from.image, (name) => values.get(name), escape);
     if (image === undefined || image.matched.size + image.missing.size === 0) return [];
     if (options.isImageName(image.value)) return [];
-    if (stageNamed(dockerfile, image.value, stage.index) !== undefined) return [];
+    if (image.value !== '' && stageNamed(dockerfile, image.value, stage.index) !== undefined) return [];
     const result = image.value === '' ? 'nothing' : JSON.stringify(image.value);
     return on(
       stage.from,
