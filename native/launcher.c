@@ -178,6 +178,7 @@ static void carry_out(uint32_t code, struct cursor *fields) {
       return;
     case OP_SECCOMP: return op_seccomp(fields);
     case OP_CAPABILITIES: return op_capabilities(fields);
+    case OP_STDIO: op_stdio(fields); break;
     case OP_EXEC: op_exec(fields);
     default: fail("unknown operation", "", -ENOSYS);
   }
@@ -263,12 +264,13 @@ static void op_clone(struct cursor *fields, struct cursor request) {
   self.new_pid_namespace = (flags & CLONE_NEWPID) != 0;
   bool mapped = (flags & CLONE_NEWUSER) != 0;
 
-  int sockets[2], out[2], err[2];
+  int sockets[2], out[2], err[2], in[2] = {-1, -1};
   check(SYS(socketpair, AF_UNIX, SOCK_SEQPACKET | O_CLOEXEC, 0, sockets), "socketpair", "");
-  if (outer.output == OUTPUT_PIPES) {
+  if (outer.output != OUTPUT_TERMINAL) {
     check(SYS(pipe2, out, O_CLOEXEC), "pipe", "");
     check(SYS(pipe2, err, O_CLOEXEC), "pipe", "");
   }
+  if (outer.output == OUTPUT_RELAYED && !is_null_device(0)) check(SYS(pipe2, in, O_CLOEXEC), "pipe", "");
   int pidfd = -1;
   struct clone_args arguments = {.flags = flags | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
                                  .pidfd = (uint64_t)(uintptr_t)&pidfd, .exit_signal = SIGCHLD};
@@ -278,9 +280,10 @@ static void op_clone(struct cursor *fields, struct cursor request) {
     self.sync = sockets[1];
     SYS(close, CONTROL_FD);
     SYS(close, sockets[0]);
-    if (outer.output == OUTPUT_PIPES) {
+    if (outer.output != OUTPUT_TERMINAL) {
       check(SYS(dup3, out[1], 1, 0), "dup", "stdout");
       check(SYS(dup3, err[1], 2, 0), "dup", "stderr");
+      if (in[0] >= 0) check(SYS(dup3, in[0], 0, 0), "dup", "stdin");
     }
     run_inner(request, mapped, joins, join_flags, count);
   }
@@ -288,19 +291,21 @@ static void op_clone(struct cursor *fields, struct cursor request) {
   self.sync = sockets[0];
   SYS(close, sockets[1]);
   for (uint32_t i = 0; i < count; i++) SYS(close, joins[i]);
-  outer.relays[0].from = outer.relays[0].to = outer.relays[1].from = outer.relays[1].to = -1;
-  if (outer.output == OUTPUT_PIPES) {
+  for (int i = 0; i < 3; i++) outer.relays[i].from = outer.relays[i].to = -1;
+  if (outer.output != OUTPUT_TERMINAL) {
     SYS(close, out[1]);
     SYS(close, err[1]);
     outer.relays[0].from = out[0], outer.relays[0].to = 1;
     outer.relays[1].from = err[0], outer.relays[1].to = 2;
     SYS(fcntl, out[0], F_SETFL, O_NONBLOCK);
     SYS(fcntl, err[0], F_SETFL, O_NONBLOCK);
-    SYS(close, 0);
+    if (in[0] < 0) SYS(close, 0);
   }
-  /* The program's own ends count alone: an open copy here would keep the reader waiting. */
-  if (outer.output == OUTPUT_DIRECT)
-    for (int fd = 0; fd < 3; fd++) SYS(close, fd);
+  if (in[0] >= 0) {
+    SYS(close, in[0]);
+    outer.relays[2].from = 0, outer.relays[2].to = in[1];
+    SYS(fcntl, in[1], F_SETFL, O_WRONLY | O_NONBLOCK);
+  }
   if (mapped) {
     write_map("gid_map", gid_map);
     write_map("uid_map", uid_map);
@@ -331,7 +336,7 @@ static void reap(void) {
 
 /* Once, and for a terminal after its last byte: who hears of the end may let the launcher go at once. */
 static void report_exit(void) {
-  if (!outer.exited || outer.reported || (outer.output == OUTPUT_TERMINAL && outer.relays[1].from >= 0)) return;
+  if (!outer.exited || outer.reported || output_open()) return;
   restore_terminal();
   if (!outer.failed) send_frame(&outer.farewell);
   outer.reported = true;
@@ -410,26 +415,27 @@ static void hear_builder(void) {
 static __attribute__((noreturn)) void supervise(void) {
   bool inner_talks = true;
   for (;;) {
-    struct pollfd polls[6] = {
+    struct pollfd polls[7] = {
         {CONTROL_FD, POLLIN, 0},
         {inner_talks ? self.sync : -1, POLLIN, 0},
         {outer.exited ? -1 : outer.pidfd, POLLIN, 0},
         {outer.windows, POLLIN, 0},
     };
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
       struct relay *relay = &outer.relays[i];
       bool full = holds_bytes(relay);
       polls[4 + i].fd = full ? relay->to : relay->from;
       polls[4 + i].events = full ? POLLOUT : POLLIN;
     }
-    /* The terminal inside hangs up when its last program has ended; one that another container holds does not. */
-    bool draining = outer.exited && outer.output == OUTPUT_TERMINAL && outer.relays[1].from >= 0;
+    /* Terminal and pipes hang up when their last program has ended; what another container holds does not. */
+    bool draining = outer.exited && output_open();
     struct __kernel_timespec patience = {0, 200000000};
-    long ready = SYS(ppoll, polls, 6, draining ? &patience : NULL, 0, 0);
+    long ready = SYS(ppoll, polls, 7, draining ? &patience : NULL, 0, 0);
     if (ready < 0) continue;
-    if (ready == 0 && !holds_bytes(&outer.relays[1])) end_relay(&outer.relays[1]);
+    for (int i = 0; i < 2 && ready == 0; i++)
+      if (!holds_bytes(&outer.relays[i])) end_relay(&outer.relays[i]);
     if (polls[1].revents != 0) inner_talks = hear_inner();
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
       struct relay *relay = &outer.relays[i];
       if (polls[4 + i].revents == 0 || polls[4 + i].fd < 0) continue;
       if (holds_bytes(relay)) drain(relay);

@@ -311,12 +311,16 @@ static void op_symlink(struct cursor *fields) {
   SYS(close, parent);
 }
 
+static bool is_null_device(int fd) {
+  struct statx stat = stat_of(fd);
+  return (stat.stx_mode & S_IFMT) == S_IFCHR && stat.stx_rdev_major == 1 && stat.stx_rdev_minor == 3;
+}
+
 /* If this were anything else than the null device, what the image put there would cover the kernel's files instead. */
 static int null_device(void) {
   if (root.null >= 0) return root.null;
   root.null = (int)check(SYS(openat, AT_FDCWD, "/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC, 0), "open", "/dev/null");
-  struct statx stat = stat_of(root.null);
-  if ((stat.stx_mode & S_IFMT) != S_IFCHR || stat.stx_rdev_major != 1 || stat.stx_rdev_minor != 3)
+  if (!is_null_device(root.null))
     fail("/dev/null is not the null device", "", -ENODEV);
   return root.null;
 }

@@ -188,6 +188,25 @@ static void op_terminal(struct cursor *fields) {
   /* All else is closed before the program starts. */
 }
 
+/*
+ * Whoever runs as root may change mode and owner of what it has open: of the host's /dev/null, if that were its input. And
+ * without root it may open its own output again (/dev/stdout) only if the pipe is its own.
+ */
+static void op_stdio(struct cursor *fields) {
+  uint32_t uid = take_u32(fields);
+  for (int fd = 0; fd < 3; fd++) {
+    struct statx stat = stat_of(fd);
+    /* Not allowed in a user namespace that lacks the pipe's owner. */
+    if ((stat.stx_mode & S_IFMT) == S_IFIFO) SYS(fchown, fd, uid, -1);
+    if (!is_null_device(fd)) continue;
+    long own = open_below(root.fd, "/dev/null", O_RDWR | O_CLOEXEC, RESOLVE_NO_SYMLINKS);
+    /* A container without a /dev of its own has none. */
+    if (own < 0) continue;
+    if (is_null_device((int)own)) check(SYS(dup3, own, fd, 0), "dup", "/dev/null");
+    SYS(close, own);
+  }
+}
+
 /* Only the errors that execvp(3) goes on after; the first other one is the answer. */
 static bool keep_searching(long result) {
   return result == -ENOENT || result == -ENOTDIR || result == -EACCES || result == -ENAMETOOLONG;

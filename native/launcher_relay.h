@@ -1,10 +1,10 @@
-/* The outer process's state, and what it passes on: output through pipes, or a terminal in both directions. */
+/* The outer process's state, and what it passes on: through pipes, or a terminal in both directions. */
 #ifndef LAUNCHER_RELAY_H
 #define LAUNCHER_RELAY_H
 
 #include "launcher_process.h"
 
-enum output { OUTPUT_DIRECT = 0, OUTPUT_PIPES = 1, OUTPUT_TERMINAL = 2 };
+enum output { OUTPUT_RELAYED = 0, OUTPUT_PIPES = 1, OUTPUT_TERMINAL = 2 };
 
 /* Bytes on their way; `to` may be a socket, a pipe or a terminal, and is never waited for. */
 struct relay {
@@ -23,7 +23,7 @@ static struct {
   enum output output;
   bool raw;
   struct termios before;
-  struct relay relays[2];
+  struct relay relays[3]; /* pipes: stdout, stderr, stdin; terminal: input, output */
 } outer = {.pidfd = -1, .master = -1, .windows = -1};
 
 static void restore_terminal(void) {
@@ -64,7 +64,7 @@ static void open_terminal(int master) {
 
 static void end_relay(struct relay *relay) {
   /* The master serves both directions, and the caller's terminal is still to be restored. */
-  if (outer.output == OUTPUT_PIPES) {
+  if (outer.output != OUTPUT_TERMINAL && relay->from >= 0) {
     SYS(close, relay->from);
     SYS(close, relay->to);
   }
@@ -81,7 +81,7 @@ static void fill(struct relay *relay, bool hung_up) {
    * Input ends: the program hears of it by the end-of-file key. A terminal may have more to say (the key was typed before
    * it was raw), unless it is gone; and it stays open, to be restored.
    */
-  if (length == 0 && relay->from == 0) {
+  if (length == 0 && relay->from == 0 && outer.output == OUTPUT_TERMINAL) {
     relay->bytes[0] = 4;
     relay->end = 1;
     if (!outer.raw || hung_up) relay->from = -1;
@@ -103,6 +103,12 @@ static void drain(struct relay *relay) {
   }
   relay->start += (size_t)result;
   if (relay->start == relay->end && relay->from < 0) end_relay(relay);
+}
+
+/* Whether output may still come although the program has ended: the caller hears of the end when it has it all. */
+static bool output_open(void) {
+  if (outer.output == OUTPUT_TERMINAL) return outer.relays[1].from >= 0;
+  return outer.output == OUTPUT_RELAYED && (outer.relays[0].from >= 0 || outer.relays[1].from >= 0);
 }
 
 static bool holds_bytes(const struct relay *relay) { return relay->start < relay->end; }

@@ -57,6 +57,7 @@ enum operation {
   OP_CAPABILITIES = 44,
   OP_EXEC = 45,
   OP_NODEV_ROOT = 46,
+  OP_STDIO = 47,
 };
 
 enum command { COMMAND_START = 1, COMMAND_SIGNAL = 2, COMMAND_KILL = 3, COMMAND_RESIZE = 4 };

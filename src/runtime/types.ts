@@ -12,7 +12,7 @@ export type RootfsSource =
   | { readonly kind: 'bind'; readonly path: string };
 
 /**
- * `inherit`: the caller's own descriptors 0, 1, 2. `pipe`: stdin is /dev/null, output comes as streams.
+ * `inherit`: from and to the caller's own descriptors 0, 1, 2, relayed. `pipe`: stdin is /dev/null, output comes as streams.
  * `terminal`: a pseudo-terminal of the container's devpts, relayed from and to the caller's descriptors 0 and 1.
  */
 export type Stdio = 'inherit' | 'pipe' | 'terminal';

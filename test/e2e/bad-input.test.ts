@@ -129,9 +129,8 @@ describe('bad input gets one clear error', () => {
 
   it('for a store that may not be written', async () => {
     const { path } = tempFolder('forbidden');
-    const root = join(path, 'root');
-    mkdirSync(root, { mode: 0o755 });
-    chownSync(root, 1, 1);
+    mkdirSync(join(path, 'closed'), { mode: 0o555 });
+    const root = join(path, 'closed', 'root');
     // Root without the right to pass over permission bits.
     const bounded = ['setpriv', '--bounding-set=-dac_override,-dac_read_search,-fowner,-chown'];
     const context = makeContext({ Dockerfile: 'FROM scratch\nCOPY Dockerfile /\n' });

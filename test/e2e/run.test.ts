@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -49,6 +49,26 @@ describe('tsbuild run', () => {
     expect(echoed.stdoutBytes.equals(input)).toBe(true);
     const both = await cli.run(['run', '--rm', 'busybox:1', 'sh', '-c', 'echo out; echo err >&2; cat']);
     expect(both).toMatchObject({ status: 0, stdout: 'out\n', stderr: 'err\n' });
+  });
+
+  it('S-02 gives the process pipes, never the files that its input and output go to', async () => {
+    const { path } = tempFolder('redirected');
+    const [input, output] = [join(path, 'in'), join(path, 'out')];
+    writeFileSync(input, 'kept', { mode: 0o600 });
+    const script = 'cat; chmod 4777 /proc/self/fd/0 /proc/self/fd/1; (echo X > /proc/self/fd/0) 2> /dev/null';
+    const line = `"${tsbuildProgram}" --root "${cli.root}" run --rm -i busybox:1 sh -c '${script}' < "${input}" > "${output}"`;
+    await runOk(['sh', '-c', `umask 077; ${line}`]);
+    expect(readFileSync(output, 'utf8')).toBe('kept');
+    expect(readFileSync(input, 'utf8')).toBe('kept');
+    expect([input, output].map((file) => statSync(file).mode & 0o7777)).toEqual([0o600, 0o600]);
+  });
+
+  it('lets a user that is not root open its own output', async () => {
+    const script = 'echo out > /dev/stdout; echo err > /dev/stderr; cat /dev/stdin';
+    const both = await cli.run(['run', '--rm', '-i', '-u', '1234', 'busybox:1', 'sh', '-c', script], {
+      input: 'in',
+    });
+    expect(both).toMatchObject({ status: 0, stdout: 'out\nin', stderr: 'err\n' });
   });
 
   it('gives a real terminal with its size', async () => {

@@ -25,6 +25,17 @@ describe('a hostile program in a container', () => {
     expect(stdout.match(/Read-only file system/g)?.length).toBe(6);
   });
 
+  it('S-05 S-16 changes nothing of the host’s null device through its own input', async () => {
+    const before = statSync('/dev/null');
+    const { stdout } = await runBusybox(
+      busyboxHost(),
+      'chmod 640 /proc/self/fd/0 && stat -L -c %a /proc/self/fd/0',
+    );
+    const after = statSync('/dev/null');
+    expect([after.mode, after.mtimeMs]).toEqual([before.mode, before.mtimeMs]);
+    expect(stdout).toBe('640\n');
+  });
+
   it('S-16 R-25 opens no disk where no cgroup can forbid it, neither by a node of its own nor by the image’s', async () => {
     const { rdev } = statSync('/dev/vda', { throwIfNoEntry: false }) ?? statSync('/dev/loop0');
     const node = ['b', String(rdev >> 8), String(rdev & 0xff)] as const;

@@ -70,6 +70,8 @@ function writeFields(to: RequestWriter, op: SetupOp): RequestWriter {
       return to.string(op.path);
     case 'terminal':
       return to.u32s([op.columns, op.rows, op.uid]);
+    case 'stdio':
+      return to.u32(op.uid);
     case 'hostname':
     case 'domainname':
       return to.string(op.name);
@@ -107,7 +109,7 @@ function flagsOf<Name extends string>(names: readonly Name[], table: Readonly<Re
   return names.reduce((flags, name) => flags | table[name], 0);
 }
 
-const outputs = { direct: 0, pipes: 1, terminal: 2 } as const;
+const outputs = { relayed: 0, pipes: 1, terminal: 2 } as const;
 
 function writeClone(to: RequestWriter, op: SetupOp & { readonly kind: 'clone' }): RequestWriter {
   to.u64(BigInt(flagsOf(op.create, namespaceFlags))).u32(outputs[op.output]);

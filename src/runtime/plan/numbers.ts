@@ -40,6 +40,7 @@ export const opCodes: Readonly<Record<SetupOpKind, number>> = {
   capabilities: 44,
   exec: 45,
   'nodev-root': 46,
+  stdio: 47,
 };
 
 /** CLONE_NEW… of linux/sched.h. */

@@ -50,8 +50,11 @@ export type SetupOp =
       readonly kind: 'clone';
       readonly create: readonly NamespaceType[];
       readonly join: readonly { readonly type: NamespaceType; readonly path: string }[];
-      /** `direct`: the launcher's own descriptors 0 to 2. `pipes`: output through real pipes, relayed. */
-      readonly output: 'direct' | 'pipes' | 'terminal';
+      /**
+       * `relayed`: the caller's descriptors 0 to 2 through pipes, since a container that held them could change what they
+       * stand for (its mode, its owner, and through /proc/self/fd what was open for reading only). `pipes`: the output alone.
+       */
+      readonly output: 'relayed' | 'pipes' | 'terminal';
       /** Contents of uid_map and gid_map of a new user namespace. */
       readonly uidMap: string;
       readonly gidMap: string;
@@ -113,6 +116,8 @@ export type SetupOp =
       readonly rows: number;
       readonly uid: number;
     }
+  /** The pipes become the user's, and the host's /dev/null gives way to the container's own. */
+  | { readonly kind: 'stdio'; readonly uid: number }
   | { readonly kind: 'pivot' }
   | { readonly kind: 'hostname'; readonly name: string }
   | { readonly kind: 'domainname'; readonly name: string }

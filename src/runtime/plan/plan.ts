@@ -4,7 +4,7 @@ import type { ContainerSpec } from '../types.ts';
 import type { HostFacts } from './host.ts';
 import { planDevices, planMounts } from './mounts.ts';
 import type { Propagation, SetupOp } from './ops.ts';
-import { planCwd, planMachine, planPrivileges, planTerminal } from './process.ts';
+import { planCwd, planMachine, planPrivileges, planStdio } from './process.ts';
 
 /**
  * The whole set-up of a container, in order. Pure: what the launcher does is decided here, can be printed, and is the
@@ -24,7 +24,7 @@ export function planSetup(spec: ContainerSpec, host: HostFacts): readonly SetupO
     ...(lacksDeviceRules(spec, host) ? [{ kind: 'nodev-root' } as const] : []),
     ...planDevices(spec, host),
     ...planMachine(spec),
-    ...planTerminal(spec),
+    planStdio(spec),
     ...(linux.readonlyPaths ?? []).map((path): SetupOp => ({ kind: 'readonly-path', path })),
     ...(linux.maskedPaths ?? []).map((path): SetupOp => ({ kind: 'mask', path })),
     { kind: 'pivot' },
@@ -81,10 +81,10 @@ function lacksDeviceRules(spec: ContainerSpec, host: HostFacts): boolean {
   return mounts.some(({ destination }) => destination === '/dev');
 }
 
-function outputOf(spec: ContainerSpec): 'direct' | 'pipes' | 'terminal' {
+function outputOf(spec: ContainerSpec): 'relayed' | 'pipes' | 'terminal' {
   switch (spec.stdio) {
     case 'inherit':
-      return 'direct';
+      return 'relayed';
     case 'pipe':
       return 'pipes';
     case 'terminal':

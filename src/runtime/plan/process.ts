@@ -28,12 +28,15 @@ function planSysctl(name: string, value: string): SetupOp {
   return { kind: 'sysctl', path: ['sys', ...parts].join('/'), value };
 }
 
-export function planTerminal(spec: ContainerSpec): SetupOp[] {
-  if (spec.stdio !== 'terminal') return [];
+export function planStdio(spec: ContainerSpec): SetupOp {
   const { consoleSize, user } = spec.config.process;
-  return [
-    { kind: 'terminal', columns: consoleSize?.width ?? 0, rows: consoleSize?.height ?? 0, uid: user.uid },
-  ];
+  if (spec.stdio !== 'terminal') return { kind: 'stdio', uid: user.uid };
+  return {
+    kind: 'terminal',
+    columns: consoleSize?.width ?? 0,
+    rows: consoleSize?.height ?? 0,
+    uid: user.uid,
+  };
 }
 
 /** runtime-spec config.md: a working directory is made by the runtime only where the caller says so. */
