@@ -1,11 +1,13 @@
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import { tsbuild, tsbuildWithBusybox, type Tsbuild } from '../support/cli.ts';
 import { makeContext } from '../support/context.ts';
 import { requires } from '../support/requires.ts';
+import { tempFolder } from '../support/temp-folder.ts';
 
 interface PsRow {
   readonly ID: string;
@@ -155,8 +157,19 @@ describe('commands about containers', () => {
   });
 
   it('C-71 wait works for one that removes itself', async () => {
-    const id = await start('fleeting', 'sleep 0.5; exit 6', '--rm');
-    expect(await cli.ok(['wait', id])).toBe('6');
+    const { path } = tempFolder('fleeting');
+    const script = 'while test ! -e /s/go; do sleep 0.05; done; exit 6';
+    const id = await start('fleeting', script, '--rm', '-v', `${path}:/s`);
+    const child = cli.start(['wait', id]);
+    const answered = text(child.stdout ?? process.stdin);
+    // Beside the three that are its standard streams it has a socket when it waits.
+    const sockets = (): number =>
+      readdirSync(`/proc/${child.pid}/fd`).filter((fd) =>
+        linkOf(`/proc/${child.pid}/fd/${fd}`).startsWith('socket:'),
+      ).length;
+    await expect.poll(sockets, { timeout: 60_000 }).toBe(4);
+    writeFileSync(join(path, 'go'), '');
+    expect(await answered).toBe('6\n');
     expect(readdirSync(join(cli.root, 'containers'))).not.toContain(id);
     expect(await ps('-a')).toEqual([]);
   });
@@ -207,8 +220,9 @@ describe('commands about containers', () => {
     await once(child.stdout ?? child, 'data');
     expect(await ps()).toMatchObject([{ Names: 'front', State: 'running' }]);
     const waiting = cli.ok(['wait', 'front']);
+    const ended = once(child, 'exit');
     await cli.ok(['stop', 'front']);
-    expect(await once(child, 'exit')).toEqual([0, null]);
+    expect(await ended).toEqual([0, null]);
     expect(await waiting).toBe('0');
     await cli.ok(['rm', 'front']);
   });
@@ -289,3 +303,12 @@ describe('commands about containers', () => {
       expect(await empty.run([command, 'x'])).toMatchObject({ status: 1, stdout: '' });
   });
 });
+
+/** Empty for a descriptor that was closed meanwhile. */
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,141 @@
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+
+import { tsbuildWithBusybox, type Tsbuild } from '../support/cli.ts';
+import { requires } from '../support/requires.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+describe('what run passes on', () => {
+  requires('root', 'overlay', 'tool:busybox');
+  let cli: Tsbuild;
+  beforeAll(async () => {
+    cli = await tsbuildWithBusybox();
+  });
+
+  /** Standard output of a shell script in a container, by lines. */
+  async function sh(script: string, ...flags: readonly string[]): Promise<readonly string[]> {
+    return (await cli.ok(['run', '--rm', ...flags, 'busybox:1', 'sh', '-c', script])).split('\n');
+  }
+
+  it('C-71 -v mounts folders and files, for reading or for both', async () => {
+    const { path } = tempFolder('volumes');
+    mkdirSync(join(path, 'folder'));
+    writeFileSync(join(path, 'file'), 'a file\n');
+    symlinkSync('file', join(path, 'link'));
+    const script = [
+      'echo new > /rw/written',
+      'cat /etc/motd /new/place/file',
+      'echo x 2>/dev/null > /ro/written || echo folder is read-only',
+      'echo x 2>/dev/null > /etc/motd || echo file is read-only',
+      'echo through > /link',
+    ].join('; ');
+    const volumes = [
+      'folder:/rw',
+      'folder:/ro:ro',
+      'file:/etc/motd:ro',
+      'file:/new/place/file',
+      'link:/link',
+    ];
+    const flags = volumes.flatMap((volume) => ['-v', `${path}/${volume}`]);
+    expect(await sh(script, ...flags)).toEqual([
+      ...['a file', 'a file', 'folder is read-only', 'file is read-only'],
+    ]);
+    expect(readFileSync(join(path, 'folder/written'), 'utf8')).toBe('new\n');
+    expect(readFileSync(join(path, 'file'), 'utf8')).toBe('through\n');
+  });
+
+  it('C-71 -v makes a source that is missing, relative to here, but not for a run that fails', async () => {
+    const { path } = tempFolder('volumes');
+    const run = (...argv: readonly string[]): ReturnType<Tsbuild['run']> =>
+      cli.run(['run', '--rm', '-v', './made/deep:/x', ...argv], { cwd: path });
+    expect(await run('0123456789ab')).toMatchObject({ status: 125 });
+    expect(existsSync(join(path, 'made'))).toBe(false);
+    expect(await run('busybox:1', 'touch', '/x/y')).toMatchObject({ status: 0 });
+    expect(existsSync(join(path, 'made/deep/y'))).toBe(true);
+    writeFileSync(join(path, 'file'), '');
+    const below = await cli.run(['run', '--rm', '-v', `${path}/file/x:/x`, 'busybox:1', 'true']);
+    expect(below).toMatchObject({ status: 125 });
+    expect(below.stderr).toMatch(/cannot make the folder .*\[USAGE\]/);
+  });
+
+  it('C-71 refuses -v of what is not supported', async () => {
+    for (const volume of ['data:/x', '/a', '/a:/b:z', '/a:/']) {
+      const { status, stderr } = await cli.run(['run', '--rm', '-v', volume, 'busybox:1', 'true']);
+      expect(status).toBe(125);
+      expect(stderr).toMatch(/^tsbuild: -v: .*\[USAGE\]\n {2}hint: /);
+    }
+  });
+
+  it('C-71 --read-only leaves the root as it is, and /dev, /proc and mounts as they were', async () => {
+    const { path } = tempFolder('writable');
+    const script =
+      'touch /x 2>/dev/null || echo no; echo ok > /dev/shm/x && cat /dev/shm/x; touch /v/x && echo mount';
+    expect(await sh(script, '--read-only', '-v', `${path}:/v`)).toEqual(['no', 'ok', 'mount']);
+  });
+
+  it('C-71 -i passes standard input on to its end; without it there is none', async () => {
+    const input = 'one\ntwo\n';
+    const count = ['busybox:1', 'wc', '-l'];
+    expect((await cli.run(['run', '--rm', '-i', ...count], { input })).stdout.trim()).toBe('2');
+    expect((await cli.run(['run', '--rm', ...count], { input })).stdout.trim()).toBe('0');
+  });
+
+  it('C-71 -i -t needs a terminal, and -d has neither', async () => {
+    const missing = await cli.run(['run', '--rm', '-it', 'busybox:1', 'true']);
+    expect(missing).toMatchObject({ status: 125 });
+    expect(missing.stderr).toContain('the input device is not a TTY [USAGE]');
+    for (const flag of ['-di', '-dt', '-dit'])
+      expect((await cli.run(['run', '--rm', flag, 'busybox:1', 'true'])).stderr).toMatch(
+        /-d cannot be combined/,
+      );
+  });
+
+  it('R-33 C-71 passes signals on, each under its own name', async () => {
+    const names = ['INT', 'TERM', 'HUP', 'QUIT', 'USR1', 'USR2'];
+    const traps = names.map((name) => `trap "echo got ${name}" ${name}`).join('; ');
+    const script = `${traps}; echo ready; while test ! -e /done; do sleep 0.05; done; echo end`;
+    const { path } = tempFolder('signals');
+    const child = cli.start([
+      'run',
+      '--rm',
+      '-v',
+      `${path}:/s`,
+      'busybox:1',
+      'sh',
+      '-c',
+      script.replace('/done', '/s/done'),
+    ]);
+    let output = '';
+    child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    await expect.poll(() => output, { timeout: 20_000 }).toBe('ready\n');
+    let wanted = 'ready\n';
+    for (const name of names) {
+      child.kill(`SIG${name}` as NodeJS.Signals);
+      wanted += `got ${name}\n`;
+      await expect.poll(() => output, { timeout: 20_000 }).toBe(wanted);
+    }
+    writeFileSync(join(path, 'done'), '');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    expect(output).toBe(`${wanted}end\n`);
+  });
+
+  it('C-71 a program that ignores Ctrl-C is killed by the third', async () => {
+    const child = cli.start([
+      'run',
+      '--rm',
+      'busybox:1',
+      'sh',
+      '-c',
+      'trap "echo no" INT; echo ready; while :; do sleep 0.05; done',
+    ]);
+    let output = '';
+    child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    for (const wanted of ['ready\n', 'ready\nno\n', 'ready\nno\nno\n']) {
+      await expect.poll(() => output, { timeout: 20_000 }).toBe(wanted);
+      child.kill('SIGINT');
+    }
+    expect(await once(child, 'exit')).toEqual([137, null]);
+  });
+});
