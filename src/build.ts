@@ -1,4 +1,4 @@
-import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, chmodSync, constants, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
@@ -143,6 +143,8 @@ async function stepFiles(
   const files = { resolvConf: join(folder.path, 'resolv.conf'), hosts: join(folder.path, 'hosts') };
   writeFileSync(files.resolvConf, resolvConf({ hostText: hostResolvConf(), network: 'host' }));
   writeFileSync(files.hosts, buildHosts());
+  // Every user of a step reads them, whatever the umask here.
+  for (const file of Object.values(files)) chmodSync(file, 0o644);
   return { ...files, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
 }
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -152,8 +152,12 @@ describe('the monitor of a detached container', () => {
     const folder = join(cli.root, 'containers', 'ab'.repeat(32));
     mkdirSync(join(folder, 'fs'), { recursive: true });
     writeFileSync(join(folder, 'hosts'), '');
+    const damaged = join(cli.root, 'containers', 'cd'.repeat(32));
+    mkdirSync(damaged);
+    writeFileSync(join(damaged, 'container.json'), '');
     await cli.ok(['run', '--rm', 'busybox:1', 'true']);
-    expect(existsSync(folder)).toBe(false);
+    expect([existsSync(folder), existsSync(damaged)]).toEqual([false, true]);
+    rmSync(damaged, { recursive: true });
   });
 
   it('C-71 told to end by the system, it tells the program in the way the program expects', async () => {

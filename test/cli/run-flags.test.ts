@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import { tsbuildWithBusybox, type Tsbuild } from '../support/cli.ts';
+import { tsbuildProgram, tsbuildWithBusybox, type Tsbuild } from '../support/cli.ts';
 import { makeContext } from '../support/context.ts';
 import { requires } from '../support/requires.ts';
+import { runOk } from '../support/run-command.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 describe('flags of run', () => {
@@ -152,6 +153,17 @@ describe('flags of run', () => {
     expect(stderr).toMatch(
       /^127\.0\.0\.1:1\/none:1 is not in the store: pulling it\ntsbuild: .*\[REGISTRY_UNREACHABLE\]/,
     );
+  });
+
+  it('shows the root of the image as it is, whatever the umask here', async () => {
+    const dockerfile =
+      'FROM busybox:1\nRUN chmod 1711 / && chown 5:6 /\nUSER ada\nRUN cat /etc/hosts >/dev/null && umask\n';
+    const [context, name] = [makeContext({ Dockerfile: dockerfile }), 'umask'];
+    const masked = (...args: readonly string[]): Promise<string> =>
+      runOk(['sh', '-c', 'umask 077; exec "$0" --root "$@"', tsbuildProgram, cli.root, ...args]);
+    await masked('build', '--no-cache', '-t', name, context);
+    const script = 'stat -c %a:%u:%g /; cat /etc/hosts /etc/resolv.conf /etc/hostname >/dev/null && umask';
+    expect(await masked('run', '--rm', name, 'sh', '-c', script)).toBe('1711:5:6\n0022');
   });
 
   it('runs by id and by a prefix of it', async () => {

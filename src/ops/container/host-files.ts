@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { hostHosts, resolvConf } from '../../runtime/index.ts';
@@ -20,9 +20,16 @@ export function hostFilesOf(folder: string): HostFiles {
 
 export function writeHostFiles(folder: string, hostname: string): HostFiles {
   const files = hostFilesOf(folder);
-  writeFileSync(files.resolvConf, resolvConf({ hostText: readHost('/etc/resolv.conf'), network: 'host' }));
-  writeFileSync(files.hosts, hostHosts(readHost('/etc/hosts'), [{ address: '127.0.0.1', name: hostname }]));
-  writeFileSync(files.hostname, `${hostname}\n`);
+  const texts = {
+    [files.resolvConf]: resolvConf({ hostText: readHost('/etc/resolv.conf'), network: 'host' }),
+    [files.hosts]: hostHosts(readHost('/etc/hosts'), [{ address: '127.0.0.1', name: hostname }]),
+    [files.hostname]: `${hostname}\n`,
+  };
+  for (const [path, text] of Object.entries(texts)) {
+    writeFileSync(path, text);
+    // Every user of the container reads them, whatever the umask here.
+    chmodSync(path, 0o644);
+  }
   return files;
 }
 

@@ -1,7 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 
 import { TsbuildError } from '../../core/index.ts';
 import type { Image } from '../../image/index.ts';
@@ -17,6 +15,7 @@ import { signalNumber } from './signals.ts';
 import { sweepContainers } from './sweep.ts';
 import type { ContainerRecord } from './types.ts';
 import { ensureSources } from './volumes.ts';
+import { makeWritable } from './writable.ts';
 
 export interface ContainerOptions {
   /** As the user wrote it. */
@@ -137,12 +136,10 @@ async function containerSpec(
   args: readonly string[],
 ): Promise<ContainerSpec> {
   const folder = containerFolder(services.store, id);
-  const [upper, work] = [join(folder, 'fs'), join(folder, 'work')];
-  for (const path of [folder, upper, work])
-    mkdirSync(path, { recursive: true, mode: path === upper ? 0o755 : 0o700 });
   const hostname = options.hostname ?? id.slice(0, 12);
   const defaults = options.image.config.config ?? {};
   await using view = await services.snapshotter.view(snapshot);
+  const { upper, work } = makeWritable(folder, view.root);
   const config = containerConfig({
     purpose: 'run',
     image: defaults,

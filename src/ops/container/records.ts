@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { fromText, isErrno, nearestName, TsbuildError } from '../../core/index.ts';
@@ -47,6 +47,12 @@ export function listContainers(store: Store): readonly ContainerRecord[] {
   return records.sort((a, b) => b.created.localeCompare(a.created));
 }
 
+/** Whether it ever became a container. */
+export function hasRecord(store: Store, id: string): boolean {
+  return existsSync(join(containerFolder(store, id), 'container.json'));
+}
+
+/** Undefined when there is none, or none that can be read. */
 export function readRecord(store: Store, id: string): ContainerRecord | undefined {
   return readJson(join(containerFolder(store, id), 'container.json')) as ContainerRecord | undefined;
 }

@@ -1,5 +1,12 @@
 import type { Store } from '../../store/index.ts';
-import { containerIds, deleteContainer, readRecord, readState, tryContainerLock } from './records.ts';
+import {
+  containerIds,
+  deleteContainer,
+  hasRecord,
+  readRecord,
+  readState,
+  tryContainerLock,
+} from './records.ts';
 
 /**
  * Removes what killed processes left of containers: folders that never became one, and those of `--rm` whose holder was
@@ -15,6 +22,7 @@ export async function sweepContainers(store: Store): Promise<void> {
 }
 
 function isLeftover(store: Store, id: string): boolean {
-  const record = readRecord(store, id);
-  return record === undefined || (record.autoRemove && readState(store, id)?.status === 'running');
+  if (!hasRecord(store, id)) return true;
+  // One whose record cannot be read is left alone: its files may be all that somebody has.
+  return readRecord(store, id)?.autoRemove === true && readState(store, id)?.status === 'running';
 }
