@@ -32,7 +32,8 @@ export class StoreCache implements ResultCache<State> {
   }
 
   async claim(key: Digest, options: ClaimOptions): Promise<Claimed<State>> {
-    const lock = await this.#store.lock(`step-${fileKey(key)}`, { signal: options.signal });
+    const { signal, onWait } = options;
+    const lock = await this.#store.lock(`step-${fileKey(key)}`, { signal, onWait });
     const existing = options.ignoreExisting ? undefined : await this.lookup(key);
     if (existing === undefined) {
       return { kind: 'claim', claim: { key, [Symbol.asyncDispose]: () => lock[Symbol.asyncDispose]() } };

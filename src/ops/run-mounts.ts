@@ -1,10 +1,11 @@
-import { chmodSync, chownSync, mkdirSync, readFileSync, statSync } from 'node:fs';
-import { join, posix } from 'node:path';
+import { chmodSync, chownSync, readFileSync, statSync } from 'node:fs';
+import { posix } from 'node:path';
 
-import { assertNever, digestOf, digestParts, TsbuildError } from '../core/index.ts';
+import { assertNever, TsbuildError } from '../core/index.ts';
 import type { PlannedMount, RunStep } from '../graph/index.ts';
 import type { MountConfig } from '../oci/runtime-spec.ts';
 import type { RunContext } from '../solver/index.ts';
+import { cacheFolders } from './cache-mounts.ts';
 import { memoryFile } from './memory-file.ts';
 import type { BuildServices, SecretSource } from './types.ts';
 
@@ -13,6 +14,10 @@ export interface RunMounts extends AsyncDisposable {
   readonly mounts: readonly MountConfig[];
   /** Variables of secrets given by `env=`. */
   readonly env: readonly string[];
+  /** As ContainerSpec has them. */
+  readonly subpaths: Readonly<Record<string, string>>;
+  /** Values that output must not show. */
+  readonly secrets: readonly Uint8Array[];
 }
 
 const maxSecretSize = 500 * 1024;
@@ -23,9 +28,10 @@ export async function runMounts(
   context: RunContext,
 ): Promise<RunMounts> {
   const held = new AsyncDisposableStack();
-  const result: { mounts: MountConfig[]; env: string[] } = { mounts: [], env: [] };
+  const result: Collected = { mounts: [], env: [], subpaths: {}, secrets: [] };
   try {
-    for (const mount of step.mounts) await addMount({ mount, services, context, held }, result);
+    const caches = await cacheFolders(step.mounts, services.store, { context, held });
+    for (const mount of step.mounts) addMount({ mount, services, caches, held }, result);
     if (step.script !== undefined) result.mounts.push(scriptMount(step.script, held));
     return { ...result, [Symbol.asyncDispose]: () => held.disposeAsync() };
   } catch (error) {
@@ -37,14 +43,18 @@ export async function runMounts(
 interface MountRequest {
   readonly mount: PlannedMount;
   readonly services: BuildServices;
-  readonly context: RunContext;
+  readonly caches: ReadonlyMap<PlannedMount, string>;
   readonly held: AsyncDisposableStack;
 }
 
-async function addMount(
-  request: MountRequest,
-  into: { mounts: MountConfig[]; env: string[] },
-): Promise<void> {
+interface Collected {
+  readonly mounts: MountConfig[];
+  readonly env: string[];
+  readonly subpaths: Record<string, string>;
+  readonly secrets: Uint8Array[];
+}
+
+function addMount(request: MountRequest, into: Collected): void {
   const { mount } = request;
   switch (mount.type) {
     case 'tmpfs': {
@@ -61,7 +71,8 @@ async function addMount(
       addSecret(request, into);
       return;
     case 'cache':
-      into.mounts.push(await cacheMount(request));
+      into.mounts.push(cacheMount(request));
+      if (mount.source !== undefined) into.subpaths[mount.target] = posix.resolve('/', mount.source);
       return;
     case 'bind':
     case 'ssh':
@@ -71,10 +82,7 @@ async function addMount(
   }
 }
 
-function addSecret(
-  { mount, services, held }: MountRequest,
-  into: { mounts: MountConfig[]; env: string[] },
-): void {
+function addSecret({ mount, services, held }: MountRequest, into: Collected): void {
   const id = mount.id ?? posix.basename(mount.target);
   const source = services.secrets.get(id);
   if (source === undefined) {
@@ -84,6 +92,7 @@ function addSecret(
     });
   }
   const value = readSecret(id, source);
+  into.secrets.push(value);
   if (mount.env !== undefined) into.env.push(`${mount.env}=${value.toString('utf8')}`);
   if (mount.env !== undefined && !mount.targetGiven) return;
   const { path } = held.use(memoryFile(value));
@@ -129,44 +138,11 @@ function scriptMount(
   return { destination: `/dev/pipes/${script.name}`, type: 'bind', source: path, options: ['bind', 'ro'] };
 }
 
-/**
- * A folder that outlives the build, named by a digest of its id and never by the id itself (S-36). `locked` waits for
- * the other user, `private` takes the first copy that nobody uses.
- */
-async function cacheMount({ mount, services, context, held }: MountRequest): Promise<MountConfig> {
+function cacheMount({ mount, caches }: MountRequest): MountConfig {
   if (mount.input !== undefined)
     throw new TsbuildError('DOCKERFILE_UNSUPPORTED', 'RUN --mount=type=cache,from= is not supported yet');
-  const key = digestParts(digestOf(mount.id ?? posix.normalize(mount.target))).hex;
-  const name = await lockCache({ key, mount, services, context, held });
-  const folder = join(services.store.root, 'cache-mounts', name);
-  if (mkdirSync(folder, { recursive: true, mode: 0o755 }) !== undefined) {
-    chownSync(folder, mount.uid ?? 0, mount.gid ?? 0);
-    chmodSync(folder, mount.mode ?? 0o755);
-  }
+  const source = caches.get(mount);
+  if (source === undefined) throw new Error('a cache mount without a folder');
   const access = mount.readonly === true ? ['ro'] : [];
-  return {
-    destination: mount.target,
-    type: 'bind',
-    source: folder,
-    options: ['bind', 'nosuid', 'nodev', ...access],
-  };
-}
-
-async function lockCache(request: MountRequest & { readonly key: string }): Promise<string> {
-  const { key, mount, services, context, held } = request;
-  switch (mount.sharing) {
-    case 'locked':
-      held.use(await services.store.lock(`cache-${key}`, { signal: context.signal }));
-      return key;
-    case 'private':
-      for (let copy = 0; ; copy++) {
-        const lock = await services.store.tryLock(`cache-${key}-${copy}`);
-        if (lock === undefined) continue;
-        held.use(lock);
-        return copy === 0 ? key : `${key}-${copy}`;
-      }
-    case 'shared':
-    case undefined:
-      return key;
-  }
+  return { destination: mount.target, type: 'bind', source, options: ['bind', 'nosuid', 'nodev', ...access] };
 }

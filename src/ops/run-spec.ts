@@ -41,5 +41,6 @@ export async function runSpec(parts: {
     rootfs: { kind: 'overlay', overlay: active.overlay, volatile: true },
     stdio: 'pipe',
     createCwd: true,
+    subpaths: mounts.subpaths,
   };
 }

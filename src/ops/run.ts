@@ -2,6 +2,7 @@ import { TsbuildError, type Json } from '../core/index.ts';
 import type { PlannedMount, RunStep } from '../graph/index.ts';
 import { exitCodeOf, runContainer, type RunResult } from '../runtime/index.ts';
 import type { CacheMap, KeyParts, Op, RunContext } from '../solver/index.ts';
+import { SecretMask } from './mask.ts';
 import { runMounts } from './run-mounts.ts';
 import { runSpec } from './run-spec.ts';
 import { commitState } from './state.ts';
@@ -29,18 +30,18 @@ export class RunOp implements Op<State> {
     await using active = await this.#services.snapshotter.prepare(parent.snapshot);
     await using mounts = await runMounts(this.#step, this.#services, context);
     const spec = await runSpec({ step: this.#step, services: this.#services, parent, active, mounts });
-    const ended = await this.#run(spec, context);
+    const ended = await this.#run(spec, masked(context, mounts.secrets));
     for (const warning of ended.warnings) context.warn(warning);
     failUnlessZero(this.#step, ended);
     return await commitState(this.#services, parent, active);
   }
 
-  async #run(spec: Parameters<typeof runContainer>[1], context: RunContext): Promise<RunResult> {
+  async #run(spec: Parameters<typeof runContainer>[1], output: MaskedOutput): Promise<RunResult> {
     try {
       return await runContainer(this.#services.runtime, spec, {
-        signal: context.signal,
-        onStdout: (data) => context.log('stdout', data),
-        onStderr: (data) => context.log('stderr', data),
+        signal: output.signal,
+        onStdout: (data) => output.log('stdout', data),
+        onStderr: (data) => output.log('stderr', data),
       });
     } catch (error) {
       if (!(error instanceof TsbuildError)) throw error;
@@ -54,8 +55,28 @@ export class RunOp implements Op<State> {
           cause: error,
         },
       );
+    } finally {
+      output.log('stdout');
+      output.log('stderr');
     }
   }
+}
+
+interface MaskedOutput {
+  readonly signal: AbortSignal;
+  /** Passes on, without secrets, what has come of a stream; without a chunk, its rest. */
+  log(stream: 'stdout' | 'stderr', chunk?: Uint8Array): void;
+}
+
+function masked(context: RunContext, secrets: readonly Uint8Array[]): MaskedOutput {
+  const masks = { stdout: new SecretMask(secrets), stderr: new SecretMask(secrets) };
+  return {
+    signal: context.signal,
+    log(stream, chunk) {
+      const shown = chunk === undefined ? masks[stream].end() : masks[stream].push(chunk);
+      if (shown.length > 0) context.log(stream, shown);
+    },
+  };
 }
 
 /**

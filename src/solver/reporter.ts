@@ -49,6 +49,13 @@ export class StepReporter<R> {
     this.#emit({ type: 'step-cached', step: labelOf(vertex), time: Date.now() });
   }
 
+  waiting({ name }: Vertex<R>, holder: string): void {
+    this.#emit({
+      type: 'warning',
+      message: `${name}: waiting for process ${holder}, which is at work on it`,
+    });
+  }
+
   started(vertex: Vertex<R>): void {
     this.#emit({ type: 'step-started', step: labelOf(vertex), time: Date.now() });
   }

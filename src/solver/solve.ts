@@ -146,7 +146,11 @@ class Solver<R> {
     parents: { readonly inputs: readonly R[]; readonly settled: Promise<readonly R[]> },
   ): Promise<Outcome<R>> {
     // Another process may be at work on the same key: its result is as good as ours. No job slot is held while waiting.
-    const claimed = await this.#cache.claim(keyed.key, { signal: this.#signal, ignoreExisting: keyed.anew });
+    const claimed = await this.#cache.claim(keyed.key, {
+      signal: this.#signal,
+      ignoreExisting: keyed.anew,
+      onWait: (holder) => this.#report.waiting(vertex, holder),
+    });
     if (claimed.kind === 'existing') return this.#cached(vertex, claimed.result);
     let early: R;
     try {

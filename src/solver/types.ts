@@ -71,6 +71,8 @@ export interface ClaimOptions {
   readonly signal: AbortSignal;
   /** Always answers with a claim: the result is to be made anew (--no-cache). */
   readonly ignoreExisting: boolean;
+  /** Called once, when another process is at work on the key, with what names it to people. */
+  readonly onWait?: ((holder: string) => void) | undefined;
 }
 
 export type Claimed<R> =

@@ -252,6 +252,10 @@ describe('two solvers on one cache', () => {
     expect(one.executed).toEqual(['slow', 'target']);
     expect(other.executed).toEqual([]);
     expect(stepEvents(events)).toEqual(['cached slow', 'cached target']);
+    expect(events).toContainEqual({
+      type: 'warning',
+      message: 'slow: waiting for process another, which is at work on it',
+    });
   });
 
   it('take over from each other when one fails', async () => {

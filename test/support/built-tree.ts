@@ -13,6 +13,8 @@ export interface Built {
   /** Steps that ran, and steps that the cache answered, by name. */
   readonly ran: readonly string[];
   readonly cached: readonly string[];
+  /** Digests, bottom first. */
+  readonly layers: readonly string[];
   readonly output: string;
   readonly warnings: readonly string[];
   /** The files of the image, unpacked by GNU tar: for images whose layers remove nothing. */
@@ -33,6 +35,7 @@ export async function built(
     id: image.id,
     ran: named('done'),
     cached: named('cached'),
+    layers: image.layers.map(({ descriptor }) => descriptor.digest),
     output: events
       .map((event) => (event.type === 'step-log' ? Buffer.from(event.data).toString() : ''))
       .join(''),

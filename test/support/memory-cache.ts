@@ -10,6 +10,7 @@ export class MemoryCache<R> implements ResultCache<R> {
   readonly #contentOf: (result: R) => Promise<Digest>;
   readonly #states = new Map<Digest, R>();
   readonly #newest = new Map<string, CacheRecord<R>>();
+  readonly #held = new Set<Digest>();
   /** The last in the queue for each key; resolved when it has disposed of its claim. */
   readonly #queues = new Map<Digest, Promise<void>>();
 
@@ -22,8 +23,9 @@ export class MemoryCache<R> implements ResultCache<R> {
     return this.records.get(key)?.result;
   }
 
-  async claim(key: Digest, { signal, ignoreExisting }: ClaimOptions): Promise<Claimed<R>> {
+  async claim(key: Digest, { signal, ignoreExisting, onWait }: ClaimOptions): Promise<Claimed<R>> {
     this.calls.push(`claim ${key}`);
+    if (this.#held.has(key)) onWait?.('another');
     const before = this.#queues.get(key) ?? Promise.resolve();
     const { promise: released, resolve: release } = deferred();
     this.#queues.set(
@@ -38,7 +40,12 @@ export class MemoryCache<R> implements ResultCache<R> {
     }
     const existing = ignoreExisting ? undefined : this.records.get(key)?.result;
     if (existing === undefined) {
-      return { kind: 'claim', claim: { key, [Symbol.asyncDispose]: async () => release() } };
+      this.#held.add(key);
+      const dispose = async (): Promise<void> => {
+        this.#held.delete(key);
+        release();
+      };
+      return { kind: 'claim', claim: { key, [Symbol.asyncDispose]: dispose } };
     }
     release();
     return { kind: 'existing', result: existing };

@@ -143,6 +143,19 @@ export function resultCacheSuite<R>(name: string, makeWorld: () => Promise<Resul
       await claimOf(await waiting)[Symbol.asyncDispose]();
     });
 
+    it('tells once that it waits, and only when it does', async () => {
+      await using world = await makeWorld();
+      const told: string[] = [];
+      const onWait = (holder: string): void => void told.push(holder);
+      const claim = claimOf(await world.cache.claim(key('one'), { ...free, onWait }));
+      expect(told).toEqual([]);
+      const waiting = world.other.claim(key('one'), { ...free, onWait });
+      await expect.poll(() => told).toEqual([expect.stringMatching(/./)]);
+      await claim[Symbol.asyncDispose]();
+      await claimOf(await waiting)[Symbol.asyncDispose]();
+      expect(told).toHaveLength(1);
+    });
+
     it('C-06 gives a claim where there is a result but it is to be made anew', async () => {
       await using world = await makeWorld();
       await world.cache.save([key('one')], record(await world.result('old')));
