@@ -185,36 +185,6 @@ describe('commands about containers', () => {
     expect(readdirSync(join(cli.root, 'containers'))).toEqual([]);
   });
 
-  it('C-71 logs keeps lines whole, the two outputs apart, and what had no line end', async () => {
-    const script =
-      'printf "half "; sleep 0.2; echo line; echo error >&2; printf "%09999d" 0; printf "\\303"; printf "\\274 end"';
-    await start('logged', script);
-    await cli.ok(['wait', 'logged']);
-    const { stdout, stderr } = await cli.run(['logs', 'logged']);
-    expect(stdout).toBe(`half line\n${'0'.repeat(9999)}ü end`);
-    expect(stderr).toBe('error\n');
-    await cli.ok(['rm', 'logged']);
-  });
-
-  it('C-71 logs of much output are complete, and shown while it still runs', async () => {
-    await start('much', 'seq 1 200000; while :; do sleep 0.1; done');
-    await expect
-      .poll(async () => (await cli.ok(['logs', 'much'])).split('\n').length, { timeout: 60_000 })
-      .toBe(200_000);
-    expect((await cli.ok(['logs', 'much'])).split('\n').at(-1)).toBe('200000');
-    await cli.ok(['rm', '-f', 'much']);
-  });
-
-  it('C-71 logs of one that ran in the foreground says that there are none', async () => {
-    await cli.ok(['run', '--name', 'front', 'busybox:1', 'echo', 'hi']);
-    expect(await cli.run(['logs', 'front'])).toMatchObject({
-      status: 0,
-      stdout: '',
-      stderr: expect.stringContaining('no log') as string,
-    });
-    await cli.ok(['rm', 'front']);
-  });
-
   it('C-71 a container in the foreground is listed, signalled, stopped and waited for as well', async () => {
     const child = cli.start(['run', '--name', 'front', 'busybox:1', 'sh', '-c', `echo up; ${obedient}`]);
     await once(child.stdout ?? child, 'data');
