@@ -1,14 +1,12 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, renameSync, symlinkSync, utimesSync } from 'node:fs';
+import { utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { built, treeLines, type Built } from '../support/built-tree.ts';
-import { makeContext, writeContext } from '../support/context.ts';
+import { built, entryOf, treeLines } from '../support/built-tree.ts';
+import { makeContext } from '../support/context.ts';
 import { requires } from '../support/requires.ts';
 import { runOk } from '../support/run-command.ts';
-import { tempFolder } from '../support/temp-folder.ts';
-import type { TreeEntry } from '../support/tree.ts';
 
 /** Seconds; the context's times in these tests. */
 const old = 1_000_000_000;
@@ -16,12 +14,6 @@ const old = 1_000_000_000;
 async function copied(dockerfile: string, files: Readonly<Record<string, string>>): Promise<string[]> {
   const context = makeContext({ ...files, Dockerfile: dockerfile });
   return treeLines(await (await built({ context })).tree());
-}
-
-function entry(tree: readonly TreeEntry[], path: string): TreeEntry {
-  const found = tree.find((candidate) => candidate.path === path);
-  if (found === undefined) throw new Error(`no ${path} in ${tree.map((each) => each.path).join(' ')}`);
-  return found;
 }
 
 describe('COPY', () => {
@@ -63,14 +55,14 @@ describe('COPY', () => {
       'null 644 0:0 char 1:3',
       'star 644 0:0',
     ]);
-    expect(entry(tree, 'caps').xattrs?.map((xattr) => xattr.replace(/=.*/, ''))).toEqual([
+    expect(entryOf(tree, 'caps').xattrs?.map((xattr) => xattr.replace(/=.*/, ''))).toEqual([
       'security.capability',
       'user.note',
     ]);
-    expect(entry(tree, 'd').xattrs).toEqual(['user.dir=0x31']);
+    expect(entryOf(tree, 'd').xattrs).toEqual(['user.dir=0x31']);
   });
 
-  it('L-173 takes only what is not ignored, exceptions and all', async () => {
+  it('L-180 takes only what is not ignored, exceptions and all', async () => {
     const ignore = [
       '**/*.log',
       '!keep.log',
@@ -164,7 +156,7 @@ again
       ...['bin 755 7:8 directory', 'bin/run 711 7:8', 'dir 755 0:0 directory'],
       ...['dir/file 644 0:0', 'dir/one 644 0:0', 'dir/two 644 0:0'],
     ]);
-    expect(entry(tree, 'dir/one').content).toBe(createHash('sha256').update('replaced\n').digest('hex'));
+    expect(entryOf(tree, 'dir/one').content).toBe(createHash('sha256').update('replaced\n').digest('hex'));
   });
 
   it('L-151 takes names from the files of the stage it copies into', async () => {
@@ -248,163 +240,5 @@ again
     expect(error).toMatchObject({ code, message: expect.stringMatching(message) as string });
     expect(error).toMatchObject({ at: { range: { startLine: 3 } } });
     if (hint !== undefined) expect(error).toMatchObject({ hint: expect.stringMatching(hint) as string });
-  });
-});
-
-describe('ADD', () => {
-  requires('root', 'overlay', 'tool:getfattr', 'tool:tar', 'tool:xz', 'tool:bzip2', 'tool:zstd');
-
-  it('L-175 unpacks by content, whatever the compression and the name', async () => {
-    const context = makeContext({ 'packed/file': 'x' });
-    const commands = [
-      'chmod 600 packed/file; chown 7:8 packed/file',
-      'tar -cf plain packed; gzip -c plain > a.gz; bzip2 -c plain > b; xz -c plain > c.txt; zstd -q plain -o d.zst',
-      'echo text > text; gzip -c text > e.gz; xz -c text > f.xz; : > empty; head -c 300 plain > cut; head -c 60 a.gz > cut.gz',
-    ];
-    await runOk(['bash', '-euc', commands.join('\n')], { cwd: context });
-    const archives = ['plain', 'a.gz', 'b', 'c.txt', 'd.zst'];
-    const others = ['e.gz', 'f.xz', 'empty', 'cut', 'cut.gz', 'text'];
-    const lines = [
-      ...archives.map((name) => `ADD ${name} /${name}`),
-      ...others.map((name) => `ADD ${name} /${name}`),
-      'ADD --unpack=false plain /left',
-      'ADD --chown=1:2 plain /owned',
-      'COPY plain /copied',
-    ];
-    writeContext(context, { Dockerfile: `FROM scratch\n${lines.join('\n')}\n` });
-    const tree = treeLines(await (await built({ context })).tree());
-    for (const name of archives) {
-      expect(tree).toContain(`${name} 755 0:0 directory`);
-      expect(tree).toContain(`${name}/packed/file 600 7:8`);
-    }
-    for (const name of [...others, 'left', 'copied']) expect(tree).toContain(`${name} 644 0:0`);
-    expect(tree.filter((line) => line.startsWith('owned'))).toEqual([
-      'owned 755 1:2 directory',
-      'owned/packed 755 1:2 directory',
-      'owned/packed/file 600 1:2',
-    ]);
-  });
-
-  it.each([
-    { title: 'a name with ..', script: "echo x > x; tar -Pcf evil.tar --transform 's,^,../../,' x" },
-    {
-      title: 'an absolute link that its own files go through',
-      script:
-        'ln -s / l; mkdir d; echo x > d/x; tar -cf evil.tar l; tar -rf evil.tar --transform s,^d,l, d/x',
-    },
-    {
-      title: 'a link that was there before',
-      script: 'mkdir d; echo x > d/x; tar -cf evil.tar --transform s,^d,link, d/x',
-    },
-  ])('L-175 an archive reaches nothing outside its destination: $title', async ({ script }) => {
-    const context = makeContext({
-      Dockerfile: 'FROM scratch\nCOPY base /\nADD evil.tar /dest/\n',
-      'base/dest/f': '',
-      'base/x': 'mine',
-    });
-    symlinkSync('/', join(context, 'base/dest/link'));
-    await runOk(['bash', '-euc', script], { cwd: context });
-    const outcome = await built({ context }).catch((error: unknown) => error);
-    if (outcome instanceof Error) {
-      expect(outcome).toMatchObject({ code: 'ARCHIVE_INVALID' });
-      return;
-    }
-    const tree = await (outcome as Built).tree();
-    expect(tree.map(({ path }) => path).filter((path) => !path.startsWith('dest/'))).toEqual(['dest', 'x']);
-    expect(entry(tree, 'x').content).toBe(createHash('sha256').update('mine').digest('hex'));
-  });
-});
-
-describe('the key of a COPY', () => {
-  requires('root', 'overlay');
-  const dockerfile = 'FROM scratch\nCOPY src /src\nCOPY last /\n';
-
-  async function rebuilt(change: (context: string) => void): Promise<Built> {
-    const root = tempFolder('root').path;
-    const context = makeContext({
-      Dockerfile: dockerfile,
-      'src/a': 'a',
-      'src/b': 'b',
-      last: 'last',
-      unused: '',
-    });
-    await built({ context, root });
-    change(context);
-    return built({ context, root });
-  }
-
-  it.each<readonly [what: string, change: (context: string) => void]>([
-    ['a time', (context) => utimesSync(join(context, 'src/a'), old, old)],
-    ['a file that it does not take', (context) => writeContext(context, { unused: 'changed' })],
-    ['a new file beside its own', (context) => writeContext(context, { new: '' })],
-    ['a label', (context) => writeContext(context, { Dockerfile: `${dockerfile}LABEL a=b\n` })],
-    ['a comment', (context) => writeContext(context, { Dockerfile: `# hello\n${dockerfile}` })],
-    ['the same again', (context) => writeContext(context, { 'src/a': 'a' })],
-  ])('L-172 S-53 does not know %s', async (_, change) => {
-    expect(await rebuilt(change)).toMatchObject({ ran: [], cached: { length: 3 } });
-  });
-
-  it.each<readonly [what: string, change: (context: string) => void]>([
-    ['content', (context) => writeContext(context, { 'src/a': 'A' })],
-    ['a mode', (context) => chmodSync(join(context, 'src/a'), 0o755)],
-    ['a name', (context) => renameSync(join(context, 'src/a'), join(context, 'src/c'))],
-    ['a new file', (context) => writeContext(context, { 'src/c': '' })],
-    ['an empty folder', (context) => mkdirSync(join(context, 'src/d'))],
-    ['the mode of a folder', (context) => mkdirSync(join(context, 'src/d'), { mode: 0o700 })],
-    ['where a link leads', (context) => symlinkSync('a', join(context, 'src/l'))],
-    [
-      'the destination',
-      (context) => writeContext(context, { Dockerfile: dockerfile.replace('/src', '/dst') }),
-    ],
-    [
-      'the owner',
-      (context) =>
-        writeContext(context, { Dockerfile: dockerfile.replace('COPY src', 'COPY --chown=1 src') }),
-    ],
-    [
-      'the mode asked for',
-      (context) =>
-        writeContext(context, { Dockerfile: dockerfile.replace('COPY src', 'COPY --chmod=700 src') }),
-    ],
-    [
-      'what is left out',
-      (context) =>
-        writeContext(context, { Dockerfile: dockerfile.replace('COPY src', 'COPY --exclude=b src') }),
-    ],
-    ['what is ignored', (context) => writeContext(context, { '.dockerignore': 'src/b' })],
-  ])('L-172 knows %s', async (_, change) => {
-    expect((await rebuilt(change)).ran).toHaveLength(2);
-  });
-
-  it('L-172 knows the owners of a stage’s files, and nothing else of the stage', async () => {
-    const root = tempFolder('root').path;
-    const context = makeContext({ a: 'a', b: 'b' });
-    const build = async (owner: string, unused: string): Promise<Built> => {
-      const lines = [
-        'FROM scratch AS stage',
-        `COPY --chown=${owner} a /x/`,
-        `COPY <<E /unused`,
-        unused,
-        'E',
-        'FROM scratch',
-        'COPY --from=stage /x /x',
-        'COPY b /',
-      ];
-      writeContext(context, { Dockerfile: lines.join('\n') });
-      return built({ context, root });
-    };
-    await build('1:1', 'one');
-    expect((await build('1:1', 'two')).ran).toEqual([expect.stringContaining('/unused')]);
-    expect((await build('2:1', 'two')).ran).toHaveLength(4);
-    expect(treeLines(await (await build('2:1', 'two')).tree())).toContain('x/a 644 2:1');
-  });
-
-  it('C-19 S-53 of one Dockerfile is not another’s: the parent counts', async () => {
-    const root = tempFolder('root').path;
-    const context = makeContext({ a: 'a', one: '1', two: '2' });
-    for (const first of ['one', 'two']) {
-      writeContext(context, { Dockerfile: `FROM scratch\nCOPY ${first} /\nCOPY a /\n` });
-      expect((await built({ context, root })).ran).toHaveLength(first === 'one' ? 3 : 2);
-    }
   });
 });

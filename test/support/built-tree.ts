@@ -61,3 +61,9 @@ export function treeLines(tree: readonly TreeEntry[]): string[] {
     return [path, mode, owner, ...more, ...link].join(' ');
   });
 }
+
+export function entryOf(tree: readonly TreeEntry[], path: string): TreeEntry {
+  const found = tree.find((candidate) => candidate.path === path);
+  if (found === undefined) throw new Error(`no ${path} in ${tree.map((each) => each.path).join(' ')}`);
+  return found;
+}
