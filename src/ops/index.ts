@@ -12,6 +12,7 @@ export {
   containerState,
   deleteContainer,
   findContainer,
+  hasRecord,
   listContainers,
   tryContainerLock,
   writeState,

@@ -199,6 +199,14 @@ describe('the monitor of a detached container', () => {
     await cli.ok(['rm', 'patient']);
   });
 
+  it('C-71 rm -f of one that removes itself is no quarrel', async () => {
+    for (const name of ['a1', 'a2', 'a3']) {
+      await cli.ok(['run', '-d', '--rm', '--name', name, 'busybox:1', 'sleep', '1000']);
+      expect(await cli.ok(['rm', '-f', name])).toBe(name);
+    }
+    expect(readdirSync(join(cli.root, 'containers'))).toEqual([]);
+  });
+
   it('C-71 rm, stop and a natural end at the same moment agree', async () => {
     await cli.ok(['run', '-d', '--name', 'race', 'busybox:1', 'sleep', '0.3']);
     const results = await Promise.all([

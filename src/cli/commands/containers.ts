@@ -70,14 +70,13 @@ export function rmCommand(status: ExitStatusHolder): Command {
 }
 
 async function removeContainer(store: Store, { id, name }: ContainerRecord): Promise<void> {
-  const { containerLock, containerState, deleteContainer, tryContainerLock } =
+  const { containerLock, containerState, deleteContainer, hasRecord, tryContainerLock } =
     await import('../../ops/index.ts');
   const { status } = await containerState(store, id);
-  // One that has ended may be held a moment longer; one that was created may be about to run.
-  await using lock =
-    status === 'running' || status === 'created'
-      ? await tryContainerLock(store, id)
-      : await containerLock(store, id);
+  // One that has ended may be held a moment longer, as may one of --rm that is just removing itself; one that was
+  // created may be about to run.
+  const mayRun = status === 'running' || (status === 'created' && hasRecord(store, id));
+  await using lock = mayRun ? await tryContainerLock(store, id) : await containerLock(store, id);
   if (lock === undefined) {
     throw new TsbuildError('CONTAINER_STATE', `container ${name} is running`, {
       hint: 'stop it first, or use --force',
