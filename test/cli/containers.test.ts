@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { beforeAll, describe, expect, it } from 'vitest';
 
@@ -187,10 +188,12 @@ describe('commands about containers', () => {
 
   it('C-71 a container in the foreground is listed, signalled, stopped and waited for as well', async () => {
     const child = cli.start(['run', '--name', 'front', 'busybox:1', 'sh', '-c', `echo up; ${obedient}`]);
-    await once(child.stdout ?? child, 'data');
+    const said = text(child.stderr ?? Readable.from([]));
+    const ended = once(child, 'exit');
+    const first = await Promise.race([once(child.stdout ?? child, 'data'), ended.then(() => said)]);
+    expect(String(first)).toBe('up\n');
     expect(await ps()).toMatchObject([{ Names: 'front', State: 'running' }]);
     const waiting = cli.ok(['wait', 'front']);
-    const ended = once(child, 'exit');
     await cli.ok(['stop', 'front']);
     expect(await ended).toEqual([0, null]);
     expect(await waiting).toBe('0');
