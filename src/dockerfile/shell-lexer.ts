@@ -25,7 +25,7 @@ export interface Piece {
 }
 
 /** Deeper nesting of `${a:-${b:-…}}` is refused before it can exhaust the call stack. */
-const maxDepth = 1000;
+const maxDepth = 200;
 
 const namePattern = /\p{Nd}+|[@*#?\-$!]|[\p{L}\p{Nd}_]+/uy;
 
