@@ -4,18 +4,9 @@ import { beforeAll, describe, expect, it } from 'vitest';
 
 import { tsbuildWithBusybox, type Tsbuild } from '../support/cli.ts';
 import { makeContext } from '../support/context.ts';
+import { inspectImage } from '../support/inspect-image.ts';
 import { requires } from '../support/requires.ts';
 import { tempFolder } from '../support/temp-folder.ts';
-
-interface Inspected {
-  readonly Id: string;
-  readonly RepoTags: readonly string[];
-  readonly Config: {
-    readonly Labels?: Record<string, string>;
-    readonly Env?: readonly string[];
-    readonly Cmd?: readonly string[];
-  };
-}
 
 describe('flags of build', () => {
   requires('root', 'overlay', 'tool:busybox');
@@ -24,11 +15,7 @@ describe('flags of build', () => {
     cli = await tsbuildWithBusybox();
   });
 
-  async function inspect(name: string): Promise<Inspected> {
-    const [found] = JSON.parse(await cli.ok(['inspect', name])) as Inspected[];
-    if (found === undefined) throw new Error(`nothing about ${name}`);
-    return found;
-  }
+  const inspect = (name: string) => inspectImage(cli, name);
 
   /** What the RUN steps of a build print, without step numbers and times. */
   async function printed(dockerfile: string, ...flags: readonly string[]): Promise<readonly string[]> {

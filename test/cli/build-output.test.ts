@@ -5,19 +5,10 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { tsbuildProgram, tsbuildWithBusybox, type Tsbuild } from '../support/cli.ts';
 import { makeContext } from '../support/context.ts';
 import { stepOutcomes } from '../support/progress-lines.ts';
+import { inspectImage } from '../support/inspect-image.ts';
 import { requires } from '../support/requires.ts';
 import { runCommand } from '../support/run-command.ts';
 import { tempFolder } from '../support/temp-folder.ts';
-
-interface Inspected {
-  readonly Id: string;
-  readonly RepoTags: readonly string[];
-  readonly Config: {
-    readonly Labels?: Record<string, string>;
-    readonly Env?: readonly string[];
-    readonly Cmd?: readonly string[];
-  };
-}
 
 describe('what build says and leaves', () => {
   requires('root', 'overlay', 'tool:busybox');
@@ -26,11 +17,7 @@ describe('what build says and leaves', () => {
     cli = await tsbuildWithBusybox();
   });
 
-  async function inspect(name: string): Promise<Inspected> {
-    const [found] = JSON.parse(await cli.ok(['inspect', name])) as Inspected[];
-    if (found === undefined) throw new Error(`nothing about ${name}`);
-    return found;
-  }
+  const inspect = (name: string) => inspectImage(cli, name);
 
   it('C-21 --iidfile has the whole id, and none after a failure', async () => {
     const folder = tempFolder('iid').path;
