@@ -1,10 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { TsbuildError } from '../core/index.ts';
+import { bodyOf, CutOffError, retryDelay, type RetryPolicy } from '../http/index.ts';
 import type { Descriptor } from '../oci/index.ts';
-import { CutOffError, retryDelay } from './retry.ts';
-import type { RetryPolicy } from './retry.ts';
-import { bodyOf } from './transport.ts';
 
 export interface BlobTransfer {
   readonly signal: AbortSignal;

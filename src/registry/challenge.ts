@@ -1,5 +1,5 @@
 import { TsbuildError } from '../core/index.ts';
-import { isPrivateLiteral } from './hosts.ts';
+import { isPrivateLiteral } from '../http/index.ts';
 
 /** One challenge of a WWW-Authenticate header (RFC 9110 section 11.6.1); names are in lower case. */
 export interface Challenge {

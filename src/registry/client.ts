@@ -1,14 +1,21 @@
 import { createDigester, digestParts, isDigest, TsbuildError } from '../core/index.ts';
+import {
+  certificateProblem,
+  CutOffError,
+  discard,
+  get,
+  isLoopback,
+  readBody,
+  type RetryPolicy,
+  statusError,
+  withRetries,
+} from '../http/index.ts';
 import type { Digest } from '../core/index.ts';
 import { maxManifestBytes, mediaTypes, parseManifestOrIndex } from '../oci/index.ts';
 import type { Descriptor, ManifestOrIndex } from '../oci/index.ts';
-import { isLoopback } from './hosts.ts';
-import { CutOffError, withRetries } from './retry.ts';
-import type { RetryPolicy } from './retry.ts';
 import { createAuthorizer } from './token.ts';
 import type { Authorizer } from './token.ts';
 import { readBlob } from './blob.ts';
-import { certificateProblem, discard, get, readBody, statusError } from './transport.ts';
 
 export interface ClientOptions {
   /** Host to dial, with its port. */

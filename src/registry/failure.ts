@@ -1,6 +1,5 @@
 import { TsbuildError } from '../core/index.ts';
-import { CutOffError, HttpStatusError, networkCode } from './retry.ts';
-import { certificateProblem } from './transport.ts';
+import { certificateProblem, CutOffError, HttpStatusError, networkCode } from '../http/index.ts';
 
 export interface Asked {
   /** As users write it: `debian:12`. */

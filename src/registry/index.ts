@@ -3,5 +3,5 @@ export type { PulledImage, PullOptions } from './pull.ts';
 export type { PullProgress } from './transfer.ts';
 export { createRegistryClient } from './client.ts';
 export type { ClientOptions, FetchedManifest, RegistryClient } from './client.ts';
-export { defaultRetryPolicy } from './retry.ts';
-export type { RetryPolicy } from './retry.ts';
+export { defaultRetryPolicy } from '../http/index.ts';
+export type { RetryPolicy } from '../http/index.ts';

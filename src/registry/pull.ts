@@ -1,4 +1,5 @@
 import { TsbuildError } from '../core/index.ts';
+import { defaultRetryPolicy, type RetryPolicy } from '../http/index.ts';
 import type { Digest } from '../core/index.ts';
 import {
   familiarName,
@@ -15,8 +16,6 @@ import type { Store } from '../store/types.ts';
 import { chooseManifest } from './choose.ts';
 import { createRegistryClient } from './client.ts';
 import { registryFailure } from './failure.ts';
-import { defaultRetryPolicy } from './retry.ts';
-import type { RetryPolicy } from './retry.ts';
 import { fetchBlob, fetchLayers } from './transfer.ts';
 import type { PullProgress, Transfers } from './transfer.ts';
 

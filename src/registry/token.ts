@@ -1,8 +1,8 @@
 import * as z from 'zod/mini';
 
 import { TsbuildError } from '../core/index.ts';
+import { get, readBody, statusError } from '../http/index.ts';
 import { checkRealm, parseChallenges } from './challenge.ts';
-import { get, readBody, statusError } from './transport.ts';
 
 /** Bytes (checklist G-35). */
 const maxTokenAnswer = 2 ** 20;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
 import { checkRealm, parseChallenges } from '../../src/registry/challenge.ts';
-import { isLoopback, isPrivateLiteral } from '../../src/registry/hosts.ts';
-import { parseRetryAfter } from '../../src/registry/retry.ts';
+import { isLoopback, isPrivateLiteral } from '../../src/http/hosts.ts';
+import { parseRetryAfter } from '../../src/http/retry.ts';
 
 describe('parseChallenges', () => {
   it.each<[string, [string, Record<string, string>][]]>([
