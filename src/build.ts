@@ -15,7 +15,7 @@ import {
   type RunLimits,
   type SecretSource,
 } from './ops/index.ts';
-import { plan, type RunNetwork } from './graph/index.ts';
+import { mainContext, plan, type RunNetwork } from './graph/index.ts';
 import { tagImage, type Image } from './image/index.ts';
 import { hostPlatform, parseReference, type Platform } from './oci/index.ts';
 import { buildHosts, createRuntime, resolvConf } from './runtime/index.ts';
@@ -76,6 +76,12 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
     labels: options.labels ?? [],
     noCache: options.noCache ?? false,
     network: options.network ?? 'default',
+    contexts: new Map(),
+    allow: new Set(),
+    extraHosts: [],
+    resolveLayout: () => {
+      throw new TsbuildError('DOCKERFILE_UNSUPPORTED', 'bases of OCI layouts are not supported yet');
+    },
     resolveBase: checks.watch(baseResolver({ store, pull: options.pull ?? false, signal, emit })),
   });
   const planned = await checks.around(planning);
@@ -88,9 +94,11 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
     lease,
     snapshotter,
     runtime: createRuntime({ stubs: join(store.root, 'runtime') }),
-    context,
+    contexts: new Map([[mainContext, context]]),
+    sources: noSources,
     interrupted: signal,
     secrets: options.secrets ?? new Map(),
+    ssh: new Map(),
     limits: options.limits ?? { resources: {}, rlimits: [] },
     files,
   };
@@ -107,6 +115,15 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   const names: string[] = [];
   for (const tag of tags) names.push(await tagImage(store, image.id, tag));
   return { image, names };
+}
+
+const noSources: BuildServices['sources'] = {
+  git: { resolve: unsupportedSource, checkout: unsupportedSource },
+  http: { fetch: unsupportedSource },
+};
+
+async function unsupportedSource(): Promise<never> {
+  throw new TsbuildError('DOCKERFILE_UNSUPPORTED', 'remote sources are not supported yet');
 }
 
 /** A secret's file that is not there is told now, also when the step that wants it is cached this time. */

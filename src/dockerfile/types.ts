@@ -1,4 +1,4 @@
-import type { SourceExcerpt, SourceRange } from '../core/index.ts';
+import type { Digest, SourceExcerpt, SourceRange } from '../core/index.ts';
 
 /** A parsed Dockerfile. Words are as written: quotes, escapes and variables are resolved by `expand` at planning. */
 export interface Dockerfile {
@@ -247,3 +247,30 @@ export interface Trigger {
   readonly instruction: StageInstruction;
   readonly source: Dockerfile;
 }
+
+/** A git repository as a source of files: `https://host/repo.git#ref:subdir` or its query form (L-177). */
+export interface GitSource {
+  /** Where to fetch from, without fragment and query. May hold credentials: show it through `redactUrl`. */
+  readonly remote: string;
+  /** Branch, tag, or commit; undefined is the remote's HEAD. Never begins with `-`. */
+  readonly ref?: string | undefined;
+  /** Relative, without `..`; undefined is all of it. */
+  readonly subdir?: string | undefined;
+  /** The commit must begin with these hex digits. */
+  readonly checksum?: string | undefined;
+  readonly keepGitDir: boolean;
+  readonly submodules: boolean;
+  /** Asks for the commit itself, for servers that hide it behind no branch. */
+  readonly fetchByCommit: boolean;
+  /** Time of the files: that of the checkout, or the commit's. */
+  readonly mtime: 'checkout' | 'commit';
+}
+
+/** A file behind an http(s) URL (L-176). */
+export interface HttpSource {
+  /** May hold credentials: show it through `redactUrl`. */
+  readonly url: string;
+  readonly checksum?: Digest | undefined;
+}
+
+export type RemoteSource = ({ readonly kind: 'git' } & GitSource) | ({ readonly kind: 'http' } & HttpSource);

@@ -1,4 +1,4 @@
 export { formatEnvironment, parseEnvironment } from './environment.ts';
 export { plan } from './plan.ts';
 export { platformArgs } from './platform-args.ts';
-export type * from './types.ts';
+export * from './types.ts';

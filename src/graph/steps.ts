@@ -30,7 +30,8 @@ export function nextStep(context: StageContext, request: StepRequest): Step {
     at: request.at === undefined ? undefined : excerptOf(context.dockerfile, request.at),
     name: `[${label}${number}/${total}] ${context.onbuild ? 'ONBUILD ' : ''}${request.text}`,
     identity: `${context.label}/${position}`,
-    ignoreCache: context.options.noCache && request.op.kind !== 'image' && request.op.kind !== 'scratch',
+    ignoreCache:
+      context.options.noCache === true && request.op.kind !== 'image' && request.op.kind !== 'scratch',
   });
 }
 

@@ -1,5 +1,5 @@
 import type { Digest, SourceExcerpt } from '../core/index.ts';
-import type { Command, RunMount } from '../dockerfile/types.ts';
+import type { Command, GitSource, HttpSource, RunMount } from '../dockerfile/types.ts';
 import type { ContainerDefaults, Descriptor, HistoryEntry, ImageConfig, Platform } from '../oci/types.ts';
 
 /** A base image as found in the store or a registry. */
@@ -18,13 +18,55 @@ export interface ResolvedBase {
 /** Looks an image up once for the whole build. Throws IMAGE_NOT_FOUND and its kind. */
 export type ResolveBase = (name: string, platform: Platform) => Promise<ResolvedBase>;
 
+/** The same for an image of an OCI layout: a folder of the host, and a tag or digest in it (`1.0`, `sha256:…`; none: its only image). */
+export type ResolveLayout = (
+  layout: { readonly path: string; readonly reference?: string | undefined },
+  platform: Platform,
+) => Promise<ResolvedBase>;
+
+/** What a named context stands for (`--build-context name=…`, L-222). */
+export type ContextReference =
+  /** A folder: a context of this name among those that the build opened. */
+  | { readonly kind: 'local'; readonly name: string }
+  | { readonly kind: 'image'; readonly reference: string }
+  | { readonly kind: 'layout'; readonly path: string; readonly reference?: string | undefined }
+  | { readonly kind: 'git'; readonly source: GitSource }
+  | { readonly kind: 'http'; readonly source: HttpSource };
+
+/** What a Dockerfile may ask for only when the user allows it (`--allow`). */
+export type Entitlement = 'network.host' | 'security.insecure' | 'device';
+
 /** What makes a file system; config instructions never become steps. Everything a step can observe is in here. */
 export type StepOp =
   | { readonly kind: 'scratch' }
   | { readonly kind: 'image'; readonly base: ResolvedBase; readonly platform: Platform }
   | RunStep
   | CopyStep
-  | { readonly kind: 'workdir'; readonly path: string; readonly user: string };
+  | { readonly kind: 'workdir'; readonly path: string; readonly user: string }
+  | LocalStep
+  | { readonly kind: 'git'; readonly source: GitSource }
+  | { readonly kind: 'http'; readonly source: HttpSource }
+  | MergeStep;
+
+/**
+ * Files of a context as COPY would see them, at their paths below the root: what bind mounts of RUN and FROM of a
+ * folder read. Like `git` and `http` it has no inputs, and its result is a tree without layers: never a base itself.
+ */
+export interface LocalStep {
+  readonly kind: 'local';
+  /** `mainContext`, or the name of a named context. */
+  readonly context: string;
+  /** Below the context's root; `/` is all of it. */
+  readonly path: string;
+}
+
+/** The context of the command line. */
+export const mainContext = 'context';
+
+/** The layers of input 1 on top of input 0: `COPY --link` (L-153). */
+export interface MergeStep {
+  readonly kind: 'merge';
+}
 
 /** Input 0 is the root file system; further inputs are the sources of `from` mounts, by index. */
 export interface RunStep {
@@ -39,6 +81,12 @@ export interface RunStep {
   readonly cwd: string;
   readonly user: string;
   readonly network: RunNetwork;
+  readonly security: 'sandbox' | 'insecure';
+  /** Names of CDI devices. */
+  readonly devices: readonly PlannedDevice[];
+  readonly hostname: string;
+  /** Names of `--add-host`; their addresses are no part of a key (L-130). */
+  readonly extraHosts: readonly string[];
   readonly mounts: readonly PlannedMount[];
   readonly platform: Platform;
   /** As the error of a failing command shows it. */
@@ -46,6 +94,13 @@ export interface RunStep {
 }
 
 export type RunNetwork = 'default' | 'none' | 'host';
+
+/** `RUN --device=name[,required]` (L-126). */
+export interface PlannedDevice {
+  /** `vendor/class=name`, `vendor/class=*`, `vendor/class`, or a class annotation. */
+  readonly name: string;
+  readonly required: boolean;
+}
 
 /** A RUN mount with its target made absolute; `input` is the index of the source's state among the step's inputs. */
 export type PlannedMount = RunMount & {
@@ -55,23 +110,31 @@ export type PlannedMount = RunMount & {
   readonly input?: number | undefined;
 };
 
-export type CopyFrom = { readonly kind: 'context' } | { readonly kind: 'input' } | { readonly kind: 'none' };
+/** Sources of a copy that come from one tree. An archive among them is unpacked when `unpack` is set. */
+export type CopyOrigin = {
+  /** Below the root of the tree, expanded, not yet globbed. */
+  readonly paths: readonly string[];
+  readonly unpack: boolean;
+} & (
+  | { readonly kind: 'context'; readonly name: string }
+  /** The state of that input, from 1 on; what is copied keeps its owners unless `chown` says otherwise. */
+  | { readonly kind: 'input'; readonly input: number }
+);
 
-/** Input 0 is the root file system; with `from: input`, input 1 is the source. */
+/** Input 0 is the root file system. */
 export interface CopyStep {
   readonly kind: 'copy';
   readonly instruction: 'COPY' | 'ADD';
-  readonly from: CopyFrom;
-  /** Paths below the source root, expanded, not yet globbed. */
-  readonly sources: readonly string[];
+  /** In the order written; a later one replaces what an earlier one left. */
+  readonly origins: readonly CopyOrigin[];
   readonly files: readonly { readonly name: string; readonly content: string }[];
   /** Absolute in the root file system; a trailing slash means a folder. */
   readonly destination: string;
   readonly chown?: string | undefined;
   readonly chmod?: string | undefined;
+  /** Sources keep their folders below the destination, from the pivot `/./` on (L-154). */
+  readonly parents: boolean;
   readonly exclude: readonly string[];
-  /** Local archives are unpacked. */
-  readonly unpack: boolean;
 }
 
 export interface Step {
@@ -105,9 +168,16 @@ export interface PlanOptions {
   readonly platform: Platform;
   readonly buildPlatform: Platform;
   readonly labels: readonly (readonly [string, string])[];
-  readonly noCache: boolean;
+  /** All stages, or those of these names, lower-cased (--no-cache-filter). */
+  readonly noCache: boolean | ReadonlySet<string>;
   readonly network: RunNetwork;
+  /** Named contexts by name, which may end in `::os/arch` (L-102). */
+  readonly contexts: ReadonlyMap<string, ContextReference>;
+  readonly allow: ReadonlySet<Entitlement>;
+  /** Names of `--add-host`. */
+  readonly extraHosts: readonly string[];
   readonly resolveBase: ResolveBase;
+  readonly resolveLayout: ResolveLayout;
 }
 
 export type { Command };

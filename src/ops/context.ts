@@ -1,3 +1,4 @@
+import { TsbuildError } from '../core/index.ts';
 import type { IgnoreMatcher } from '../dockerfile/index.ts';
 import type { RootDir } from '../sys/index.ts';
 
@@ -9,4 +10,11 @@ export interface BuildContext {
   readonly ignore: IgnoreMatcher;
   /** Path of the ignore file for messages, when there is one. */
   readonly ignoreFile?: string | undefined;
+}
+
+/** Throws INTERNAL for a name that planning let through: every context of a plan was opened before it. */
+export function contextNamed(contexts: ReadonlyMap<string, BuildContext>, name: string): BuildContext {
+  const context = contexts.get(name);
+  if (context === undefined) throw new TsbuildError('INTERNAL', `no context is called ${name}`);
+  return context;
 }

@@ -7,9 +7,6 @@ import type { ActiveSnapshot } from '../snapshot/index.ts';
 import type { RunMounts } from './run-mounts.ts';
 import type { BuildServices, State } from './types.ts';
 
-/** What BuildKit calls a step's host; a name of the real host would make layers differ between machines. */
-const sandboxHostname = 'buildkitsandbox';
-
 /** The container of one RUN step. */
 export async function runSpec(parts: {
   readonly step: RunStep;
@@ -26,7 +23,7 @@ export async function runSpec(parts: {
     env: [...step.env, ...step.proxyEnv, ...mounts.env],
     cwd: step.cwd,
     user: resolveUser(view.root, step.user),
-    hostname: sandboxHostname,
+    hostname: step.hostname,
     network: step.network === 'none' ? 'none' : 'host',
     processors: availableParallelism(),
     files: services.files,

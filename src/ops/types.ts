@@ -3,6 +3,7 @@ import type { Descriptor } from '../oci/types.ts';
 import type { ResourceConfig } from '../oci/runtime-spec.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Snapshot, Snapshotter } from '../snapshot/index.ts';
+import type { Sources } from '../source/types.ts';
 import type { Lease, Store } from '../store/index.ts';
 import type { BuildContext } from './context.ts';
 
@@ -36,10 +37,14 @@ export interface BuildServices {
   readonly lease: Lease;
   readonly snapshotter: Snapshotter;
   readonly runtime: Runtime;
-  readonly context: BuildContext;
+  /** `mainContext` and the named ones that are folders. */
+  readonly contexts: ReadonlyMap<string, BuildContext>;
+  readonly sources: Sources;
   /** Aborted by the user; unlike a step's own signal not by the failure of a step beside it. */
   readonly interrupted: AbortSignal;
   readonly secrets: ReadonlyMap<string, SecretSource>;
+  /** What `--ssh` gives, by id. */
+  readonly ssh: ReadonlyMap<string, SshSource>;
   readonly limits: RunLimits;
   /** Host files bound read-only into every step. */
   readonly files: { readonly resolvConf: string; readonly hosts: string };
@@ -47,6 +52,11 @@ export interface BuildServices {
 
 export type SecretSource =
   { readonly kind: 'file'; readonly path: string } | { readonly kind: 'env'; readonly name: string };
+
+/** An agent's socket, or private keys that an agent of the build's own is to hold. */
+export type SshSource =
+  | { readonly kind: 'agent'; readonly socket: string }
+  | { readonly kind: 'keys'; readonly paths: readonly string[] };
 
 /** Limits of RUN containers; never part of a key (C-22). */
 export interface RunLimits {

@@ -41,6 +41,11 @@ function opOf(op: StepOp, services: BuildServices): Op<State> {
       return new CopyOp(op, services);
     case 'workdir':
       return new WorkdirOp(op, services);
+    case 'local':
+    case 'git':
+    case 'http':
+    case 'merge':
+      throw new TsbuildError('DOCKERFILE_UNSUPPORTED', `${op.kind} is not supported yet`);
   }
 }
 

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } 
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import type { CopyStep } from '../../src/graph/index.ts';
+import { mainContext, type CopyStep } from '../../src/graph/index.ts';
 import { CopyOp } from '../../src/ops/copy/copy-op.ts';
 import { emptyState, stateOf } from '../../src/ops/state.ts';
 import { makeContext } from '../support/context.ts';
@@ -15,12 +15,11 @@ import { changeLine } from '../support/tree-edits.ts';
 const step: CopyStep = {
   kind: 'copy',
   instruction: 'COPY',
-  from: { kind: 'context' },
-  sources: ['src'],
+  origins: [{ kind: 'context', name: mainContext, paths: ['src'], unpack: false }],
   files: [],
   destination: '/dest/',
+  parents: false,
   exclude: [],
-  unpack: false,
 };
 
 /** What COPY makes of a context that changes between its key and its copying: the layer, or the error's code. */

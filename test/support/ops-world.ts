@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 
+import { mainContext } from '../../src/graph/index.ts';
 import type { BuildServices } from '../../src/ops/index.ts';
 import { loadContext } from '../../src/ops/load.ts';
 import { createRuntime } from '../../src/runtime/index.ts';
@@ -23,9 +24,11 @@ export async function opsWorld(context: string): Promise<OpsWorld> {
     lease: held.use(await store.lease()),
     snapshotter,
     runtime: createRuntime({ stubs: join(store.root, 'runtime') }),
-    context: held.use(loadContext({ context })),
+    contexts: new Map([[mainContext, held.use(loadContext({ context }))]]),
+    sources: noSources,
     interrupted: new AbortController().signal,
     secrets: new Map(),
+    ssh: new Map(),
     limits: { resources: {}, rlimits: [] },
     files: { resolvConf: '/dev/null', hosts: '/dev/null' },
   };
@@ -39,3 +42,12 @@ export const unwatched: RunContext = {
   status: () => undefined,
   warn: () => undefined,
 };
+
+const noSources: BuildServices['sources'] = {
+  git: { resolve: nothingRemote, checkout: nothingRemote },
+  http: { fetch: nothingRemote },
+};
+
+async function nothingRemote(): Promise<never> {
+  throw new Error('this test has no remote sources');
+}

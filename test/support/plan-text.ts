@@ -48,6 +48,10 @@ export async function planCase(text: string, options: PlanCase = {}): Promise<Pl
     labels: options.labels ?? [],
     noCache: options.noCache ?? false,
     network: options.network ?? 'default',
+    contexts: new Map(),
+    allow: new Set(),
+    extraHosts: [],
+    resolveLayout: async ({ path }, platform) => resolvedBase(path, platform, {}),
     resolveBase: async (name, platform) => {
       resolved.push(`${name} for ${formatPlatform(platform)}`);
       if (name.startsWith('missing')) throw new TsbuildError('IMAGE_NOT_FOUND', `no such image: ${name}`);
@@ -111,6 +115,10 @@ function opText(op: StepOp): object {
     case 'scratch':
     case 'copy':
     case 'workdir':
+    case 'local':
+    case 'git':
+    case 'http':
+    case 'merge':
       return op;
   }
 }

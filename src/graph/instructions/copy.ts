@@ -6,7 +6,7 @@ import type { AddInstruction, CopyInstruction, Heredoc } from '../../dockerfile/
 import { unsupported } from '../place.ts';
 import { requestOf, withHistory, type StageContext, type StageState } from '../stage.ts';
 import { nextStep } from '../steps.ts';
-import type { CopyStep, Step } from '../types.ts';
+import { mainContext, type CopyOrigin, type CopyStep, type Step } from '../types.ts';
 import { expand, nameOf } from '../words.ts';
 
 const url = /^(https?|ftp):\/\//i;
@@ -36,19 +36,27 @@ export async function applyCopy(
   const op: CopyStep = {
     kind: 'copy',
     instruction: instruction.kind === 'copy' ? 'COPY' : 'ADD',
-    from: source !== undefined ? { kind: 'input' } : { kind: written.length > 0 ? 'context' : 'none' },
-    sources: written,
+    origins: originsOf(
+      written,
+      source !== undefined,
+      instruction.kind === 'add' && instruction.unpack !== false,
+    ),
     files: heredocs.map((heredoc) => ({ name: heredoc.name, content: heredocContent(state, heredoc) })),
     destination: absoluteDestination(state, destination),
     chown: maybe(instruction.chown),
     chmod: maybe(instruction.chmod),
+    parents: false,
     exclude: instruction.exclude,
-    unpack: instruction.kind === 'add' && instruction.unpack !== false,
   };
   const inputs: Step[] = source === undefined ? [state.step] : [state.step, source];
   const text = nameOf(context, state, instruction.text);
   const step = nextStep(context, { op, inputs, text, at: instruction.range });
   return withHistory({ ...state, step }, historyText(op, { from, heredocs, destination }), 'layer');
+}
+
+function originsOf(paths: readonly string[], fromInput: boolean, unpack: boolean): readonly CopyOrigin[] {
+  if (fromInput) return [{ kind: 'input', input: 1, paths, unpack }];
+  return paths.length === 0 ? [] : [{ kind: 'context', name: mainContext, paths, unpack }];
 }
 
 function heredocContent(state: StageState, heredoc: Heredoc): string {
@@ -93,7 +101,10 @@ function historyText(
     ...(op.chown === undefined ? [] : [`--chown=${op.chown}`]),
     ...(op.chmod === undefined ? [] : [`--chmod=${op.chmod}`]),
   ];
-  const sources = [...op.sources, ...written.heredocs.map((heredoc) => `<<${heredoc.name}`)];
+  const sources = [
+    ...op.origins.flatMap(({ paths }) => paths),
+    ...written.heredocs.map((heredoc) => `<<${heredoc.name}`),
+  ];
   return [op.instruction, ...flags, ...sources, written.destination, '# buildkit'].join(' ');
 }
 

@@ -11,6 +11,9 @@ import type { PlannedMount, Step } from '../types.ts';
 import { expand, nameOf } from '../words.ts';
 import { proxyArgs } from './arg.ts';
 
+/** What BuildKit calls a step's host; a name of the real host would make layers differ between machines. */
+const sandboxHostname = 'buildkitsandbox';
+
 export const defaultShell: readonly string[] = ['/bin/sh', '-c'];
 
 export async function applyRun(
@@ -34,6 +37,10 @@ export async function applyRun(
           : state.config.WorkingDir,
       user: state.config.User ?? '',
       network: instruction.network ?? context.options.network,
+      security: instruction.security ?? 'sandbox',
+      devices: [],
+      hostname: sandboxHostname,
+      extraHosts: context.options.extraHosts,
       mounts,
       platform: state.platform,
       display: argv.join(' '),

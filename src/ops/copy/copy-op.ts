@@ -1,11 +1,12 @@
 import { fromText, type ByteString, type Digest } from '../../core/index.ts';
 import { compileIgnore, ignoreRules, type IgnoreMatcher } from '../../dockerfile/index.ts';
-import type { CopyStep } from '../../graph/index.ts';
+import type { CopyOrigin, CopyStep } from '../../graph/index.ts';
 import { resolveOwner } from '../../runtime/index.ts';
 import { Breath, type MountedRoot } from '../../snapshot/index.ts';
 import type { CacheMap, KeyParts, Op, RunContext } from '../../solver/index.ts';
 import type { FileStat, RootDir } from '../../sys/index.ts';
 import { commitState } from '../state.ts';
+import { contextNamed } from '../context.ts';
 import type { BuildServices, State } from '../types.ts';
 import { makeFolders, parentOf, resolveDestination, type Destination, type Owner } from './destination.ts';
 import { folderMode, parseMode, type ModeChange } from './mode.ts';
@@ -35,7 +36,7 @@ export class CopyOp implements Op<State> {
   readonly #services: BuildServices;
   readonly #exclude: IgnoreMatcher | undefined;
   readonly #mode: ModeChange;
-  #fromContext: Promise<Selected> | undefined;
+  readonly #fromContext = new Map<CopyOrigin, Promise<Selected>>();
 
   constructor(step: CopyStep, services: BuildServices) {
     this.#step = step;
@@ -46,53 +47,51 @@ export class CopyOp implements Op<State> {
   }
 
   async cacheMap(signal: AbortSignal): Promise<CacheMap<State>> {
-    const { from, sources } = this.#step;
     const below = {
       contentDigest: async (state: State): Promise<Digest> => (await state.settled).contentDigest,
     };
-    const parts = this.#parts();
-    switch (from.kind) {
-      case 'none':
-        return { parts, inputs: [below] };
-      case 'context':
-        return {
-          parts: { ...parts, files: (await this.#selectFromContext(signal)).digests.digest },
-          inputs: [below],
+    const files: Digest[] = [];
+    const inputs: CacheMap<State>['inputs'][number][] = [below];
+    for (const origin of this.#step.origins) {
+      if (origin.kind === 'context') {
+        files.push((await this.#selectFromContext(origin, signal)).digests.digest);
+      } else {
+        inputs[origin.input] = {
+          selector: origin.paths.join('\n'),
+          contentDigest: (state) => this.#digestOf(origin, state, signal),
         };
-      case 'input':
-        return {
-          parts,
-          inputs: [
-            below,
-            { selector: sources.join('\n'), contentDigest: (state) => this.#digestOf(state, signal) },
-          ],
-        };
+      }
     }
+    return { parts: { ...this.#parts(), files }, inputs };
   }
 
   async exec(inputs: readonly State[], { signal }: RunContext): Promise<State> {
-    const [parent, source] = inputs;
+    const [parent] = inputs;
     if (parent === undefined) throw new Error('a copy has no root to copy into');
     await using active = await this.#services.snapshotter.prepare(parent.snapshot);
     {
       await using mounted = await active.mount();
-      await this.#copyInto(mounted.root, source, signal);
+      await this.#copyInto(mounted.root, inputs, signal);
     }
     return await commitState(this.#services, parent, active);
   }
 
-  async #copyInto(to: RootDir, source: State | undefined, signal: AbortSignal): Promise<void> {
+  async #copyInto(to: RootDir, inputs: readonly State[], signal: AbortSignal): Promise<void> {
     const breath = new Breath(signal);
     const given = this.#step.chown === undefined ? undefined : resolveOwner(to, this.#step.chown);
     const owner = given ?? superuser;
-    if (this.#step.from.kind === 'context') {
-      const selected = { tree: this.#contextTree(), ...(await this.#selectFromContext(signal)), breath };
-      await this.#copySelection(to, { created: owner, copied: owner }, selected);
-    } else if (source !== undefined) {
-      await using view = await this.#services.snapshotter.view(source.snapshot);
-      const tree = stageTree(view);
-      const selected = { tree, ...(await this.#select(tree, breath)), breath };
-      await this.#copySelection(to, { created: owner, copied: given }, selected);
+    for (const origin of this.#step.origins) {
+      const { unpack } = origin;
+      if (origin.kind === 'context') {
+        const selected = await this.#selectFromContext(origin, signal);
+        const what = { tree: this.#contextTree(origin.name), ...selected, unpack, breath };
+        await this.#copySelection(to, { created: owner, copied: owner }, what);
+      } else {
+        await using view = await this.#services.snapshotter.view(inputs[origin.input]?.snapshot);
+        const tree = stageTree(view);
+        const what = { tree, ...(await this.#select(tree, origin, breath)), unpack, breath };
+        await this.#copySelection(to, { created: owner, copied: given }, what);
+      }
     }
     this.#writeFiles(to, owner);
   }
@@ -100,9 +99,9 @@ export class CopyOp implements Op<State> {
   async #copySelection(
     to: RootDir,
     owners: CopyOwners,
-    what: Selected & { readonly tree: SourceTree; readonly breath: Breath },
+    what: Selected & { readonly tree: SourceTree; readonly unpack: boolean; readonly breath: Breath },
   ): Promise<void> {
-    const { tree, selection, digests, breath } = what;
+    const { tree, selection, digests, unpack, breath } = what;
     if (selection.matches.length === 0) return; // not even a folder is made
     const destination = resolveDestination(to, this.#step.destination, selection);
     this.#makeDestination(to, owners.created, destination);
@@ -117,8 +116,7 @@ export class CopyOp implements Op<State> {
         linked: new Map(),
       };
       const [only] = source.items;
-      if (only?.below === '' && this.#step.unpack && (await this.#unpack(transfer, only, destination.path)))
-        continue;
+      if (only?.below === '' && unpack && (await this.#unpack(transfer, only, destination.path))) continue;
       for (const item of source.items) {
         await breath.due();
         await transferItem(transfer, item, targetOf(destination, source.match.path, item));
@@ -155,23 +153,26 @@ export class CopyOp implements Op<State> {
   }
 
   #parts(): KeyParts {
-    const { instruction, destination, chown, chmod, sources, files, exclude, unpack, from } = this.#step;
+    const { instruction, destination, chown, chmod, parents, files, exclude, origins } = this.#step;
     return {
       op: 'copy',
       instruction,
-      from: from.kind,
-      sources,
+      origins: origins.map((origin) => ({
+        from: origin.kind === 'context' ? origin.name : origin.input,
+        paths: origin.paths,
+        unpack: origin.unpack,
+      })),
       destination,
       chown: chown ?? null,
       chmod: chmod ?? null,
+      parents,
       exclude,
-      unpack,
       heredocs: files.map(({ name, content }) => ({ name, content })),
     };
   }
 
-  #contextTree(): SourceTree {
-    const { context } = this.#services;
+  #contextTree(name: string): SourceTree {
+    const context = contextNamed(this.#services.contexts, name);
     return {
       root: context.root,
       name: 'the build context',
@@ -180,25 +181,27 @@ export class CopyOp implements Op<State> {
     };
   }
 
-  /** Files of a stage or an image keep their owners, unless --chown says otherwise (L-170). */
-  #keepsOwners(): boolean {
-    return this.#step.from.kind === 'input' && this.#step.chown === undefined;
+  #selectFromContext(
+    origin: CopyOrigin & { readonly kind: 'context' },
+    signal: AbortSignal,
+  ): Promise<Selected> {
+    const known = this.#fromContext.get(origin);
+    if (known !== undefined) return known;
+    const selecting = this.#select(this.#contextTree(origin.name), origin, new Breath(signal));
+    this.#fromContext.set(origin, selecting);
+    return selecting;
   }
 
-  #selectFromContext(signal: AbortSignal): Promise<Selected> {
-    this.#fromContext ??= this.#select(this.#contextTree(), new Breath(signal));
-    return this.#fromContext;
-  }
-
-  async #select(tree: SourceTree, breath: Breath): Promise<Selected> {
-    const selection = await select(tree, this.#step.sources, { exclude: this.#exclude, breath });
-    const owners = this.#keepsOwners();
+  async #select(tree: SourceTree, origin: CopyOrigin, breath: Breath): Promise<Selected> {
+    const selection = await select(tree, origin.paths, { exclude: this.#exclude, breath });
+    // Files of a stage or an image keep their owners, unless --chown says otherwise (L-170).
+    const owners = origin.kind === 'input' && this.#step.chown === undefined;
     return { selection, digests: await digestSelection(tree.root, selection, { owners, breath }) };
   }
 
-  async #digestOf(state: State, signal: AbortSignal): Promise<Digest> {
+  async #digestOf(origin: CopyOrigin, state: State, signal: AbortSignal): Promise<Digest> {
     await using view = await this.#services.snapshotter.view(state.snapshot);
-    return (await this.#select(stageTree(view), new Breath(signal))).digests.digest;
+    return (await this.#select(stageTree(view), origin, new Breath(signal))).digests.digest;
   }
 }
 

@@ -1,0 +1,45 @@
+import type { Digest } from '../core/index.ts';
+import type { GitSource, HttpSource } from '../dockerfile/types.ts';
+
+export interface FetchOptions {
+  readonly signal: AbortSignal;
+  /** Bytes so far, and in all where the sender tells. */
+  readonly onProgress?: ((current: number, total?: number) => void) | undefined;
+}
+
+/** Full commit id: 40 hex digits, or 64 where the repository uses SHA-256. */
+export type GitCommit = string & { readonly __commit: true };
+
+export interface GitFetcher {
+  /** The commit that the source's ref names now; asks the remote, unless the ref is a full commit id. */
+  resolve(source: GitSource, options: FetchOptions): Promise<GitCommit>;
+  /** Puts the files of the commit into an empty folder: those of `subdir` alone, if there is one. */
+  checkout(
+    source: GitSource,
+    into: { readonly commit: GitCommit; readonly folder: string },
+    options: FetchOptions,
+  ): Promise<void>;
+}
+
+/** A fetched file, kept in the store's download cache. */
+export interface FetchedFile {
+  /** Host path; read-only to the caller. */
+  readonly path: string;
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  /** Last part of the URL's path, or of Content-Disposition; a plain file name (S-42). */
+  readonly filename: string;
+  /** Seconds since the epoch, of the Last-Modified header. */
+  readonly modified?: number | undefined;
+}
+
+export interface HttpFetcher {
+  /** The file as it is now: a copy of an earlier build is used when the server says that it is still the same. */
+  fetch(source: HttpSource, options: FetchOptions): Promise<FetchedFile>;
+}
+
+export interface Sources {
+  readonly git: GitFetcher;
+  readonly http: HttpFetcher;
+}
