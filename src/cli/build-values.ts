@@ -1,4 +1,5 @@
-import { TsbuildError } from '../core/index.ts';
+import { nearestName, TsbuildError } from '../core/index.ts';
+import type { Entitlement } from '../graph/index.ts';
 import type { SecretSource } from '../ops/index.ts';
 
 /** `K=V`, or `K` for the value of the environment; unset there, it stays unset (L-086). */
@@ -59,6 +60,29 @@ export function parseJobs(text: string): number {
   const jobs = /^\d{1,4}$/.test(text) ? Number(text) : 0;
   if (jobs > 0) return jobs;
   throw invalid('--jobs', text, 'a whole number from 1');
+}
+
+const entitlements: readonly Entitlement[] = ['network.host', 'security.insecure', 'device'];
+
+/** `network.host`, several with commas or flags (C-28). */
+export function parseAllow(values: readonly string[]): ReadonlySet<Entitlement> {
+  return new Set(
+    values
+      .flatMap((text) => text.split(','))
+      .map((text) => {
+        const known = entitlements.find((each) => each === text);
+        if (known !== undefined) return known;
+        const near = nearestName(text, entitlements);
+        throw invalid('--allow', text, near ?? entitlements.join(', '));
+      }),
+  );
+}
+
+/** Names of stages, without regard to case (C-07). */
+export function parseNoCacheFilter(values: readonly string[]): ReadonlySet<string> {
+  const names = values.flatMap((text) => text.split(','));
+  if (names.includes('')) throw invalid('--no-cache-filter', values.join(','), 'names of stages');
+  return new Set(names.map((name) => name.toLowerCase()));
 }
 
 function invalid(flag: string, text: string, expected: string): TsbuildError {

@@ -2,7 +2,14 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { parseBuildArgs, parseJobs, parseLabel, parseSecret } from '../../src/cli/build-values.ts';
+import {
+  parseAllow,
+  parseBuildArgs,
+  parseJobs,
+  parseLabel,
+  parseNoCacheFilter,
+  parseSecret,
+} from '../../src/cli/build-values.ts';
 import { commandOf, fullCommandLine } from '../../src/cli/command-line.ts';
 import { parseEnv, readEnvFile } from '../../src/cli/run-values.ts';
 import { parseVolumes, signalNumber } from '../../src/ops/index.ts';
@@ -63,6 +70,22 @@ describe('values of build', () => {
   it('C-43 --jobs is a number from 1', () => {
     expect(parseJobs('4')).toBe(4);
     for (const text of ['0', '-1', '1.5', 'all', '', '1e3']) expect(() => parseJobs(text)).toThrow(/--jobs/);
+  });
+});
+
+describe('lists of build', () => {
+  it('C-28 --allow takes entitlements, several with commas', () => {
+    expect([...parseAllow(['network.host', 'device,security.insecure'])].sort()).toEqual([
+      'device',
+      'network.host',
+      'security.insecure',
+    ]);
+    expect(() => parseAllow(['network.hots'])).toThrow(/--allow: invalid value "network.hots"/);
+  });
+
+  it('C-07 --no-cache-filter takes names of stages, whatever their case', () => {
+    expect([...parseNoCacheFilter(['a,B', 'c'])]).toEqual(['a', 'b', 'c']);
+    expect(() => parseNoCacheFilter(['a,'])).toThrow(/--no-cache-filter: invalid value/);
   });
 });
 
