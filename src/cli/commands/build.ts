@@ -1,26 +1,19 @@
 import { Option, type Command } from 'commander';
 
-import type { RunNetwork } from '../../graph/index.ts';
-import { parseBuildArgs, parseJobs, parseLabel, parseSecret } from '../build-values.ts';
+import { parseJobs, parseLabel, parseSecret } from '../build-values.ts';
 import { parseCall, runCall, type Call, type CallFlags } from '../call.ts';
 import { collect, examples, makeCommand } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { addLimitOptions, limitsOf } from '../limits.ts';
 import { removeOutputFile, writeSmallFile } from '../output-file.ts';
+import { addPlanningOptions, planningOptionsOf, type PlanningFlags } from '../planning-flags.ts';
 import type { ExitStatusHolder } from '../program.ts';
 import { plainProgress, type Progress } from '../progress/plain.ts';
 import { storeRoot } from '../root.ts';
 
-interface BuildFlags extends CallFlags {
+interface BuildFlags extends CallFlags, PlanningFlags {
   readonly tag?: readonly string[];
-  readonly file?: string;
-  readonly buildArg?: readonly string[];
-  readonly target?: string;
-  readonly cache: boolean;
-  readonly pull?: boolean;
   readonly label?: readonly string[];
-  readonly network: RunNetwork;
-  readonly platform?: string;
   readonly secret?: readonly string[];
   readonly jobs?: string;
   readonly iidfile?: string;
@@ -28,29 +21,17 @@ interface BuildFlags extends CallFlags {
 }
 
 export function buildCommand(status: ExitStatusHolder): Command {
-  const command = makeCommand('build', 'Build an image from a Dockerfile and a folder')
-    .argument('<context>', 'folder that COPY and ADD take files from; . is the current one')
-    .option('-t, --tag <name>', 'name for the image, as app or app:1.0; repeatable', collect)
-    .option('-f, --file <path>', 'the Dockerfile; -: standard input (default: Dockerfile of the context)')
-    .option(
-      '--build-arg <name[=value]>',
-      'value of an ARG (default: of the environment); repeatable',
-      collect,
-    )
-    .option('--target <stage>', 'stage to build (default: the last)')
-    .option('--no-cache', 'run every step anew; the results are still kept')
-    .option('--pull', 'ask the registry for base images even when the store has them')
+  const command = makeCommand('build', 'Build an image from a Dockerfile and a folder').option(
+    '-t, --tag <name>',
+    'name for the image, as app or app:1.0; repeatable',
+    collect,
+  );
+  addPlanningOptions(command)
     .option('--label <name=value>', 'label of the image; repeatable', collect)
-    .option('--platform <platform>', 'platform of the base images, as linux/amd64')
     .option(
       '--secret <spec>',
       'for RUN --mount=type=secret: id=NAME,src=FILE or id=NAME,env=VARIABLE; repeatable',
       collect,
-    )
-    .addOption(
-      new Option('--network <default|host|none>', "network of RUN steps; default is the host's own, too")
-        .choices(['default', 'host', 'none'])
-        .default('default'),
     )
     .option('--jobs <number>', 'steps that run at once (default: number of processors)')
     .option('--check', 'find likely mistakes in the Dockerfile and build nothing')
@@ -100,15 +81,8 @@ async function answerCall(
   call: Call,
   { context, flags }: { readonly context: string; readonly flags: BuildFlags },
 ): Promise<number> {
-  const { parsePlatform } = await import('../../oci/index.ts');
-  return runCall(call, {
-    root: storeRoot(command),
-    context,
-    file: flags.file,
-    buildArgs: parseBuildArgs(flags.buildArg ?? []),
-    target: flags.target,
-    platform: flags.platform === undefined ? undefined : parsePlatform(flags.platform),
-  });
+  const planning = await planningOptionsOf(flags);
+  return runCall(call, { ...planning, root: storeRoot(command), context });
 }
 
 async function runBuild(
@@ -117,22 +91,16 @@ async function runBuild(
 ): Promise<void> {
   const { context, flags, progress } = request;
   const { build } = await import('../../build.ts');
-  const { familiarName, parsePlatform } = await import('../../oci/index.ts');
+  const { familiarName } = await import('../../oci/index.ts');
   // A script must not take the id of an earlier build for that of one that failed.
   if (flags.iidfile !== undefined) removeOutputFile(flags.iidfile);
   using interrupt = interruptSignal();
   const { image, names } = await build({
+    ...(await planningOptionsOf(flags)),
     root: storeRoot(command),
     context,
-    file: flags.file,
     tags: flags.tag,
-    buildArgs: parseBuildArgs(flags.buildArg ?? []),
-    target: flags.target,
-    platform: flags.platform === undefined ? undefined : parsePlatform(flags.platform),
-    noCache: !flags.cache,
-    pull: flags.pull,
     labels: (flags.label ?? []).map(parseLabel),
-    network: flags.network,
     secrets: new Map((flags.secret ?? []).map(parseSecret)),
     limits: limitsOf(command.opts()),
     jobs: flags.jobs === undefined ? undefined : parseJobs(flags.jobs),
