@@ -110,15 +110,19 @@ export type PlannedMount = RunMount & {
   readonly input?: number | undefined;
 };
 
-/** Sources of a copy that come from one tree. An archive among them is unpacked when `unpack` is set. */
-export type CopyOrigin = {
-  /** Below the root of the tree, expanded, not yet globbed. */
-  readonly paths: readonly string[];
-  readonly unpack: boolean;
-} & (
-  | { readonly kind: 'context'; readonly name: string }
+/**
+ * Sources of a copy that come from one tree. `paths` are below its root, expanded, not yet globbed. An archive among them
+ * is unpacked when `unpack` is set.
+ */
+export type CopyOrigin = { readonly unpack: boolean } & (
+  | { readonly kind: 'context'; readonly name: string; readonly paths: readonly string[] }
   /** The state of that input, from 1 on; what is copied keeps its owners unless `chown` says otherwise. */
-  | { readonly kind: 'input'; readonly input: number }
+  | { readonly kind: 'input'; readonly input: number; readonly paths: readonly string[] }
+  /**
+   * The one file at the root of that input (an `http` step), as if it had been given by its name, which only the server
+   * may know: `destination/name` where the destination is a folder, else it becomes the destination.
+   */
+  | { readonly kind: 'file'; readonly input: number }
 );
 
 /** Input 0 is the root file system. */
