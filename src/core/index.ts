@@ -6,3 +6,4 @@ export * from './events.ts';
 export * from './json.ts';
 export * from './nearest.ts';
 export * from './source.ts';
+export * from './url.ts';
