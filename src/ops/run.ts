@@ -3,8 +3,8 @@ import type { PlannedMount, RunStep } from '../graph/index.ts';
 import { exitCodeOf, runContainer, type RunResult } from '../runtime/index.ts';
 import type { CacheMap, KeyParts, Op, RunContext } from '../solver/index.ts';
 import { SecretMask } from './mask.ts';
-import { runMounts } from './run-mounts.ts';
-import { runSpec } from './run-spec.ts';
+import { runMounts } from './run/mounts.ts';
+import { runSpec } from './run/spec.ts';
 import { commitState } from './state.ts';
 import type { BuildServices, State } from './types.ts';
 

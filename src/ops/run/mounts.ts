@@ -1,13 +1,13 @@
 import { chmodSync, chownSync, readFileSync, statSync } from 'node:fs';
 import { posix } from 'node:path';
 
-import { assertNever, TsbuildError } from '../core/index.ts';
-import type { PlannedMount, RunStep } from '../graph/index.ts';
-import type { MountConfig } from '../oci/runtime-spec.ts';
-import type { RunContext } from '../solver/index.ts';
+import { assertNever, TsbuildError } from '../../core/index.ts';
+import type { PlannedMount, RunStep } from '../../graph/index.ts';
+import type { MountConfig } from '../../oci/runtime-spec.ts';
+import type { RunContext } from '../../solver/index.ts';
 import { cacheFolders } from './cache-mounts.ts';
-import { memoryFile } from './memory-file.ts';
-import type { BuildServices, SecretSource } from './types.ts';
+import { memoryFile } from '../memory-file.ts';
+import type { BuildServices, SecretSource } from '../types.ts';
 
 /** What a RUN step's `--mount` options come to; disposing removes secrets and releases cache mounts. */
 export interface RunMounts extends AsyncDisposable {

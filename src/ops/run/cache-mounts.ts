@@ -1,11 +1,11 @@
 import { chmodSync, chownSync, mkdirSync } from 'node:fs';
 import { join, posix } from 'node:path';
 
-import { digestOf, digestParts, fromText } from '../core/index.ts';
-import type { PlannedMount } from '../graph/index.ts';
-import type { RunContext } from '../solver/index.ts';
-import type { Lock, Store } from '../store/index.ts';
-import { openRootDir } from '../sys/index.ts';
+import { digestOf, digestParts, fromText } from '../../core/index.ts';
+import type { PlannedMount } from '../../graph/index.ts';
+import type { RunContext } from '../../solver/index.ts';
+import type { Lock, Store } from '../../store/index.ts';
+import { openRootDir } from '../../sys/index.ts';
 
 /** Host folders of a step's cache mounts, by mount; the locks that go with them end when `held` is disposed. */
 export async function cacheFolders(

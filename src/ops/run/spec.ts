@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { randomBytes } from 'node:crypto';
 
-import type { RunStep } from '../graph/index.ts';
-import { containerConfig, resolveUser, type ContainerSpec } from '../runtime/index.ts';
-import type { ActiveSnapshot } from '../snapshot/index.ts';
-import type { RunMounts } from './run-mounts.ts';
-import type { BuildServices, State } from './types.ts';
+import type { RunStep } from '../../graph/index.ts';
+import { containerConfig, resolveUser, type ContainerSpec } from '../../runtime/index.ts';
+import type { ActiveSnapshot } from '../../snapshot/index.ts';
+import type { RunMounts } from './mounts.ts';
+import type { BuildServices, State } from '../types.ts';
 
 /** The container of one RUN step. */
 export async function runSpec(parts: {
