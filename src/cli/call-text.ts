@@ -1,5 +1,5 @@
 import type { CheckFinding, Outline, OutlineMount, Target } from '../dockerfile/index.ts';
-import { formatExcerpt } from './report.ts';
+import { formatExcerpt } from './excerpt.ts';
 import { formatTable } from './table.ts';
 import { printable, printableLine } from './terminal-text.ts';
 

@@ -1,46 +1,23 @@
-import { TsbuildError, type SourceExcerpt } from '../core/index.ts';
+import { TsbuildError } from '../core/index.ts';
+import { formatExcerpt } from './excerpt.ts';
 import { printable } from './terminal-text.ts';
 
 /** Writes an error as people read it: the place, the lines themselves, what is wrong, what to do. */
 export function reportError(error: unknown): void {
-  process.stderr.write(formatError(error));
+  process.stderr.write(formatError(error, process.stderr.columns));
 }
 
-export function formatError(error: unknown): string {
+/** `columns`: how wide the terminal is, if it is one. */
+export function formatError(error: unknown, columns?: number): string {
   if (!(error instanceof TsbuildError)) {
     // A defect of ours: here the stack is what helps.
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return `tsbuild: internal error: ${printable(text)}\n  hint: this is a defect of tsbuild; please report it with the lines above\n`;
   }
-  const place = error.at === undefined ? '' : formatExcerpt(error.at);
+  const place = error.at === undefined ? '' : formatExcerpt(error.at, columns);
   const causes = causeLines(error.cause, error.message);
   const hint = error.hint === undefined ? '' : `  hint: ${indented(error.hint)}\n`;
   return `${place}tsbuild: ${indented(error.message)} [${error.code}]\n${causes}${hint}`;
-}
-
-/** ```
- * Dockerfile:3
- *   >>>  3 | RUN make
- * ``` */
-export function formatExcerpt({ file, range, lines }: SourceExcerpt): string {
-  const width = String(range.endLine).length;
-  const rows = lines.map((line, index) => {
-    const number = String(range.startLine + index).padStart(width);
-    return `  >>> ${number} | ${printable(line)}\n${index === 0 ? caret(range, { width, line }) : ''}`;
-  });
-  return `${printable(file)}:${range.startLine}\n${rows.join('')}`;
-}
-
-function caret(
-  range: SourceExcerpt['range'],
-  { width, line }: { readonly width: number; readonly line: string },
-): string {
-  if (range.startColumn === undefined) return '';
-  const sameLine = range.endLine === range.startLine && range.endColumn !== undefined;
-  const length = sameLine ? Math.max(1, (range.endColumn ?? 0) - range.startColumn) : 1;
-  // A tab is as wide as the terminal says: under it stands a tab.
-  const before = line.slice(0, range.startColumn).replace(/[^\t]/g, ' ');
-  return `      ${' '.repeat(width)} | ${before}${'^'.repeat(length)}\n`;
 }
 
 /** The chain of causes, each line that says something new. */

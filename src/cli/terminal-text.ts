@@ -24,3 +24,15 @@ export function printableOutput(text: string): string {
     .join('');
   return colours.length === 0 ? shown : `${shown}\u001b[0m`;
 }
+
+const wide =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}|[\u{20000}-\u{3fffd}]/u;
+const nothing = /\p{Mn}|\p{Me}|\p{Cf}/u;
+
+/** Columns of a terminal that a text without control characters takes (East Asian Width, UAX #11). */
+export function displayWidth(text: string): number {
+  if (/^[\x20-\x7e]*$/.test(text)) return text.length;
+  let width = 0;
+  for (const character of text) width += nothing.test(character) ? 0 : wide.test(character) ? 2 : 1;
+  return width;
+}

@@ -1,4 +1,4 @@
-import type { SourceExcerpt } from './source.ts';
+import { narrowed, type SourceExcerpt } from './source.ts';
 
 /**
  * Every error a user can meet, with the exit status of its class and what it means. Codes are stable:
@@ -21,7 +21,10 @@ export const errorCodes = {
   COPY_FAILED: { exit: 4, meaning: 'A COPY or ADD could not be carried out.' },
   SOURCE_UNREACHABLE: { exit: 4, meaning: 'A git repository or URL could not be reached.' },
   SOURCE_DENIED: { exit: 4, meaning: 'A git repository or URL wants other credentials.' },
-  SOURCE_NOT_FOUND: { exit: 4, meaning: 'A URL, a git repository, or a ref or folder of it, does not exist.' },
+  SOURCE_NOT_FOUND: {
+    exit: 4,
+    meaning: 'A URL, a git repository, or a ref or folder of it, does not exist.',
+  },
   SOURCE_INVALID: { exit: 4, meaning: 'A git or URL source is malformed, or not what its checksum says.' },
   RUN_FAILED: { exit: 5, meaning: 'The command of a RUN step ended with a non-zero exit status.' },
   USER_NOT_FOUND: { exit: 3, meaning: 'A user or group does not exist in the root file system.' },
@@ -69,6 +72,8 @@ export interface ErrorDetails {
   readonly hint?: string | undefined;
   /** Where in the user's own text the mistake is. */
   readonly at?: SourceExcerpt | undefined;
+  /** The wrong words as the user wrote them: the place is narrowed to them where that is clear. */
+  readonly fault?: string | undefined;
   readonly cause?: unknown;
 }
 
@@ -78,12 +83,17 @@ export class TsbuildError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly at: SourceExcerpt | undefined;
+  readonly fault: string | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.hint = details.hint;
-    this.at = details.at;
+    this.fault = details.fault;
+    this.at =
+      details.at === undefined || details.fault === undefined
+        ? details.at
+        : narrowed(details.at, details.fault);
   }
 
   get exitStatus(): number {
@@ -93,7 +103,22 @@ export class TsbuildError extends Error {
   /** The same error with its place; an innermost place, once known, is kept. */
   locatedAt(at: SourceExcerpt): TsbuildError {
     if (this.at !== undefined) return this;
-    return new TsbuildError(this.code, this.message, { hint: this.hint, at, cause: this.cause });
+    return this.#with({ at });
+  }
+
+  /** The same error blaming some words; the innermost words, once known, are kept. */
+  blaming(fault: string): TsbuildError {
+    return this.fault === undefined ? this.#with({ fault }) : this;
+  }
+
+  /** The same error with a hint, if it has none of its own. */
+  hinting(hint: string): TsbuildError {
+    return this.hint === undefined ? this.#with({ hint }) : this;
+  }
+
+  #with(details: ErrorDetails): TsbuildError {
+    const { hint, at, fault, cause } = this;
+    return new TsbuildError(this.code, this.message, { hint, at, fault, cause, ...details });
   }
 }
 

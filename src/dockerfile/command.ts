@@ -11,11 +11,11 @@ export function heredocAlone(command: ShellCommand): Heredoc | undefined {
 
 /**
  * The heredoc that is a program of its own because it begins with `#!`: it is executed as a file called like the
- * delimiter instead of being given to the shell. Tabs before `#!` do not count as stripped here, as in BuildKit.
+ * delimiter instead of being given to the shell. Tabs that `<<-` strips do not count (BuildKit since dockerfile 1.21).
  */
 export function shebangScript(command: ShellCommand): Heredoc | undefined {
   const heredoc = heredocAlone(command);
-  return heredoc?.raw.startsWith('#!') === true ? heredoc : undefined;
+  return heredoc?.content.startsWith('#!') === true ? heredoc : undefined;
 }
 
 /** The last argument for the shell (`/bin/sh -c …`): the text with its heredocs put back, or the body when it is alone. */

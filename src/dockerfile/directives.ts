@@ -1,5 +1,6 @@
-import { TsbuildError } from '../core/index.ts';
+import type { TsbuildError } from '../core/index.ts';
 import { quote, trim, trimStart } from './characters.ts';
+import { syntaxError } from './instruction.ts';
 import type { PhysicalLine } from './lines.ts';
 import type { Directives } from './types.ts';
 
@@ -34,7 +35,7 @@ export function readDirectives(
     }
     if (name === 'escape' && value !== '\\' && value !== '`') {
       const message = `invalid escape token ${quote(value)} does not match \` or \\`;
-      throw fail(count, syntaxError(message, 'write # escape=\\ or # escape=`'));
+      throw fail(count, syntaxError(message, 'write # escape=\\ or # escape=`', value));
     }
     values.set(name, value);
     count++;
@@ -44,10 +45,6 @@ export function readDirectives(
     directives: { escape, syntax: detectSyntax(lines)?.reference, check: values.get('check') },
     count,
   };
-}
-
-function syntaxError(message: string, hint: string): TsbuildError {
-  return new TsbuildError('DOCKERFILE_SYNTAX', message, { hint });
 }
 
 function parseDirective(

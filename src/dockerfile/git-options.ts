@@ -133,7 +133,7 @@ function cleanSubdir(source: string, text: string | undefined): string | undefin
 function checkRef(source: string, ref: string | undefined): void {
   if (ref === undefined) return;
   const problem = `has a ref that cannot be one: ${JSON.stringify(ref)}`;
-   
+
   if (/^[-/]|[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{|\/\/|[/.]$|\.lock$/.test(ref))
     throw sourceInvalid(source, problem);
 }

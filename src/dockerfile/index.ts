@@ -21,11 +21,6 @@ export {
 } from './ignore.ts';
 export { resolveMount } from './mount.ts';
 export { parseDockerfile, parseTrigger, type ParseOptions } from './parse.ts';
-export {
-  parseGitContext,
-  parseGitSource,
-  parseRemoteSource,
-  type RemoteFlags,
-} from './remote.ts';
+export { parseGitContext, parseGitSource, parseRemoteSource, type RemoteFlags } from './remote.ts';
 export type { Lookup } from './shell-lexer.ts';
 export type * from './types.ts';

@@ -86,6 +86,7 @@ function sourcesAndDestination(source: InstructionSource): SourcesAndDestination
     throw syntaxError(
       `${keyword} cannot accept a heredoc as a destination`,
       'write the destination behind the <<EOF',
+      destination,
     );
   }
   const bodies = heredocs.values();
@@ -102,6 +103,7 @@ function sourcesAndDestination(source: InstructionSource): SourcesAndDestination
     throw syntaxError(
       `the heredoc name ${name} is not a file name`,
       'the file is called like the delimiter: use a plain word',
+      name,
     );
   }
   return { sources, destination };

@@ -40,6 +40,7 @@ export function parseFrom(source: InstructionSource): {
     throw syntaxError(
       `invalid name for build stage: ${quote(written ?? '')}`,
       'a stage name begins with a letter and holds letters, digits, - _ and . only',
+      written,
     );
   }
   return { from: { ...source.located, kind: 'from', image, platform }, name };
@@ -50,7 +51,7 @@ export function parseArg(source: InstructionSource): ArgInstruction {
   flagsOf(source);
   const args = quotedWords(atLeastOne(source), source.escape).map((word) => {
     const equals = word.indexOf('=');
-    if (equals === 0) throw blankName('ARG');
+    if (equals === 0) throw blankName('ARG', word);
     if (equals < 0) return { name: word };
     return { name: word.slice(0, equals), value: word.slice(equals + 1) };
   });
@@ -58,8 +59,8 @@ export function parseArg(source: InstructionSource): ArgInstruction {
   return { ...source.located, kind: 'arg', args };
 }
 
-function blankName(keyword: string) {
-  return syntaxError(`${keyword} names can not be blank`, 'there must be a name before the =');
+function blankName(keyword: string, word: string) {
+  return syntaxError(`${keyword} names can not be blank`, 'there must be a name before the =', word);
 }
 
 /** ENV and LABEL: `name=value…`, or the old `name rest of the line`; the first word decides. */
@@ -80,9 +81,10 @@ export function parsePairs(source: InstructionSource): readonly NameValue[] {
       throw syntaxError(
         `syntax error - can't find = in ${quote(word)}, must be of the form: name=value`,
         'put a value that holds blanks in double quotes',
+        word,
       );
     }
-    if (equals === 0) throw blankName(keyword);
+    if (equals === 0) throw blankName(keyword, word);
     return { name: word.slice(0, equals), value: word.slice(equals + 1) };
   });
 }
@@ -128,13 +130,14 @@ export function parseHealthcheck(source: InstructionSource): HealthcheckInstruct
   const flags = flagsOf(source, healthFlags);
   const [, type = '', rest = ''] = /^(\S+)\s*([^]*)$/.exec(atLeastOne(source)) ?? [];
   if (type.toUpperCase() === 'NONE') {
-    if (rest !== '') throw syntaxError('HEALTHCHECK NONE takes no arguments');
+    if (rest !== '') throw syntaxError('HEALTHCHECK NONE takes no arguments', 'write HEALTHCHECK NONE', rest);
     return { ...source.located, kind: 'healthcheck', test: { form: 'none' } };
   }
   if (type.toUpperCase() !== 'CMD') {
     throw syntaxError(
       `unknown type ${quote(type)} in HEALTHCHECK (try CMD)`,
       'write HEALTHCHECK CMD command',
+      type,
     );
   }
   const test = commandOf(source, rest);

@@ -21,6 +21,7 @@ export function parseRun(source: InstructionSource): RunInstruction {
       throw syntaxError(
         `the heredoc name ${script.name} is not a file name`,
         'use a plain word as delimiter',
+        script.name,
       );
     }
   }
@@ -40,7 +41,7 @@ function oneOf<T extends string>(flag: string, value: string, known: readonly T[
   if (found !== undefined) return found;
   const near = nearestName(value, known);
   const hint = near === undefined ? `expected ${known.join(' or ')}` : `did you mean ${near}?`;
-  throw syntaxError(`invalid value ${quote(value)} for flag --${flag}`, hint);
+  throw syntaxError(`invalid value ${quote(value)} for flag --${flag}`, hint, value);
 }
 
 /** `name[,required[=bool]]` or `name=…`; the device itself is looked up when the step runs. */
@@ -50,12 +51,13 @@ function checkedDevice(text: string): string {
     const [key = '', value] = field.split('=', 2);
     if (key.toLowerCase() === 'required') {
       if (value === undefined || /^(?:true|false|[01tf])$/i.test(value)) continue;
-      throw syntaxError(`invalid value for required: ${quote(value)}`, 'write true or false');
+      throw syntaxError(`invalid value for required: ${quote(value)}`, 'write true or false', field);
     }
     if (name !== undefined) {
       throw syntaxError(
         `unexpected key ${quote(key)} in --device`,
         'write --device=NAME or --device=NAME,required',
+        field,
       );
     }
     name = key.toLowerCase() === 'name' && value !== undefined ? value : field;

@@ -18,8 +18,9 @@ export interface InstructionSource {
   readonly at: (error: TsbuildError, offset: number, length: number) => TsbuildError;
 }
 
-export function syntaxError(message: string, hint?: string): TsbuildError {
-  return new TsbuildError('DOCKERFILE_SYNTAX', message, { hint });
+/** `fault`: the wrong words as written. */
+export function syntaxError(message: string, hint?: string, fault?: string): TsbuildError {
+  return new TsbuildError('DOCKERFILE_SYNTAX', message, { hint, fault });
 }
 
 export function flagsOf(source: InstructionSource, known: Readonly<Record<string, FlagKind>> = {}): Flags {

@@ -1,4 +1,4 @@
-import { nearestName, TsbuildError } from '../core/index.ts';
+import { nearestName, type TsbuildError } from '../core/index.ts';
 import { parseAdd, parseCopy } from './instruction-copy.ts';
 import {
   parseArg,
@@ -44,9 +44,9 @@ const keywords = Object.keys(usage) as readonly Keyword[];
 /** The error with a hint, if it has none of its own. */
 export function withUsage(error: TsbuildError, keyword: string): TsbuildError {
   const known = keywords.find((name) => name === keyword);
-  if (error.hint !== undefined) return error;
-  const hint = known === undefined ? `instructions are ${keywords.join(' ')}` : `write ${usage[known]}`;
-  return new TsbuildError(error.code, error.message, { hint, at: error.at, cause: error.cause });
+  return error.hinting(
+    known === undefined ? `instructions are ${keywords.join(' ')}` : `write ${usage[known]}`,
+  );
 }
 
 /** Everything but FROM, by keyword. Throws DOCKERFILE_SYNTAX, often without a place. */

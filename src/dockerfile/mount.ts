@@ -50,7 +50,7 @@ export function parseMount(text: string): MountSyntax {
       throw fail(
         "'from' doesn't support variable expansion, define alias stage instead",
         'add a stage FROM image-with-$VARIABLE AS name, and write from=name',
-      );
+      ).blaming(`${name}=${value}`);
     }
   }
   if (!/[$\\`'"]/.test(text)) resolveMount(syntax, (word) => word);
@@ -65,21 +65,38 @@ export function resolveMount(mount: MountSyntax, expand: (word: string) => strin
   const given = mount.options.map(({ name, value }) => ({
     name,
     value: value === undefined || name === 'from' ? value : expand(value),
+    written: value === undefined ? name : `${name}=${value}`,
   }));
-  const type = typeOf(given.findLast((option) => option.name === 'type')?.value ?? 'bind');
+  const typed = given.findLast((option) => option.name === 'type');
+  const type = blaming(typed?.written ?? '', () => typeOf(typed?.value ?? 'bind'));
   const result: { -readonly [Name in keyof RunMount]: RunMount[Name] } = {
     type,
     readonly: type !== 'cache' && type !== 'tmpfs',
   };
-  for (const { name, value } of given) {
-    const option = Object.hasOwn(options, name) ? options[name] : undefined;
-    if (option === undefined) throw unknownOption(name, type);
-    if (option.ignored?.includes(type) === true) continue;
-    if (!option.types.split(' ').includes(type))
-      throw fail(`unexpected key '${name}' for mount type '${type}'`);
-    assign(result, option.name, requiredValue(name, option.name, value));
+  for (const { name, value, written } of given) {
+    blaming(written, () => {
+      const option = Object.hasOwn(options, name) ? options[name] : undefined;
+      if (option === undefined) throw unknownOption(name, type);
+      if (option.ignored?.includes(type) === true) return;
+      if (!option.types.split(' ').includes(type)) throw notForType(name, type);
+      assign(result, option.name, requiredValue(name, option.name, value));
+    });
   }
   return checked(result);
+}
+
+/** What the action throws is the fault of the option. */
+function blaming<T>(option: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw error instanceof TsbuildError ? error.blaming(option) : error;
+  }
+}
+
+function notForType(name: string, type: MountType): TsbuildError {
+  const others = options[name]?.types.split(' ').join(', ') ?? '';
+  return fail(`unexpected key '${name}' for mount type '${type}'`, `it is for mounts of type ${others}`);
 }
 
 type MutableMount = { -readonly [Name in keyof RunMount]: RunMount[Name] };

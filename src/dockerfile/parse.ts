@@ -173,6 +173,7 @@ function readHeredocs(parser: Parser, line: LogicalLine, split: SplitInstruction
     throw syntaxError(
       `unterminated heredoc ${quote(word.name)}`,
       `end it with a line that is exactly ${word.name}`,
+      word.name,
     );
   });
 }

@@ -85,7 +85,6 @@ function gitSource(text: string, { remote, query, fragment }: Parts, flags: Remo
 
 /** A part that begins with `-` would be an option to ssh or to git on the other side (CVE-2017-1000117). */
 function checkRemote(text: string, remote: string): void {
-   
   if (/[\u0000-\u0020\u007f]/.test(remote)) throw sourceInvalid(text, 'has blanks or control characters');
   const url = /^[a-z0-9]+:\/\/([^/]*)(.*)$/is.exec(remote);
   const scp = /^([^:]*):(.*)$/s.exec(remote);

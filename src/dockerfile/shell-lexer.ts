@@ -37,6 +37,8 @@ export class ShellLexer {
   readonly #options: LexerOptions;
   #position = 0;
   #depth = 0;
+  /** Where what is being read began: the innermost `${`, or a quote. */
+  #begin = 0;
 
   constructor(text: string, options: LexerOptions) {
     this.#text = text;
@@ -57,8 +59,10 @@ export class ShellLexer {
   }
 
   #fail(reason: string, hint?: string): TsbuildError {
+    const fault = this.#text.slice(this.#begin, this.#position);
     return new TsbuildError('DOCKERFILE_EXPANSION', `cannot expand ${quote(this.#text)}: ${reason}`, {
       hint,
+      fault,
     });
   }
 
@@ -120,8 +124,11 @@ export class ShellLexer {
   #readSingleQuoted(): string {
     const start = this.#position + 1;
     const end = this.#text.indexOf("'", start);
-    if (end < 0)
+    if (end < 0) {
+      this.#begin = start - 1;
+      this.#position = this.#text.length;
       throw this.#fail('missing closing single quote', "add the closing ', or write \\' for the character");
+    }
     this.#position = end + 1;
     return this.#options.quotes === 'keep'
       ? this.#text.slice(start - 1, end + 1)
@@ -132,9 +139,11 @@ export class ShellLexer {
   #readDoubleQuoted(rawEscapes: boolean): string {
     const { escape, quotes } = this.#options;
     const parts: string[] = [];
+    const begin = this.#position;
     this.#position++;
     for (;;) {
       if (this.#atEnd()) {
+        this.#begin = begin;
         throw this.#fail('missing closing double quote', 'add the closing ", or write \\" for the character');
       }
       const character = this.#peek();
@@ -186,6 +195,8 @@ export class ShellLexer {
   }
 
   #readBraces(): string {
+    const outer = this.#begin;
+    this.#begin = this.#position - 1;
     this.#position++;
     if (this.#atEnd()) throw this.#missing('}');
     const name = this.#readName();
@@ -193,6 +204,7 @@ export class ShellLexer {
     if (++this.#depth > maxDepth) throw this.#fail('variables are nested too deeply');
     const value = this.#readModifier(name);
     this.#depth--;
+    this.#begin = outer;
     return value;
   }
 

@@ -106,7 +106,10 @@ export function jsonStrings(text: string): readonly string[] | undefined {
       throw new TsbuildError(
         'DOCKERFILE_SYNTAX',
         'when using JSON array syntax, arrays must be comprised of strings only',
-        { hint: 'put every element in double quotes, numbers and booleans too' },
+        {
+          hint: 'put every element in double quotes, numbers and booleans too',
+          fault: JSON.stringify(item),
+        },
       );
     }
     if (item.includes('\0')) {

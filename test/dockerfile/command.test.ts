@@ -70,7 +70,8 @@ describe('heredocAlone and shebangScript', () => {
     ['RUN a\n', undefined, undefined],
     ['RUN <<x.py\n#!/usr/bin/python3\nprint(1)\nx.py\n', 'x.py', 'x.py'],
     ['RUN <<-x\n#!/bin/sh\n\techo a\nx\n', 'x', 'x'],
-    ['RUN <<-x\n\t#!/bin/sh\n\techo a\nx\n', 'x', undefined],
+    ['RUN <<-x\n\t#!/bin/sh\n\techo a\nx\n', 'x', 'x'],
+    ['RUN <<x\n\t#!/bin/sh\nx\n', 'x', undefined],
     ['RUN <<x\n #!/bin/sh\nx\n', 'x', undefined],
     ['RUN <<x\nx\n', 'x', undefined],
   ])('L-045 %j: alone %s, executed %s', (run, alone, executed) => {
