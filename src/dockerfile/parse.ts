@@ -1,5 +1,5 @@
 import { TsbuildError, type SourceExcerpt, type SourceRange } from '../core/index.ts';
-import { quote, trimEnd } from './characters.ts';
+import { quote, trim, trimEnd } from './characters.ts';
 import { detectSyntax, isBuiltinSyntax, readDirectives } from './directives.ts';
 import { heredocsOfLine } from './heredoc.ts';
 import { syntaxError, type InstructionSource } from './instruction.ts';
@@ -19,13 +19,14 @@ import type {
 } from './types.ts';
 
 export interface ParseOptions {
-  /** Read the file although its `syntax` directive names a foreign frontend. */
-  readonly ignoreSyntax?: boolean;
+  /** The build arg BUILDKIT_SYNTAX: the frontend to read the file with, whatever its own `syntax` line says. */
+  readonly syntax?: string | undefined;
 }
 
 /**
  * Reads a whole Dockerfile; `file` is its name in messages. Words stay unexpanded.
- * Throws a located TsbuildError: DOCKERFILE_SYNTAX, or DOCKERFILE_UNSUPPORTED for a foreign `syntax`.
+ * Throws a located TsbuildError: DOCKERFILE_SYNTAX, or DOCKERFILE_UNSUPPORTED for a foreign `syntax` (without a place
+ * when a build arg asked for it).
  */
 export function parseDockerfile(
   source: Uint8Array | string,
@@ -34,7 +35,7 @@ export function parseDockerfile(
 ): Dockerfile {
   const lines = splitLines(source);
   const reader = new InstructionReader(file, lines);
-  if (options.ignoreSyntax !== true) refuseForeignSyntax(lines, reader);
+  refuseForeignSyntax(options.syntax, lines, reader);
   const { directives, count } = readDirectives(lines, (line, error) =>
     error.locatedAt(reader.excerpt({ startLine: line + 1, endLine: line + 1 })),
   );
@@ -96,14 +97,27 @@ export function parseTrigger(text: string, file: string): Trigger {
   return { instruction: parsed.instruction, source };
 }
 
-function refuseForeignSyntax(lines: readonly PhysicalLine[], reader: InstructionReader): void {
+function refuseForeignSyntax(
+  given: string | undefined,
+  lines: readonly PhysicalLine[],
+  reader: InstructionReader,
+): void {
+  if (given !== undefined && trim(given) !== '') {
+    const reference = trim(given).split(' ', 1)[0] ?? '';
+    if (isBuiltinSyntax(reference)) return;
+    const message = `BUILDKIT_SYNTAX asks for the frontend ${quote(reference)}, which only BuildKit can run`;
+    throw new TsbuildError('DOCKERFILE_UNSUPPORTED', message, {
+      hint: 'leave it out, or give docker/dockerfile:1, if the file is an ordinary Dockerfile',
+    });
+  }
   const syntax = detectSyntax(lines);
   if (syntax === undefined || isBuiltinSyntax(syntax.reference)) return;
   throw new TsbuildError(
     'DOCKERFILE_UNSUPPORTED',
     `the syntax directive asks for the frontend ${quote(syntax.reference)}, which only BuildKit can run`,
     {
-      hint: 'remove the directive, or ignore it with --ignore-syntax, if the file is an ordinary Dockerfile',
+      hint: 'if the file is an ordinary Dockerfile: --build-arg BUILDKIT_SYNTAX=docker/dockerfile:1 reads it as one',
+      fault: syntax.reference,
       at: reader.excerpt({ startLine: syntax.line + 1, endLine: syntax.line + 1 }),
     },
   );

@@ -10,13 +10,15 @@ import type { BuildContext } from './context.ts';
 export interface LoadOptions {
   readonly context: string;
   readonly file?: string | undefined;
+  readonly buildArgs?: ReadonlyMap<string, string> | undefined;
 }
 
 /** Reads and parses the Dockerfile: the one named, else `Dockerfile` or `dockerfile` of the context (L-221). */
 export function loadDockerfile(options: LoadOptions): Dockerfile {
   requireFolder(options.context);
   const path = dockerfilePath(options);
-  return parseDockerfile(readText(path === '-' ? 0 : path, path), path === '-' ? 'stdin' : path);
+  const syntax = options.buildArgs?.get('BUILDKIT_SYNTAX');
+  return parseDockerfile(readText(path === '-' ? 0 : path, path), path === '-' ? 'stdin' : path, { syntax });
 }
 
 /** Opens the context; `<Dockerfile>.dockerignore` beside the Dockerfile goes before the context's own (L-223). */

@@ -89,6 +89,21 @@ describe('parseTrigger', () => {
     expect(source).toMatchObject({ file, lines: ['COPY --from=x . /app'], directives: { escape: '\\' } });
   });
 
+  it.each([
+    ['RUN <<EOF\na $X\nEOF'],
+    ['RUN cat <<A <<-"B" 3<<C\n1\nA\n\t2\nB\n3\r\nC'],
+    ['RUN <<-x\n\t#!/bin/sh\n\techo\nx'],
+    ['COPY <<a <<-"b" /x/\n$1\na\n\t2\nb'],
+    ['ADD --chmod=755 <<a file /x/\na'],
+  ])('L-048 what ONBUILD keeps of %j reads as that instruction', (instruction) => {
+    const inner = (text: string) => parseDockerfile(text, 'Dockerfile').stages[0]!.instructions[0]!;
+    const onbuild = inner(`FROM a\nONBUILD ${instruction}\n`);
+    if (onbuild.kind !== 'onbuild') throw new Error('not ONBUILD');
+    expect(onbuild.trigger).toBe(instruction);
+    const { range: _, ...direct } = inner(`FROM a\n${instruction}\n`);
+    expect(parseTrigger(onbuild.trigger, file).instruction).toMatchObject(direct);
+  });
+
   it('L-048 reads what ONBUILD has kept, heredocs included', () => {
     const text = 'FROM a\nONBUILD RUN cat <<A <<-B\n1\nA\n\t2\n\tB\n';
     const [onbuild] = parseDockerfile(text, 'Dockerfile').stages[0]!.instructions;

@@ -57,11 +57,17 @@ describe('parseDockerfile', () => {
     expect(excerpt(dockerfile, range)).toEqual({ file: 'Dockerfile', range, lines: ['RUN b \\', '  c'] });
   });
 
-  it('L-034 reads a file of a foreign frontend when told to', () => {
-    const text = '# syntax=example.com/x\nFROM a\n';
-    expect(parseError(text).code).toBe('DOCKERFILE_UNSUPPORTED');
-    expect(parseDockerfile(text, 'Dockerfile', { ignoreSyntax: true }).directives.syntax).toBe(
-      'example.com/x',
+  it.each([
+    ['docker/dockerfile:1', 'read'],
+    ['  docker/dockerfile:1-labs and words ', 'read'],
+    ['', 'the syntax directive asks for the frontend "example.com/x", which only BuildKit can run'],
+    ['example.com/y z', 'BUILDKIT_SYNTAX asks for the frontend "example.com/y", which only BuildKit can run'],
+  ])('L-034 L-090 BUILDKIT_SYNTAX=%j goes before the directive: %s', (syntax, outcome) => {
+    const parse = () => parseDockerfile('# syntax=example.com/x\nFROM a\n', 'Dockerfile', { syntax });
+    if (outcome === 'read') expect(parse().directives.syntax).toBe('example.com/x');
+    else expect(parse).toThrow(outcome);
+    expect(() => parseDockerfile('FROM a\n', 'Dockerfile', { syntax: 'example.com/y' })).toThrow(
+      '"example.com/y"',
     );
   });
 
