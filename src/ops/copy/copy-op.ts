@@ -1,36 +1,24 @@
-import { fromText, type ByteString, type Digest } from '../../core/index.ts';
+import { canonicalJson, digestOf, TsbuildError, type Digest, type Json } from '../../core/index.ts';
 import { compileIgnore, ignoreRules, type IgnoreMatcher } from '../../dockerfile/index.ts';
 import type { CopyOrigin, CopyStep } from '../../graph/index.ts';
 import { resolveOwner } from '../../runtime/index.ts';
-import { Breath, type MountedRoot } from '../../snapshot/index.ts';
+import { Breath } from '../../snapshot/index.ts';
 import type { CacheMap, KeyParts, Op, RunContext } from '../../solver/index.ts';
-import type { FileStat, RootDir } from '../../sys/index.ts';
+import type { RootDir } from '../../sys/index.ts';
 import { commitState } from '../state.ts';
-import { contextNamed } from '../context.ts';
 import type { BuildServices, State } from '../types.ts';
-import { makeFolders, parentOf, resolveDestination, type Destination, type Owner } from './destination.ts';
+import { carryOut, superuser, type CopyTarget } from './carry-out.ts';
+import { writeHeredocs } from './heredocs.ts';
 import { folderMode, parseMode, type ModeChange } from './mode.ts';
-import { digestSelection, select, type Selection, type SelectionDigest } from './selection.ts';
+import { emptyReason } from './parents.ts';
 import type { SourceTree } from './select.ts';
-import { transferItem, type Transfer } from './transfer.ts';
-import { unpackArchive } from './unpack.ts';
-import type { CopyItem } from './walk.ts';
+import { selectOnlyFile, selectWords, type Selected } from './selection.ts';
+import { contextTree, stateTree } from './tree.ts';
 
-interface Selected {
-  readonly selection: Selection;
-  readonly digests: SelectionDigest;
-}
+type ContextOrigin = CopyOrigin & { readonly kind: 'context' };
+type InputOrigin = Exclude<CopyOrigin, { readonly kind: 'context' }>;
 
-const superuser: Owner = { uid: 0, gid: 0 };
-
-interface CopyOwners {
-  /** Of folders made on the way. */
-  readonly created: Owner;
-  /** Of what is copied; undefined where it keeps its own. */
-  readonly copied: Owner | undefined;
-}
-
-/** COPY and ADD: a selection of a source tree into the parent's root. */
+/** COPY and ADD: selections of source trees into the parent's root. */
 export class CopyOp implements Op<State> {
   readonly #step: CopyStep;
   readonly #services: BuildServices;
@@ -47,193 +35,155 @@ export class CopyOp implements Op<State> {
   }
 
   async cacheMap(signal: AbortSignal): Promise<CacheMap<State>> {
-    const below = {
-      contentDigest: async (state: State): Promise<Digest> => (await state.settled).contentDigest,
-    };
     const files: Digest[] = [];
-    const inputs: CacheMap<State>['inputs'][number][] = [below];
+    const byInput = new Map<number, InputOrigin[]>();
     for (const origin of this.#step.origins) {
-      if (origin.kind === 'context') {
+      if (origin.kind === 'context')
         files.push((await this.#selectFromContext(origin, signal)).digests.digest);
-      } else {
-        inputs[origin.input] = {
-          selector: origin.paths.join('\n'),
-          contentDigest: (state) => this.#digestOf(origin, state, signal),
-        };
-      }
+      else byInput.set(origin.input, [...(byInput.get(origin.input) ?? []), origin]);
     }
-    return { parts: { ...this.#parts(), files }, inputs };
+    const inputs: CacheMap<State>['inputs'][number][] = [
+      { contentDigest: async (state) => (await state.settled).contentDigest },
+    ];
+    for (const [input, origins] of byInput) {
+      inputs[input] = {
+        selector: origins.map(selectorOf).join('\n'),
+        contentDigest: (state) => this.#digestOf(origins, state, signal),
+      };
+    }
+    return { parts: { ...keyParts(this.#step), files }, inputs };
   }
 
-  async exec(inputs: readonly State[], { signal }: RunContext): Promise<State> {
+  async exec(inputs: readonly State[], context: RunContext): Promise<State> {
     const [parent] = inputs;
     if (parent === undefined) throw new Error('a copy has no root to copy into');
     await using active = await this.#services.snapshotter.prepare(parent.snapshot);
     {
       await using mounted = await active.mount();
-      await this.#copyInto(mounted.root, inputs, signal);
+      const target = this.#target(mounted.root);
+      for (const origin of this.#step.origins) await this.#copyFrom(origin, { inputs, target, context });
+      writeHeredocs(target, this.#step.files);
     }
     return await commitState(this.#services, parent, active);
   }
 
-  async #copyInto(to: RootDir, inputs: readonly State[], signal: AbortSignal): Promise<void> {
-    const breath = new Breath(signal);
-    const given = this.#step.chown === undefined ? undefined : resolveOwner(to, this.#step.chown);
-    const owner = given ?? superuser;
-    for (const origin of this.#step.origins) {
-      const { unpack } = origin;
-      if (origin.kind === 'context') {
-        const selected = await this.#selectFromContext(origin, signal);
-        const what = { tree: this.#contextTree(origin.name), ...selected, unpack, breath };
-        await this.#copySelection(to, { created: owner, copied: owner }, what);
-      } else {
-        await using view = await this.#services.snapshotter.view(inputs[origin.input]?.snapshot);
-        const tree = stageTree(view);
-        const what = { tree, ...(await this.#select(tree, origin, breath)), unpack, breath };
-        await this.#copySelection(to, { created: owner, copied: given }, what);
-      }
-    }
-    this.#writeFiles(to, owner);
-  }
-
-  async #copySelection(
-    to: RootDir,
-    owners: CopyOwners,
-    what: Selected & { readonly tree: SourceTree; readonly unpack: boolean; readonly breath: Breath },
-  ): Promise<void> {
-    const { tree, selection, digests, unpack, breath } = what;
-    if (selection.matches.length === 0) return; // not even a folder is made
-    const destination = resolveDestination(to, this.#step.destination, selection);
-    this.#makeDestination(to, owners.created, destination);
-    for (const source of selection.matches) {
-      const transfer: Transfer = {
-        from: tree.root,
-        to,
-        owner: owners.copied,
-        mode: this.#mode,
-        digests,
-        breath,
-        linked: new Map(),
-      };
-      const [only] = source.items;
-      if (only?.below === '' && unpack && (await this.#unpack(transfer, only, destination.path))) continue;
-      for (const item of source.items) {
-        await breath.due();
-        await transferItem(transfer, item, targetOf(destination, source.match.path, item));
-      }
-      restoreTimes(to, destination, source);
-    }
-  }
-
-  #unpack(transfer: Transfer, item: CopyItem, folder: ByteString): Promise<boolean> {
-    const { from, to, digests, breath } = transfer;
-    const owner = this.#step.chown === undefined ? undefined : transfer.owner;
-    const attributes = { ...(owner ?? superuser), mode: 0o755 };
-    const digest = digests.facts.get(item)?.content;
-    return unpackArchive({ from, to, folder, owner, attributes, digest, breath }, item);
-  }
-
-  #makeDestination(to: RootDir, owner: Owner, destination: Destination): void {
-    const attributes = { ...owner, mode: folderMode(this.#step.chmod) };
-    makeFolders(to, destination.folder ? destination.path : parentOf(destination.path), attributes);
-  }
-
-  /** Heredocs become files of 0644 (L-047). */
-  #writeFiles(to: RootDir, owner: Owner): void {
-    if (this.#step.files.length === 0) return;
-    const destination = resolveDestination(to, this.#step.destination, { matches: [] });
-    this.#makeDestination(to, owner, destination);
-    for (const file of this.#step.files) {
-      const target = destination.folder ? child(destination.path, fromText(file.name)) : destination.path;
-      if (to.tryLstat(target) !== undefined) to.unlink(target);
-      to.write(target, Buffer.from(file.content), 0o644);
-      to.chown(target, owner.uid, owner.gid);
-      to.chmod(target, this.#mode(0o644, false));
-    }
-  }
-
-  #parts(): KeyParts {
-    const { instruction, destination, chown, chmod, parents, files, exclude, origins } = this.#step;
+  #target(root: RootDir): CopyTarget {
+    const { chown, chmod, destination, parents } = this.#step;
+    const owner = chown === undefined ? undefined : resolveOwner(root, chown);
     return {
-      op: 'copy',
-      instruction,
-      origins: origins.map((origin) => ({
-        from: origin.kind === 'context' ? origin.name : origin.input,
-        paths: origin.paths,
-        unpack: origin.unpack,
-      })),
+      root,
       destination,
-      chown: chown ?? null,
-      chmod: chmod ?? null,
-      parents,
-      exclude,
-      heredocs: files.map(({ name, content }) => ({ name, content })),
+      created: { ...(owner ?? superuser), mode: folderMode(chmod) },
+      chown: owner,
+      mode: this.#mode,
+      keepFolders: parents,
     };
   }
 
-  #contextTree(name: string): SourceTree {
-    const context = contextNamed(this.#services.contexts, name);
-    return {
-      root: context.root,
-      name: 'the build context',
-      ignore: context.ignore,
-      ignoreFile: context.ignoreFile,
-    };
+  async #copyFrom(
+    origin: CopyOrigin,
+    into: { readonly inputs: readonly State[]; readonly target: CopyTarget; readonly context: RunContext },
+  ): Promise<void> {
+    const { inputs, target, context } = into;
+    const breath = new Breath(context.signal);
+    const { unpack } = origin;
+    if (origin.kind === 'context') {
+      const selected = await this.#selectFromContext(origin, context.signal);
+      this.#warnOfNothing(selected, context);
+      const tree = contextTree(this.#services, origin.name);
+      await carryOut(target, { ...selected, tree, keepOwners: false, unpack }, breath);
+      return;
+    }
+    await using view = await this.#services.snapshotter.view(inputs[origin.input]?.snapshot);
+    const tree = stateTree(view);
+    const selected = await this.#selectFromState(tree, origin, breath);
+    this.#warnOfNothing(selected, context);
+    await carryOut(target, { ...selected, tree, keepOwners: true, unpack }, breath);
   }
 
-  #selectFromContext(
-    origin: CopyOrigin & { readonly kind: 'context' },
-    signal: AbortSignal,
-  ): Promise<Selected> {
+  #warnOfNothing({ selection }: Selected, context: RunContext): void {
+    if (!this.#step.parents || this.#step.exclude.length > 0) return;
+    for (const matched of selection.matches) {
+      const reason = emptyReason(matched);
+      if (reason !== undefined) context.warn(reason);
+    }
+  }
+
+  /** Once for the key and the copy. What changes while it is read is read once more: then it is the user's to settle. */
+  #selectFromContext(origin: ContextOrigin, signal: AbortSignal): Promise<Selected> {
     const known = this.#fromContext.get(origin);
     if (known !== undefined) return known;
-    const selecting = this.#select(this.#contextTree(origin.name), origin, new Breath(signal));
+    const tree = contextTree(this.#services, origin.name);
+    const { parents } = this.#step;
+    const select = (): Promise<Selected> =>
+      selectWords(tree, origin.paths, {
+        exclude: this.#exclude,
+        parents,
+        owners: false,
+        breath: new Breath(signal),
+      });
+    const selecting = onceMoreIfChanged(select);
     this.#fromContext.set(origin, selecting);
     return selecting;
   }
 
-  async #select(tree: SourceTree, origin: CopyOrigin, breath: Breath): Promise<Selected> {
-    const selection = await select(tree, origin.paths, { exclude: this.#exclude, breath });
-    // Files of a stage or an image keep their owners, unless --chown says otherwise (L-170).
-    const owners = origin.kind === 'input' && this.#step.chown === undefined;
-    return { selection, digests: await digestSelection(tree.root, selection, { owners, breath }) };
+  async #selectFromState(tree: SourceTree, origin: InputOrigin, breath: Breath): Promise<Selected> {
+    const { parents, chown } = this.#step;
+    const options = { exclude: this.#exclude, parents, owners: chown === undefined, breath };
+    return origin.kind === 'file' ? selectOnlyFile(tree, options) : selectWords(tree, origin.paths, options);
   }
 
-  async #digestOf(origin: CopyOrigin, state: State, signal: AbortSignal): Promise<Digest> {
+  async #digestOf(origins: readonly InputOrigin[], state: State, signal: AbortSignal): Promise<Digest> {
     await using view = await this.#services.snapshotter.view(state.snapshot);
-    return (await this.#select(stageTree(view), origin, new Breath(signal))).digests.digest;
+    const digests: Digest[] = [];
+    for (const origin of origins) {
+      digests.push((await this.#selectFromState(stateTree(view), origin, new Breath(signal))).digests.digest);
+    }
+    const [only] = digests;
+    return only !== undefined && digests.length === 1 ? only : digestOf(canonicalJson(digests));
   }
 }
 
-/**
- * Innermost first, since filling a folder changes its time. A destination that a folder was copied onto takes that
- * folder's time, so that it does not say when the build ran.
- */
-function restoreTimes(
-  to: RootDir,
-  destination: Destination,
-  { match, items }: Selection['matches'][number],
-): void {
-  const folders = items.filter(({ stat }) => stat.type === 'directory').reverse();
-  for (const item of folders) setTime(to, child(destination.path, item.below), item.stat);
-  if (match.stat.type === 'directory') setTime(to, destination.path, match.stat);
+async function onceMoreIfChanged<T>(action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    if (!(error instanceof TsbuildError) || error.code !== 'CONTEXT_CHANGED') throw error;
+    return action();
+  }
 }
 
-function setTime(to: RootDir, path: ByteString, { mtime, mtimeNanos }: FileStat): void {
-  to.setTimes(path, { seconds: mtime, nanos: mtimeNanos });
+function selectorOf(origin: InputOrigin): string {
+  return origin.kind === 'file' ? '' : origin.paths.join('\n');
 }
 
-function stageTree(view: MountedRoot): SourceTree {
-  return { root: view.root, name: 'the source stage' };
+/** A field that is added to CopyStep does not compile until it is classified here. */
+function keyParts(step: CopyStep): KeyParts {
+  const { kind, instruction, origins, files, destination, chown, chmod, parents, exclude, ...unclassified } =
+    step;
+  const none: Record<string, never> = unclassified;
+  return {
+    ...none,
+    op: kind,
+    instruction,
+    origins: origins.map(originParts),
+    destination,
+    chown: chown ?? null,
+    chmod: chmod ?? null,
+    parents,
+    exclude,
+    heredocs: files.map(({ name, content }) => ({ name, content })),
+  };
 }
 
-/** A file given by name takes its name along into a folder; what is in a folder keeps its path below it. */
-function targetOf(destination: Destination, match: ByteString, item: CopyItem): ByteString {
-  if (item.below !== '') return child(destination.path, item.below);
-  if (!destination.folder) return destination.path;
-  return child(destination.path, match.slice(match.lastIndexOf('/') + 1) as ByteString);
-}
-
-function child(folder: ByteString, name: ByteString): ByteString {
-  return (folder === '/' ? `/${name}` : `${folder}/${name}`) as ByteString;
+function originParts(origin: CopyOrigin): Json {
+  const { unpack } = origin;
+  switch (origin.kind) {
+    case 'context':
+      return { from: origin.name, paths: origin.paths, unpack };
+    case 'input':
+      return { from: origin.input, paths: origin.paths, unpack };
+    case 'file':
+      return { from: origin.input, paths: null, unpack };
+  }
 }

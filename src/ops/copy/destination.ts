@@ -70,3 +70,7 @@ export function makeFolders(
 export function parentOf(path: ByteString): ByteString {
   return (path.slice(0, Math.max(path.lastIndexOf('/'), 0)) || '/') as ByteString;
 }
+
+export function childOf(folder: ByteString, name: ByteString): ByteString {
+  return (folder === '/' ? `/${name}` : `${folder}/${name}`) as ByteString;
+}

@@ -25,19 +25,36 @@ export interface Match {
   readonly path: ByteString;
   /** Of what it is or points to: a symlink given as source is followed inside the root (L-167). */
   readonly stat: FileStat;
+  /** Whether the word has wildcards. */
   readonly wildcard: boolean;
+  readonly word: string;
 }
 
-/** All that the source words of one instruction stand for, in the order written. A word without wildcards must exist (L-166). */
-export function selectSources(tree: SourceTree, words: readonly string[]): readonly Match[] {
-  return words.flatMap((word) => {
-    const clean = cleanSource(word);
-    return hasWildcard(clean) ? expandWildcard(tree, clean, word) : [literal(tree, clean, word)];
-  });
+/** What a source word stands for. Without wildcards it must exist (L-166). */
+export function selectSource(tree: SourceTree, word: string): readonly Match[] {
+  const clean = cleanSource(word);
+  return hasWildcard(clean) ? expandWildcard(tree, clean, word) : [literal(tree, clean, word)];
+}
+
+/** What a path stands for in which wildcards mean nothing, as that of a mount. It must exist. */
+export function selectPath(tree: SourceTree, path: string): Match {
+  return literal(tree, cleanSource(path), path);
+}
+
+/** Throws COPY_SOURCE_NOT_FOUND unless the path, cleaned, is there and not ignored; a link may lead nowhere. */
+export function requireSource(tree: SourceTree, clean: string, word: string): void {
+  requireVisible(tree, clean, word);
+  let there = false;
+  try {
+    there = tree.root.tryLstat(fromText(clean)) !== undefined;
+  } catch (error) {
+    if (!isErrno(error, 'ENOTDIR', 'ELOOP')) throw error;
+  }
+  if (!there) throw notFound(tree, clean, word);
 }
 
 /** Leading `/` and `../` are clamped at the root, a trailing `/` says nothing (L-162). */
-function cleanSource(word: string): string {
+export function cleanSource(word: string): string {
   const parts: string[] = [];
   for (const part of word.split('/')) {
     if (part === '..') parts.pop();
@@ -47,17 +64,8 @@ function cleanSource(word: string): string {
 }
 
 function literal(tree: SourceTree, clean: string, word: string): Match {
+  requireVisible(tree, clean, word);
   const path = fromText(clean);
-  const hidden = clean !== '' && tree.ignore?.matches(path) === true && !isVisibleFolder(tree, path);
-  if (hidden) {
-    throw new TsbuildError(
-      'COPY_SOURCE_NOT_FOUND',
-      `${JSON.stringify(word)} is excluded by ${tree.ignoreFile ?? 'the ignore file'}`,
-      {
-        hint: `remove the pattern that matches it, or add an exception: !${clean}`,
-      },
-    );
-  }
   let stat: FileStat;
   try {
     stat = tree.root.stat(path);
@@ -70,7 +78,19 @@ function literal(tree: SourceTree, clean: string, word: string): Match {
       `${JSON.stringify(word)} is a socket, which cannot be copied`,
     );
   }
-  return { path, stat, wildcard: false };
+  return { path, stat, wildcard: false, word };
+}
+
+function requireVisible(tree: SourceTree, clean: string, word: string): void {
+  const path = fromText(clean);
+  if (clean === '' || tree.ignore?.matches(path) !== true || isVisibleFolder(tree, path)) return;
+  throw new TsbuildError(
+    'COPY_SOURCE_NOT_FOUND',
+    `${JSON.stringify(word)} is excluded by ${tree.ignoreFile ?? 'the ignore file'}`,
+    {
+      hint: `remove the pattern that matches it, or add an exception: !${clean}`,
+    },
+  );
 }
 
 function notFound(tree: SourceTree, clean: string, word: string, cause?: unknown): TsbuildError {
@@ -124,7 +144,7 @@ function expandWildcard(tree: SourceTree, pattern: string, word: string): readon
     .flatMap((path) => {
       const stat = statOf(tree.root, path);
       if (stat === undefined) throw notFound(tree, toText(path), word);
-      return stat.type === 'socket' ? [] : [{ path, stat, wildcard: true }];
+      return stat.type === 'socket' ? [] : [{ path, stat, wildcard: true, word }];
     });
 }
 

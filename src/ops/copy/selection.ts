@@ -10,24 +10,71 @@ import type { IgnoreMatcher } from '../../dockerfile/index.ts';
 import { keptXattrs, type Breath } from '../../snapshot/index.ts';
 import type { RootDir } from '../../sys/index.ts';
 import { contentDigestOf, unlessGone } from './read.ts';
-import { selectSources, type Match, type SourceTree } from './select.ts';
-import { itemsOf, type CopyItem } from './walk.ts';
+import { selectWithParents } from './parents.ts';
+import { selectPath, selectSource, type Match, type SourceTree } from './select.ts';
+import { itemsOf, type CopyItem, type Include } from './walk.ts';
 
 /** What an instruction copies: its matches with all that is below them. */
 export interface Selection {
   readonly matches: readonly { readonly match: Match; readonly items: readonly CopyItem[] }[];
 }
 
-export async function select(
+export interface SelectOptions {
+  readonly exclude?: IgnoreMatcher | undefined;
+  /** Sources keep their folders (L-154). */
+  readonly parents?: boolean | undefined;
+  /** Whether the copy keeps the owners of its sources. */
+  readonly owners: boolean;
+  readonly breath: Breath;
+}
+
+/** A selection and what it holds. */
+export interface Selected {
+  readonly selection: Selection;
+  readonly digests: SelectionDigest;
+}
+
+/** What source words stand for, in the order written. Throws COPY_SOURCE_NOT_FOUND, CONTEXT_CHANGED. */
+export async function selectWords(
   tree: SourceTree,
   words: readonly string[],
-  options: { readonly exclude: IgnoreMatcher | undefined; readonly breath: Breath },
-): Promise<Selection> {
+  options: SelectOptions,
+): Promise<Selected> {
+  const wanted = words.flatMap((word) =>
+    options.parents === true ? selectWithParents(tree, word) : selectSource(tree, word),
+  );
+  return read(tree, wanted, options);
+}
+
+/** The one file at the root of a tree, as if it had been named. */
+export async function selectOnlyFile(tree: SourceTree, options: SelectOptions): Promise<Selected> {
+  const names = tree.root.list('' as ByteString);
+  const [path] = names;
+  if (path === undefined || names.length > 1)
+    throw new Error(`${names.length} files where there is to be one`);
+  return read(tree, [{ path, stat: tree.root.lstat(path), wildcard: false, word: toText(path) }], options);
+}
+
+/** What a path is in which wildcards mean nothing. */
+export async function selectOnePath(
+  tree: SourceTree,
+  path: string,
+  options: SelectOptions,
+): Promise<Selected> {
+  return read(tree, [selectPath(tree, path)], options);
+}
+
+async function read(
+  tree: SourceTree,
+  wanted: readonly (Match & { readonly include?: Include | undefined })[],
+  { exclude, owners, breath }: SelectOptions,
+): Promise<Selected> {
   const matches: Selection['matches'][number][] = [];
-  for (const match of selectSources(tree, words)) {
-    matches.push({ match, items: await itemsOf(tree, match, options) });
+  for (const match of wanted) {
+    matches.push({ match, items: await itemsOf(tree, match, { exclude, include: match.include, breath }) });
   }
-  return { matches };
+  const selection = { matches };
+  return { selection, digests: await digestSelection(tree.root, selection, { owners, breath }) };
 }
 
 /** What was read of an item for its key, and so is what is copied, whatever the source holds by then. */
@@ -49,7 +96,7 @@ export interface SelectionDigest {
  * of a source are one file, since they are in the copy, too. Times do not count, and owners only where the copy keeps
  * them (L-172).
  */
-export async function digestSelection(
+async function digestSelection(
   root: RootDir,
   selection: Selection,
   { owners, breath }: { readonly owners: boolean; readonly breath: Breath },

@@ -16,6 +16,8 @@ export interface Transfer {
   /** Undefined where each item keeps its own. */
   readonly owner: Owner | undefined;
   readonly mode: ModeChange;
+  /** Folders that exist keep all but their mode (`--parents`). */
+  readonly keepFolders: boolean;
   /** What each file and link must turn out to hold. */
   readonly digests: SelectionDigest;
   readonly breath: Breath;
@@ -32,6 +34,10 @@ export async function transferItem(transfer: Transfer, item: CopyItem, target: B
       throw new TsbuildError('COPY_FAILED', `cannot copy to non-directory: ${toText(target)}`, {
         hint: 'the source is a folder, but a file of that name is already there',
       });
+    if (existing !== undefined && transfer.keepFolders) {
+      to.chmod(target, transfer.mode(item.stat.mode, true));
+      return;
+    }
     if (existing === undefined) to.mkdir(target, 0o700);
     setAttributes(transfer, item, target);
     return;

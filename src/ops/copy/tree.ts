@@ -1,0 +1,21 @@
+import type { MountedRoot } from '../../snapshot/index.ts';
+import { contextNamed } from '../context.ts';
+import { mainContext } from '../../graph/index.ts';
+import type { BuildServices } from '../types.ts';
+import type { SourceTree } from './select.ts';
+
+/** A context, seen through its ignore file. */
+export function contextTree(services: Pick<BuildServices, 'contexts'>, name: string): SourceTree {
+  const { root, ignore, ignoreFile } = contextNamed(services.contexts, name);
+  return {
+    root,
+    name: name === mainContext ? 'the build context' : `the context ${name}`,
+    ignore,
+    ignoreFile,
+  };
+}
+
+/** The files of a stage, an image or a fetched source. */
+export function stateTree(view: MountedRoot): SourceTree {
+  return { root: view.root, name: 'the source stage' };
+}
