@@ -1,4 +1,5 @@
 import {
+  canonicalJson,
   digestOf,
   digestParts,
   isDigest,
@@ -7,23 +8,40 @@ import {
   type Digest,
   type Json,
 } from '../core/index.ts';
-import type { CacheRecord, Claimed, ClaimOptions, ResultCache } from '../solver/index.ts';
+import {
+  partsDigest,
+  type CacheRecord,
+  type Claimed,
+  type ClaimOptions,
+  type KeyParts,
+  type ResultCache,
+} from '../solver/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Lease, Store } from '../store/index.ts';
 import { stateOf } from './state.ts';
 import { settledFromJson, settledToJson } from './state-json.ts';
 import type { SettledState, State } from './types.ts';
 
+export interface StoreCacheOptions {
+  readonly store: Store;
+  readonly snapshotter: Snapshotter;
+  readonly lease: Lease;
+  /** What the identities of steps belong to: one Dockerfile's `build/2` says nothing of another's. Never part of a key. */
+  readonly scope?: string | undefined;
+}
+
 /** The solver's cache over the store's records. A record whose snapshot or blob has vanished is a miss, never an error. */
 export class StoreCache implements ResultCache<State> {
   readonly #store: Store;
   readonly #snapshotter: Snapshotter;
   readonly #lease: Lease;
+  readonly #scope: string;
 
-  constructor(services: { readonly store: Store; readonly snapshotter: Snapshotter; readonly lease: Lease }) {
-    this.#store = services.store;
-    this.#snapshotter = services.snapshotter;
-    this.#lease = services.lease;
+  constructor({ store, snapshotter, lease, scope = '' }: StoreCacheOptions) {
+    this.#store = store;
+    this.#snapshotter = snapshotter;
+    this.#lease = lease;
+    this.#scope = scope;
   }
 
   async lookup(key: Digest): Promise<State | undefined> {
@@ -54,10 +72,11 @@ export class StoreCache implements ResultCache<State> {
     };
     const { records } = this.#store;
     for (const key of new Set(keys)) await records.put('results', fileKey(key), value);
-    await records.put('ops', fileKey(record.partsDigest), {});
     await records.put('states', fileKey(settled.contentDigest), { result: settledToJson(settled) });
     const [newest] = keys;
-    if (newest !== undefined) await records.put('nearest', identityKey(record.identity), { key: newest });
+    if (newest === undefined) return;
+    await records.put('ops', fileKey(record.partsDigest), { key: newest });
+    await records.put('nearest', this.#identityKey(record.identity), { key: newest });
   }
 
   async knows(parts: Digest): Promise<boolean> {
@@ -73,7 +92,19 @@ export class StoreCache implements ResultCache<State> {
   }
 
   async nearest(identity: string): Promise<CacheRecord<State> | undefined> {
-    const pointer = await this.#store.records.get('nearest', identityKey(identity));
+    return this.#pointedTo(await this.#store.records.get('nearest', this.#identityKey(identity)));
+  }
+
+  async latest(parts: Digest): Promise<CacheRecord<State> | undefined> {
+    const record = await this.#pointedTo(await this.#store.records.get('ops', fileKey(parts)));
+    return record?.partsDigest === parts ? record : undefined;
+  }
+
+  #identityKey(identity: string): string {
+    return fileKey(digestOf(canonicalJson([this.#scope, identity])));
+  }
+
+  async #pointedTo(pointer: Json | undefined): Promise<CacheRecord<State> | undefined> {
     const key = memberOf(pointer, 'key');
     if (typeof key !== 'string' || !isDigest(key)) return undefined;
     return recordFromJson(await this.#store.records.get('results', fileKey(key)));
@@ -96,33 +127,27 @@ export class StoreCache implements ResultCache<State> {
   }
 }
 
+/** Undefined for anything that `save` does not write: a damaged record is none, and explains nothing. */
 function recordFromJson(record: Json | undefined): CacheRecord<State> | undefined {
   const settled = settledFromJson(memberOf(record, 'result'));
-  const [parts, partsDigest, inputKeys, identity, created] = [
-    'parts',
-    'partsDigest',
-    'inputKeys',
-    'identity',
-    'created',
-  ].map((name) => memberOf(record, name));
-  if (
-    settled === undefined ||
-    !isJsonObject(parts) ||
-    typeof partsDigest !== 'string' ||
-    !isDigest(partsDigest)
-  )
-    return undefined;
-  if (!isJsonArray(inputKeys) || typeof identity !== 'string' || typeof created !== 'string')
-    return undefined;
-  const keys = inputKeys.filter((key): key is Digest => typeof key === 'string' && isDigest(key));
+  if (settled === undefined || !isJsonObject(record)) return undefined;
+  const { parts, inputKeys, identity, created } = record;
+  if (!isJsonObject(parts) || !isJsonArray(inputKeys) || !inputKeys.every(isDigestText)) return undefined;
+  if (typeof identity !== 'string' || typeof created !== 'string') return undefined;
+  const digest = partsDigest(parts as KeyParts);
+  if (digest !== record['partsDigest']) return undefined;
   return {
     result: stateOf(settled),
-    parts: parts as CacheRecord<State>['parts'],
-    partsDigest,
-    inputKeys: keys,
+    parts: parts as KeyParts,
+    partsDigest: digest,
+    inputKeys,
     identity,
     created,
   };
+}
+
+function isDigestText(value: Json): value is Digest {
+  return typeof value === 'string' && isDigest(value);
 }
 
 function memberOf(value: Json | undefined, name: string): Json | undefined {
@@ -131,8 +156,4 @@ function memberOf(value: Json | undefined, name: string): Json | undefined {
 
 function fileKey(digest: Digest): string {
   return digestParts(digest).hex;
-}
-
-function identityKey(identity: string): string {
-  return fileKey(digestOf(identity));
 }

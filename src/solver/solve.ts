@@ -1,9 +1,10 @@
 import PQueue from 'p-queue';
 
 import type { Digest, EmitBuildEvent } from '../core/index.ts';
-import { cacheKey, inputKeys, partsDigest } from './keys.ts';
+import { InFlight, once } from './in-flight.ts';
+import { contentKeyOf, Keyring, type Keyed } from './keyring.ts';
 import { StepReporter } from './reporter.ts';
-import type { CacheMap, Claim, ResultCache, Vertex } from './types.ts';
+import type { Claim, ResultCache, Vertex } from './types.ts';
 
 export interface SolveOptions<R> {
   readonly cache: ResultCache<R>;
@@ -22,17 +23,6 @@ interface Outcome<R> {
   readonly settled: Promise<R>;
 }
 
-interface Keyed<R> {
-  readonly cacheMap: CacheMap<R>;
-  readonly parts: Digest;
-  readonly key: Digest;
-  /**
-   * The vertex or something below it is to be made anew: the definition key then says nothing of what comes out, while
-   * the content key still does.
-   */
-  readonly anew: boolean;
-}
-
 /**
  * Runs what the target needs and the cache does not hold, each vertex once, independent ones side by side. The first
  * failure cancels the rest; the promise settles only when nothing runs any more.
@@ -45,75 +35,33 @@ class Solver<R> {
   readonly #target: Vertex<R>;
   readonly #cache: ResultCache<R>;
   readonly #queue: PQueue;
-  readonly #stop = new AbortController();
+  readonly #work: InFlight;
   readonly #signal: AbortSignal;
   readonly #report: StepReporter<R>;
-  readonly #keyed = new Map<Digest, Promise<Keyed<R>>>();
+  readonly #keys: Keyring<R>;
   readonly #outcomes = new Map<Digest, Promise<Outcome<R>>>();
-  /** Everything in flight, so that a failure is reported only after the rest has come to a halt. */
-  readonly #pending = new Set<Promise<unknown>>();
 
   constructor(target: Vertex<R>, options: SolveOptions<R>) {
     this.#target = target;
     this.#cache = options.cache;
     this.#queue = new PQueue({ concurrency: options.jobs });
-    this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
+    this.#work = new InFlight(options.signal);
+    this.#signal = this.#work.signal;
+    this.#keys = new Keyring(this.#work);
     this.#report = new StepReporter(target, options.emit);
   }
 
-  async run(): Promise<R> {
-    try {
-      const outcome = await this.#outcome(this.#target);
-      const result = await outcome.settled;
-      await Promise.all(this.#pending);
-      return result;
-    } catch {
-      while (this.#pending.size > 0) await Promise.allSettled(this.#pending);
-      // The first cause, not whichever of the cancelled vertices was heard first.
-      throw this.#signal.reason;
-    }
-  }
-
-  /** The first failure stops what runs beside it at once, not when somebody next looks at it. */
-  #track<T>(promise: Promise<T>): Promise<T> {
-    this.#pending.add(promise);
-    promise.then(
-      () => this.#pending.delete(promise),
-      (error: unknown) => {
-        this.#stop.abort(error);
-        this.#pending.delete(promise);
-      },
-    );
-    return promise;
-  }
-
-  #keys(vertex: Vertex<R>): Promise<Keyed<R>> {
-    return once(this.#keyed, vertex.id, () => this.#track(this.#computeKeys(vertex)));
-  }
-
-  async #computeKeys(vertex: Vertex<R>): Promise<Keyed<R>> {
-    await Promise.resolve(); // a turn of its own: a chain of thousands must not be a stack of thousands
-    const [cacheMap, ...inputs] = await Promise.all([
-      vertex.op.cacheMap(this.#signal),
-      ...vertex.inputs.map((input) => this.#keys(input)),
-    ]);
-    const parts = partsDigest(cacheMap.parts);
-    const digests = inputs.map((input) => input.key);
-    return {
-      cacheMap,
-      parts,
-      key: cacheKey('definition', parts, inputKeys(cacheMap, digests)),
-      anew: vertex.ignoreCache || inputs.some((input) => input.anew),
-    };
+  run(): Promise<R> {
+    return this.#work.run(async () => (await this.#outcome(this.#target)).settled);
   }
 
   #outcome(vertex: Vertex<R>): Promise<Outcome<R>> {
     this.#report.asked(vertex);
-    return once(this.#outcomes, vertex.id, () => this.#track(this.#solveVertex(vertex)));
+    return once(this.#outcomes, vertex.id, () => this.#work.track(this.#solveVertex(vertex)));
   }
 
   async #solveVertex(vertex: Vertex<R>): Promise<Outcome<R>> {
-    const keyed = await this.#keys(vertex);
+    const keyed = await this.#keys.of(vertex);
     this.#signal.throwIfAborted();
     const known = keyed.anew ? undefined : await this.#cache.lookup(keyed.key);
     if (known !== undefined) return this.#cached(vertex, known);
@@ -124,20 +72,13 @@ class Solver<R> {
     settled.catch(() => undefined); // heard by #settle, which a failing exec never reaches
     const inputs = worthWaiting ? await settled : outcomes.map((outcome) => outcome.early);
     if (worthWaiting) {
-      const same = await this.#cache.lookup(await this.#contentKey(keyed, inputs));
+      const same = await this.#cache.lookup(await contentKeyOf(keyed, inputs));
       if (same !== undefined) {
         await this.#save(vertex, keyed, { result: same, keys: [keyed.key] });
         return this.#cached(vertex, same);
       }
     }
     return this.#execute(vertex, keyed, { inputs, settled });
-  }
-
-  async #contentKey(keyed: Keyed<R>, inputs: readonly R[]): Promise<Digest> {
-    const digests = await Promise.all(
-      keyed.cacheMap.inputs.map((map, index) => map.contentDigest(inputs[index] as R)),
-    );
-    return cacheKey('content', keyed.parts, inputKeys(keyed.cacheMap, digests));
   }
 
   async #execute(
@@ -159,7 +100,7 @@ class Solver<R> {
       await claimed.claim[Symbol.asyncDispose]();
       throw error;
     }
-    const settled = this.#track(
+    const settled = this.#work.track(
       this.#settle(vertex, keyed, { early, parents: parents.settled, claim: claimed.claim }),
     );
     return { early, settled };
@@ -172,7 +113,7 @@ class Solver<R> {
   ): Promise<R> {
     await using _claim = ran.claim;
     const result = vertex.ignoreCache ? ran.early : await this.#cache.canonical(ran.early);
-    const contentKey = await this.#contentKey(keyed, await ran.parents);
+    const contentKey = await contentKeyOf(keyed, await ran.parents);
     await this.#save(vertex, keyed, { result, keys: [keyed.key, contentKey] });
     return result;
   }
@@ -182,7 +123,7 @@ class Solver<R> {
     keyed: Keyed<R>,
     saved: { readonly result: R; readonly keys: readonly Digest[] },
   ): Promise<void> {
-    const inputs = await Promise.all(vertex.inputs.map((input) => this.#keys(input)));
+    const inputs = await Promise.all(vertex.inputs.map((input) => this.#keys.of(input)));
     await this.#cache.save(saved.keys, {
       result: saved.result,
       parts: keyed.cacheMap.parts,
@@ -209,7 +150,7 @@ class Solver<R> {
       if (this.#signal.aborted) this.#report.cancelled(vertex);
       else this.#report.failed(vertex, error);
       // Before anything is released or awaited: a job slot that comes free must not start another vertex.
-      this.#stop.abort(error);
+      this.#work.stop(error);
       throw error;
     }
   }
@@ -218,12 +159,4 @@ class Solver<R> {
     this.#report.cached(vertex);
     return { early: result, settled: Promise.resolve(result) };
   }
-}
-
-function once<T>(memo: Map<Digest, Promise<T>>, id: Digest, make: () => Promise<T>): Promise<T> {
-  const existing = memo.get(id);
-  if (existing !== undefined) return existing;
-  const made = make();
-  memo.set(id, made);
-  return made;
 }

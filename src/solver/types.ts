@@ -90,5 +90,8 @@ export interface ResultCache<R> {
    * never single layers). Waits until the result's content is known.
    */
   canonical(result: R): Promise<R>;
+  /** The newest record of that identity, to explain a miss by. */
   nearest(identity: string): Promise<CacheRecord<R> | undefined>;
+  /** The newest record with these parts, whatever its identity and inputs. */
+  latest(parts: Digest): Promise<CacheRecord<R> | undefined>;
 }

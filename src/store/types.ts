@@ -70,7 +70,7 @@ export interface RecordStore {
 }
 
 /**
- * `results`: cache key → result. `ops`: own definition of a step → marker that some record exists.
+ * `results`: cache key → result. `ops`: own definition of a step → newest record, whatever its inputs.
  * `states`: content digest of a state → its first result. `nearest`: step identity → newest record, for explain.
  * `chains`: chain id → snapshot. `distribution`: diff id → known compressed forms.
  */

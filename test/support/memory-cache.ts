@@ -56,7 +56,7 @@ export class MemoryCache<R> implements ResultCache<R> {
     const content = await this.#contentOf(record.result);
     for (const key of keys) this.records.set(key, record);
     this.#states.set(content, record.result);
-    this.#newest.set(record.identity, record);
+    for (const name of [record.identity, record.partsDigest]) this.#newest.set(name, record);
   }
 
   async knows(parts: Digest): Promise<boolean> {
@@ -71,6 +71,10 @@ export class MemoryCache<R> implements ResultCache<R> {
 
   async nearest(identity: string): Promise<CacheRecord<R> | undefined> {
     return this.#newest.get(identity);
+  }
+
+  async latest(parts: Digest): Promise<CacheRecord<R> | undefined> {
+    return this.#newest.get(parts);
   }
 
   /** As a collector would: what stands on it is a miss from now on. */

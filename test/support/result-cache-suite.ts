@@ -96,6 +96,21 @@ export function resultCacheSuite<R>(name: string, makeWorld: () => Promise<Resul
       expect(await world.other.nearest('stage/2')).toBeUndefined();
     });
 
+    it('keeps the newest record of the same parts, whatever its identity', async () => {
+      await using world = await makeWorld();
+      const saved = record(await world.result('x'));
+      expect(await world.cache.latest(saved.partsDigest)).toBeUndefined();
+      await world.cache.save([key('one')], saved);
+      const newer = record(await world.result('y'), { identity: 'stage/2', inputKeys: [key('other')] });
+      await world.cache.save([key('two'), key('three')], newer);
+      expect(await world.other.latest(saved.partsDigest)).toMatchObject({
+        identity: 'stage/2',
+        inputKeys: newer.inputKeys,
+        parts: newer.parts,
+      });
+      expect(await world.other.latest(key('one'))).toBeUndefined();
+    });
+
     it('gives a claim to one user at a time, in any order of waiting', async () => {
       await using world = await makeWorld();
       const first = claimOf(await world.cache.claim(key('one'), free));

@@ -1,0 +1,56 @@
+import type { Digest } from '../core/index.ts';
+import { once, type InFlight } from './in-flight.ts';
+import { cacheKey, inputKeys, partsDigest } from './keys.ts';
+import type { CacheMap, Vertex } from './types.ts';
+
+/** What is known of a vertex before anything runs. */
+export interface Keyed<R> {
+  readonly cacheMap: CacheMap<R>;
+  /** Digest of what the vertex itself is. */
+  readonly parts: Digest;
+  /** The definition key. */
+  readonly key: Digest;
+  /**
+   * The vertex or something below it is to be made anew: the definition key then says nothing of what comes out, while
+   * the content key still does.
+   */
+  readonly anew: boolean;
+}
+
+/** The keys of one graph's vertices, each computed once. */
+export class Keyring<R> {
+  readonly #work: InFlight;
+  readonly #keyed = new Map<Digest, Promise<Keyed<R>>>();
+
+  constructor(work: InFlight) {
+    this.#work = work;
+  }
+
+  of(vertex: Vertex<R>): Promise<Keyed<R>> {
+    return once(this.#keyed, vertex.id, () => this.#work.track(this.#compute(vertex)));
+  }
+
+  async #compute(vertex: Vertex<R>): Promise<Keyed<R>> {
+    await Promise.resolve(); // a turn of its own: a chain of thousands must not be a stack of thousands
+    const [cacheMap, ...inputs] = await Promise.all([
+      vertex.op.cacheMap(this.#work.signal),
+      ...vertex.inputs.map((input) => this.of(input)),
+    ]);
+    const parts = partsDigest(cacheMap.parts);
+    const digests = inputs.map((input) => input.key);
+    return {
+      cacheMap,
+      parts,
+      key: cacheKey('definition', parts, inputKeys(cacheMap, digests)),
+      anew: vertex.ignoreCache || inputs.some((input) => input.anew),
+    };
+  }
+}
+
+/** The key that stands on what the inputs really hold. */
+export async function contentKeyOf<R>(keyed: Keyed<R>, inputs: readonly R[]): Promise<Digest> {
+  const digests = await Promise.all(
+    keyed.cacheMap.inputs.map((map, index) => map.contentDigest(inputs[index] as R)),
+  );
+  return cacheKey('content', keyed.parts, inputKeys(keyed.cacheMap, digests));
+}
