@@ -6,4 +6,5 @@ export * from './events.ts';
 export * from './json.ts';
 export * from './nearest.ts';
 export * from './source.ts';
+export * from './url-name.ts';
 export * from './url.ts';

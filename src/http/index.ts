@@ -1,4 +1,5 @@
 export { isLoopback, isPrivateLiteral } from './hosts.ts';
+export { certificateHint, failureReason, type FailureReason } from './reason.ts';
 export {
   CutOffError,
   defaultRetryPolicy,
@@ -9,4 +10,12 @@ export {
   withRetries,
   type RetryPolicy,
 } from './retry.ts';
-export { bodyOf, certificateProblem, discard, get, readBody, statusError } from './transport.ts';
+export {
+  bodyOf,
+  certificateProblem,
+  discard,
+  get,
+  readBody,
+  statusError,
+  type HttpRequest,
+} from './transport.ts';

@@ -5,6 +5,8 @@ import { isLoopback } from './hosts.ts';
 export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
+  /** Where plain http may be redirected to: this machine alone unless told; `any` where the user himself wrote `http://`. */
+  readonly plainHttp?: 'loopback' | 'any' | undefined;
 }
 
 const maxRedirects = 5;
@@ -29,7 +31,7 @@ export async function get(url: URL, request: HttpRequest): Promise<Response> {
     if (!redirectStatuses.has(response.status) || location === null) return response;
     await discard(response);
     const next = URL.canParse(location, at.href) ? new URL(location, at) : undefined;
-    if (next === undefined || hops >= maxRedirects || !mayFollow(at, next)) {
+    if (next === undefined || hops >= maxRedirects || !mayFollow(at, next, request.plainHttp)) {
       throw new HttpStatusError({
         status: response.status,
         detail: `a redirect that is not followed${next === undefined ? '' : ` (to ${next.origin})`}`,
@@ -40,9 +42,12 @@ export async function get(url: URL, request: HttpRequest): Promise<Response> {
   }
 }
 
-function mayFollow(from: URL, to: URL): boolean {
+function mayFollow(from: URL, to: URL, plainHttp: HttpRequest['plainHttp']): boolean {
+  // A server's own credentials in the place of the user's: no honest one does that, and fetch takes no such URL.
+  if (to.username !== '' || to.password !== '') return false;
   if (to.protocol === 'https:') return true;
-  return to.protocol === 'http:' && from.protocol === 'http:' && isLoopback(to);
+  if (to.protocol !== 'http:' || from.protocol !== 'http:') return false;
+  return plainHttp === 'any' || isLoopback(to);
 }
 
 function withoutCredentials(headers: Readonly<Record<string, string>>): Record<string, string> {

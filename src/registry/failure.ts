@@ -1,5 +1,5 @@
 import { TsbuildError } from '../core/index.ts';
-import { certificateProblem, CutOffError, HttpStatusError, networkCode } from '../http/index.ts';
+import { certificateHint, failureReason, HttpStatusError, type FailureReason } from '../http/index.ts';
 
 export interface Asked {
   /** As users write it: `debian:12`. */
@@ -8,50 +8,30 @@ export interface Asked {
   readonly host: string;
 }
 
-const reasons: Readonly<Record<string, readonly [why: string, hint?: string]>> = {
-  ECONNREFUSED: ['the connection was refused', 'is the registry running, and is the port right?'],
-  ENOTFOUND: ['the host is not known', 'check the name of the registry, and the network'],
-  EAI_AGAIN: ['the host name could not be looked up', 'check the network and its name server'],
-  ENETUNREACH: ['there is no route to the network', 'check the network'],
-  EHOSTUNREACH: ['there is no route to the host', 'check the network'],
-  ETIMEDOUT: ['it did not answer in time'],
-  UND_ERR_CONNECT_TIMEOUT: ['it did not answer in time', 'check the network, and whether a proxy is needed'],
-  UND_ERR_HEADERS_TIMEOUT: ['it did not answer in time'],
-  UND_ERR_BODY_TIMEOUT: ['it stopped sending'],
-  ECONNRESET: ['the connection was cut'],
-  EPIPE: ['the connection was cut'],
-  UND_ERR_SOCKET: ['the connection was cut'],
-  ERR_SSL_WRONG_VERSION_NUMBER: ['it does not speak https', 'plain http is spoken to localhost only'],
-  ERR_SSL_PACKET_LENGTH_TOO_LONG: ['it does not speak https', 'plain http is spoken to localhost only'],
-  EPROTO: ['no common https protocol', 'plain http is spoken to localhost only'],
+const hints: Partial<Record<FailureReason['code'], string>> = {
+  ECONNREFUSED: 'is the registry running, and is the port right?',
+  ENOTFOUND: 'check the name of the registry, and the network',
+  EAI_AGAIN: 'check the network and its name server',
+  ENETUNREACH: 'check the network',
+  EHOSTUNREACH: 'check the network',
+  UND_ERR_CONNECT_TIMEOUT: 'check the network, and whether a proxy is needed',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'plain http is spoken to localhost only',
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'plain http is spoken to localhost only',
+  EPROTO: 'plain http is spoken to localhost only',
+  certificate: certificateHint,
+  cut: 'check the network and try again',
 };
 
 /** What a failed conversation with a registry means to a user; errors of other kinds unchanged. */
 export function registryFailure(error: unknown, { name, host }: Asked): unknown {
   if (error instanceof TsbuildError) return error;
   if (error instanceof HttpStatusError) return statusFailure(error, { name, host });
-  const fail = (why: string, hint?: string): TsbuildError =>
-    new TsbuildError('REGISTRY_UNREACHABLE', `cannot pull ${name} from ${host}: ${why}`, {
-      hint,
-      cause: error,
-    });
-  if (error instanceof CutOffError) return fail(error.message, 'check the network and try again');
-  const certificate = certificateProblem(error);
-  if (certificate !== undefined) {
-    return fail(
-      `its certificate is not trusted (${certificate})`,
-      'name the file of the certificate authority in NODE_EXTRA_CA_CERTS',
-    );
-  }
-  const code = networkCode(error, Object.keys(reasons));
-  const [why, hint] = (code === undefined ? undefined : reasons[code]) ?? [];
-  if (why !== undefined) return fail(why, hint);
-  if (error instanceof TypeError || networkCode(error, []) !== undefined) {
-    const cause =
-      error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
-    return fail(cause);
-  }
-  return error;
+  const reason = failureReason(error);
+  if (reason === undefined) return error;
+  return new TsbuildError('REGISTRY_UNREACHABLE', `cannot pull ${name} from ${host}: ${reason.why}`, {
+    hint: hints[reason.code],
+    cause: error,
+  });
 }
 
 function statusFailure(error: HttpStatusError, { name, host }: Asked): TsbuildError {

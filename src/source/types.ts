@@ -28,7 +28,7 @@ export interface FetchedFile {
   readonly digest: Digest;
   /** Bytes. */
   readonly size: number;
-  /** Last part of the URL's path, or of Content-Disposition; a plain file name (S-42). */
+  /** That of `fileNameOfUrl`, a plain file name; what the server calls it has no part in it (S-42). */
   readonly filename: string;
   /** Seconds since the epoch, of the Last-Modified header. */
   readonly modified?: number | undefined;
@@ -36,7 +36,13 @@ export interface FetchedFile {
 
 export interface HttpFetcher {
   /** The file as it is now: a copy of an earlier build is used when the server says that it is still the same. */
-  fetch(source: HttpSource, options: FetchOptions): Promise<FetchedFile>;
+  fetch(
+    source: HttpSource,
+    options: FetchOptions & {
+      /** Most bytes that are taken; 64 GiB unless told. More is SOURCE_INVALID. */
+      readonly limit?: number | undefined;
+    },
+  ): Promise<FetchedFile>;
 }
 
 export interface Sources {

@@ -1,0 +1,2 @@
+export type * from './types.ts';
+export { createHttpFetcher, type HttpFetcherOptions } from './http.ts';
