@@ -3,7 +3,9 @@ import type { Step, StepOp } from '../graph/index.ts';
 import type { Op, Vertex } from '../solver/index.ts';
 import { CopyOp } from './copy/copy-op.ts';
 import { ImageOp } from './image.ts';
+import { MergeOp } from './merge.ts';
 import { RunOp } from './run.ts';
+import { LocalOp } from './sources/local.ts';
 import { emptyState, stateOf } from './state.ts';
 import type { BuildServices, State } from './types.ts';
 import { WorkdirOp } from './workdir.ts';
@@ -42,9 +44,11 @@ function opOf(op: StepOp, services: BuildServices): Op<State> {
     case 'workdir':
       return new WorkdirOp(op, services);
     case 'local':
+      return new LocalOp(op, services);
+    case 'merge':
+      return new MergeOp(services);
     case 'git':
     case 'http':
-    case 'merge':
       throw new TsbuildError('DOCKERFILE_UNSUPPORTED', `${op.kind} is not supported yet`);
   }
 }

@@ -1,4 +1,4 @@
-import { canonicalJson, digestOf, TsbuildError, type Digest, type Json } from '../../core/index.ts';
+import { canonicalJson, digestOf, type Digest, type Json } from '../../core/index.ts';
 import { compileIgnore, ignoreRules, type IgnoreMatcher } from '../../dockerfile/index.ts';
 import type { CopyOrigin, CopyStep } from '../../graph/index.ts';
 import { resolveOwner } from '../../runtime/index.ts';
@@ -11,6 +11,7 @@ import { carryOut, superuser, type CopyTarget } from './carry-out.ts';
 import { writeHeredocs } from './heredocs.ts';
 import { folderMode, parseMode, type ModeChange } from './mode.ts';
 import { emptyReason } from './parents.ts';
+import { onceMoreIfChanged } from './read.ts';
 import type { SourceTree } from './select.ts';
 import { selectOnlyFile, selectWords, type Selected } from './selection.ts';
 import { contextTree, stateTree } from './tree.ts';
@@ -141,15 +142,6 @@ export class CopyOp implements Op<State> {
     }
     const [only] = digests;
     return only !== undefined && digests.length === 1 ? only : digestOf(canonicalJson(digests));
-  }
-}
-
-async function onceMoreIfChanged<T>(action: () => Promise<T>): Promise<T> {
-  try {
-    return await action();
-  } catch (error) {
-    if (!(error instanceof TsbuildError) || error.code !== 'CONTEXT_CHANGED') throw error;
-    return action();
   }
 }
 

@@ -64,3 +64,13 @@ export function changed(item: CopyItem, cause?: unknown): TsbuildError {
     cause,
   });
 }
+
+/** Reads once more what changed while it was read: the context may have been saved to just then (S-75). */
+export async function onceMoreIfChanged<T>(action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    if (!(error instanceof TsbuildError) || error.code !== 'CONTEXT_CHANGED') throw error;
+    return action();
+  }
+}

@@ -27,7 +27,8 @@ export interface Match {
   readonly stat: FileStat;
   /** Whether the word has wildcards. */
   readonly wildcard: boolean;
-  readonly word: string;
+  /** As written, where somebody wrote it. */
+  readonly word?: string | undefined;
 }
 
 /** What a source word stands for. Without wildcards it must exist (L-166). */

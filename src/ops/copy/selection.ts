@@ -52,7 +52,7 @@ export async function selectOnlyFile(tree: SourceTree, options: SelectOptions): 
   const [path] = names;
   if (path === undefined || names.length > 1)
     throw new Error(`${names.length} files where there is to be one`);
-  return read(tree, [{ path, stat: tree.root.lstat(path), wildcard: false, word: toText(path) }], options);
+  return read(tree, [{ path, stat: tree.root.lstat(path), wildcard: false }], options);
 }
 
 /** What a path is in which wildcards mean nothing. */
@@ -96,7 +96,7 @@ export interface SelectionDigest {
  * of a source are one file, since they are in the copy, too. Times do not count, and owners only where the copy keeps
  * them (L-172).
  */
-async function digestSelection(
+export async function digestSelection(
   root: RootDir,
   selection: Selection,
   { owners, breath }: { readonly owners: boolean; readonly breath: Breath },

@@ -1,0 +1,78 @@
+import { canonicalJson, digestOf, type Digest } from '../../core/index.ts';
+import type { LocalStep } from '../../graph/index.ts';
+import { Breath } from '../../snapshot/index.ts';
+import type { CacheMap, Op, RunContext } from '../../solver/index.ts';
+import { carryOut, superuser } from '../copy/carry-out.ts';
+import { onceMoreIfChanged } from '../copy/read.ts';
+import { selectOnePath, type Selected } from '../copy/selection.ts';
+import { contextTree } from '../copy/tree.ts';
+import type { BuildServices, State } from '../types.ts';
+
+/**
+ * A part of a context as a tree that mounts and copies read: the files that COPY would take, at their paths, owned by
+ * the superuser. It has no layer, since it is never a base. Throws COPY_SOURCE_NOT_FOUND, CONTEXT_CHANGED.
+ */
+export class LocalOp implements Op<State> {
+  readonly #step: LocalStep;
+  readonly #services: BuildServices;
+  #selected: Promise<Selected> | undefined;
+
+  constructor(step: LocalStep, services: BuildServices) {
+    this.#step = step;
+    this.#services = services;
+  }
+
+  async cacheMap(signal: AbortSignal): Promise<CacheMap<State>> {
+    return { parts: { op: 'local', files: treeDigest(await this.#select(signal)) }, inputs: [] };
+  }
+
+  async exec(_inputs: readonly State[], { signal }: RunContext): Promise<State> {
+    const selected = await this.#select(signal);
+    const tree = contextTree(this.#services, this.#step.context);
+    await using active = await this.#services.snapshotter.prepare(undefined);
+    {
+      await using mounted = await active.mount();
+      const { root } = mounted;
+      const target = {
+        root,
+        destination: destinationOf(selected),
+        created: { ...superuser, mode: 0o755 },
+        chown: undefined,
+        mode: (mode: number) => mode,
+        keepFolders: false,
+      };
+      await carryOut(target, { ...selected, tree, keepOwners: false, unpack: false }, new Breath(signal));
+      const { path, stat } = onlyMatch(selected);
+      if (path !== '') root.chmod(path, stat.mode);
+    }
+    const snapshot = await active.commit();
+    const settled = { snapshot, layers: [], contentDigest: treeDigest(selected) };
+    return { snapshot, settled: Promise.resolve(settled) };
+  }
+
+  #select(signal: AbortSignal): Promise<Selected> {
+    const tree = contextTree(this.#services, this.#step.context);
+    this.#selected ??= onceMoreIfChanged(() =>
+      selectOnePath(tree, this.#step.path, { owners: false, breath: new Breath(signal) }),
+    );
+    return this.#selected;
+  }
+}
+
+function onlyMatch({ selection }: Selected): Selected['selection']['matches'][number]['match'] {
+  const [matched] = selection.matches;
+  if (matched === undefined) throw new Error('a path that stands for nothing');
+  return matched.match;
+}
+
+function destinationOf(selected: Selected): string {
+  const { path, stat } = onlyMatch(selected);
+  return stat.type === 'directory' && path !== '' ? `/${path}/` : `/${path}`;
+}
+
+/** The context's own folder has whatever mode it was checked out with; a folder in it shows its mode. */
+function treeDigest(selected: Selected): Digest {
+  const { path, stat } = onlyMatch(selected);
+  const mode = path === '' ? null : stat.mode;
+  return digestOf(canonicalJson({ local: path, mode, files: selected.digests.digest }));
+}
