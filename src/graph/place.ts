@@ -1,4 +1,4 @@
-import { TsbuildError, type ErrorCode, type SourceExcerpt, type SourceRange } from '../core/index.ts';
+import { TsbuildError, type SourceExcerpt, type SourceRange } from '../core/index.ts';
 import type { Dockerfile } from '../dockerfile/types.ts';
 
 export function excerptOf(dockerfile: Dockerfile, range: SourceRange): SourceExcerpt {
@@ -27,13 +27,4 @@ export async function locatedAsync<T>(
     if (error instanceof TsbuildError) throw error.locatedAt(excerptOf(dockerfile, range));
     throw error;
   }
-}
-
-/** An instruction asks for something that is not done yet: never accepted silently. */
-export function unsupported(
-  what: string,
-  hint?: string,
-  code: ErrorCode = 'DOCKERFILE_UNSUPPORTED',
-): TsbuildError {
-  return new TsbuildError(code, `${what} is not supported yet`, { hint });
 }

@@ -31,14 +31,20 @@ export interface StageContext {
   /** True for triggers of the base. */
   readonly onbuild: boolean;
   /** Counts the steps of the stage as progress shows them (O-92). */
-  readonly counter: { next: number; readonly total: number };
+  readonly counter: { next: number; total: number };
+  /** Whether the cache is not asked for the stage's steps. */
+  readonly ignoreCache: boolean;
   /** ARGs before the first FROM, with their values. */
   readonly globals: Environment;
   /** Build args that some ARG took. */
   readonly consumed: Set<string>;
   /** Another stage, image, or context as a source of files. */
-  source(from: string, request: SourceRequest): Promise<Step>;
+  source(from: string, request: SourceRequest): Promise<FileSource>;
 }
+
+/** Where files are taken from: a folder that the build opened, or the result of a step. */
+export type FileSource =
+  { readonly kind: 'context'; readonly name: string } | { readonly kind: 'step'; readonly step: Step };
 
 /** Who asks for a source of files, for errors. */
 export interface SourceRequest {

@@ -1,5 +1,6 @@
 import { canonicalJson, digestOf, type Json, type SourceRange } from '../core/index.ts';
 import type { StageInstruction } from '../dockerfile/types.ts';
+import { requireEntitlements } from './entitlements.ts';
 import { excerptOf } from './place.ts';
 import type { StageContext } from './stage.ts';
 import type { Step, StepOp } from './types.ts';
@@ -20,6 +21,7 @@ interface StepRequest {
 
 /** The next counted step of a stage. */
 export function nextStep(context: StageContext, request: StepRequest): Step {
+  if (request.op.kind === 'run') requireEntitlements(request.op, context.options);
   const position = context.counter.next++;
   const total = String(context.counter.total);
   const number = String(position).padStart(total.length); // ` 9/12`, so that the columns stand
@@ -30,8 +32,19 @@ export function nextStep(context: StageContext, request: StepRequest): Step {
     at: request.at === undefined ? undefined : excerptOf(context.dockerfile, request.at),
     name: `[${label}${number}/${total}] ${context.onbuild ? 'ONBUILD ' : ''}${request.text}`,
     identity: `${context.label}/${position}`,
-    ignoreCache:
-      context.options.noCache === true && request.op.kind !== 'image' && request.op.kind !== 'scratch',
+    ignoreCache: context.ignoreCache && request.op.kind !== 'image',
+  });
+}
+
+/** `COPY --link`: a step whose files stand on an empty root, and the one that lays its layer onto `parent` (L-153). */
+export function nextLinkedStep(context: StageContext, request: StepRequest, parent: Step): Step {
+  const copy = nextStep(context, request);
+  return makeStep({
+    ...copy,
+    op: { kind: 'merge' },
+    inputs: [parent, copy],
+    name: copy.name.slice(0, copy.name.length - request.text.length) + `LINK ${request.text}`,
+    identity: `${copy.identity}/link`,
   });
 }
 

@@ -102,7 +102,11 @@ export interface PlannedDevice {
   readonly required: boolean;
 }
 
-/** A RUN mount with its target made absolute; `input` is the index of the source's state among the step's inputs. */
+/**
+ * A RUN mount with its target made absolute. `input` is the index of the source's state among the step's inputs: every
+ * bind mount has one, whose `source` is absolute in it, and a cache mount with `from`. The `id` is set for secret, ssh
+ * and cache mounts.
+ */
 export type PlannedMount = RunMount & {
   readonly target: string;
   /** Whether the target was written or is the default: a secret given by `env` alone is not mounted. */

@@ -4,8 +4,12 @@ import {
   parseEnvironment,
   plan,
   type BuildPlan,
+  type ContextReference,
+  type CopyStep,
+  type Entitlement,
   type PlanOptions,
   type ResolvedBase,
+  type RunStep,
   type Step,
   type StepOp,
 } from '../../src/graph/index.ts';
@@ -19,9 +23,13 @@ export interface PlanCase {
   readonly platform?: string;
   readonly buildPlatform?: string;
   readonly labels?: readonly (readonly [string, string])[];
-  readonly noCache?: boolean;
+  /** True, or names of stages. */
+  readonly noCache?: boolean | readonly string[];
   readonly network?: PlanOptions['network'];
-  /** Base images by name; any other name is found too and has a plain config, but for those that begin with `missing`. */
+  readonly contexts?: Readonly<Record<string, ContextReference>>;
+  readonly allow?: readonly Entitlement[];
+  readonly extraHosts?: readonly string[];
+  /** Base images by name, those of layouts by path; any other name is found too and has a plain config, but for those that begin with `missing`. */
   readonly bases?: Readonly<Record<string, BaseCase>>;
 }
 
@@ -46,12 +54,15 @@ export async function planCase(text: string, options: PlanCase = {}): Promise<Pl
     platform: parsePlatform(options.platform ?? 'linux/amd64'),
     buildPlatform: parsePlatform(options.buildPlatform ?? 'linux/amd64'),
     labels: options.labels ?? [],
-    noCache: options.noCache ?? false,
+    noCache: Array.isArray(options.noCache) ? new Set(options.noCache) : options.noCache === true,
     network: options.network ?? 'default',
-    contexts: new Map(),
-    allow: new Set(),
-    extraHosts: [],
-    resolveLayout: async ({ path }, platform) => resolvedBase(path, platform, {}),
+    contexts: new Map(Object.entries(options.contexts ?? {})),
+    allow: new Set(options.allow),
+    extraHosts: options.extraHosts ?? [],
+    resolveLayout: async ({ path, reference }, platform) => {
+      resolved.push(`layout ${path} ${reference ?? ''} for ${formatPlatform(platform)}`);
+      return resolvedBase(path, platform, options.bases?.[path] ?? {});
+    },
     resolveBase: async (name, platform) => {
       resolved.push(`${name} for ${formatPlatform(platform)}`);
       if (name.startsWith('missing')) throw new TsbuildError('IMAGE_NOT_FOUND', `no such image: ${name}`);
@@ -110,10 +121,12 @@ function opText(op: StepOp): object {
       return { kind: op.kind, base: op.base.name, platform: formatPlatform(op.platform) };
     case 'run': {
       const { env, platform, ...rest } = op;
-      return { ...rest, env: Object.fromEntries(parseEnvironment(env)), platform: formatPlatform(platform) };
+      const shown = { env: Object.fromEntries(parseEnvironment(env)), platform: formatPlatform(platform) };
+      return { ...withoutDefaults(rest, runDefaults), ...shown };
     }
-    case 'scratch':
     case 'copy':
+      return withoutDefaults(op, copyDefaults);
+    case 'scratch':
     case 'workdir':
     case 'local':
     case 'git':
@@ -121,6 +134,23 @@ function opText(op: StepOp): object {
     case 'merge':
       return op;
   }
+}
+
+/** Left out of a plan's text, where they say nothing. */
+const runDefaults: Partial<RunStep> = {
+  security: 'sandbox',
+  devices: [],
+  hostname: 'buildkitsandbox',
+  extraHosts: [],
+};
+
+const copyDefaults: Partial<CopyStep> = { parents: false, files: [], exclude: [] };
+
+function withoutDefaults(op: object, defaults: object): object {
+  const known = new Map(Object.entries(defaults).map(([name, value]) => [name, JSON.stringify(value)]));
+  return Object.fromEntries(
+    Object.entries(op).filter(([name, value]) => JSON.stringify(value) !== known.get(name)),
+  );
 }
 
 function historyText({ created, created_by, empty_layer, comment, author }: HistoryEntry): string {

@@ -1,18 +1,13 @@
-import { posix } from 'node:path';
-
-import { TsbuildError } from '../../core/index.ts';
-import { heredocAlone, shebangScript, resolveMount, shellScript } from '../../dockerfile/index.ts';
-import type { Command, RunInstruction, RunMount } from '../../dockerfile/types.ts';
+import { heredocAlone, shebangScript, shellScript } from '../../dockerfile/index.ts';
+import type { Command, RunInstruction } from '../../dockerfile/types.ts';
+import { sandboxHostname } from '../builder-args.ts';
 import { formatEnvironment, withVariables } from '../environment.ts';
-import { unsupported } from '../place.ts';
-import { requestOf, withHistory, type StageContext, type StageState } from '../stage.ts';
+import { withHistory, type StageContext, type StageState } from '../stage.ts';
 import { nextStep } from '../steps.ts';
-import type { PlannedMount, Step } from '../types.ts';
-import { expand, nameOf } from '../words.ts';
+import type { PlannedDevice, PlannedMount, PlanOptions, RunNetwork } from '../types.ts';
+import { nameOf } from '../words.ts';
 import { proxyArgs } from './arg.ts';
-
-/** What BuildKit calls a step's host; a name of the real host would make layers differ between machines (R-43). */
-const sandboxHostname = 'buildkitsandbox';
+import { planMounts } from './run-mounts.ts';
 
 export const defaultShell: readonly string[] = ['/bin/sh', '-c'];
 
@@ -21,7 +16,6 @@ export async function applyRun(
   state: StageState,
   instruction: RunInstruction,
 ): Promise<StageState> {
-  refuseUnsupported(instruction);
   const { argv, script } = runArgv(state, instruction.command);
   const { mounts, sources } = await planMounts(context, state, instruction);
   const step = nextStep(context, {
@@ -36,10 +30,10 @@ export async function applyRun(
           ? '/'
           : state.config.WorkingDir,
       user: state.config.User ?? '',
-      network: instruction.network ?? context.options.network,
+      network: networkOf(instruction, context.options),
       security: instruction.security ?? 'sandbox',
-      devices: [],
-      hostname: sandboxHostname,
+      devices: instruction.devices.map(parseDevice),
+      hostname: sandboxHostname(context.options.buildArgs),
       extraHosts: context.options.extraHosts,
       mounts,
       platform: state.platform,
@@ -50,6 +44,24 @@ export async function applyRun(
     at: instruction.range,
   });
   return withHistory({ ...state, step }, `RUN ${shownArgs(state)}${argv.join(' ')} # buildkit`, 'layer');
+}
+
+/** `default` is what the user chose for all steps: a Dockerfile cannot get back the network that was taken from it. */
+function networkOf({ network = 'default' }: RunInstruction, options: PlanOptions): RunNetwork {
+  return network === 'default' ? options.network : network;
+}
+
+/** `name[,required[=bool]]` or `name=…`, as the reader has checked it. */
+function parseDevice(text: string): PlannedDevice {
+  let device: PlannedDevice = { name: '', required: false };
+  for (const field of text.split(',').map((quoted) => quoted.replace(/^"|"$/g, ''))) {
+    const required = /^required(?:=(.*))?$/i.exec(field);
+    device =
+      required === null
+        ? { ...device, name: field.replace(/^name=/i, '') }
+        : { ...device, required: /^(?:true|[1t])$/i.test(required[1] ?? 'true') };
+  }
+  return device;
 }
 
 /** `|2 A=1 B= `: every ARG declared so far, with the value that the command sees (L-084). */
@@ -103,55 +115,4 @@ function proxyEnvironment(context: StageContext, state: StageState): readonly st
 
 function otherCase(name: string): string {
   return name === name.toUpperCase() ? name.toLowerCase() : name.toUpperCase();
-}
-
-async function planMounts(
-  context: StageContext,
-  state: StageState,
-  instruction: RunInstruction,
-): Promise<{ mounts: readonly PlannedMount[]; sources: readonly Step[] }> {
-  const sources: Step[] = [];
-  const mounts: PlannedMount[] = [];
-  for (const syntax of instruction.mounts) {
-    const mount = resolveMount(syntax, (word) => expand(context, state, word));
-    refuseUnsupportedMount(mount);
-    const planned = planMount(state, mount);
-    if (mount.from === undefined) {
-      mounts.push(planned);
-    } else {
-      sources.push(await context.source(mount.from, requestOf(context, instruction)));
-      mounts.push({ ...planned, input: sources.length });
-    }
-  }
-  return { mounts, sources };
-}
-
-function planMount(state: StageState, mount: RunMount): PlannedMount {
-  const id = mount.id ?? (mount.type === 'secret' ? mount.source : undefined);
-  const target = mount.target ?? defaultTarget(mount, id);
-  const absolute = posix.resolve('/', state.config.WorkingDir ?? '/', target);
-  if (absolute === '/') {
-    throw new TsbuildError('DOCKERFILE_INVALID', `invalid mount target ${JSON.stringify(target)}`, {
-      hint: 'a mount cannot replace the root of the file system',
-    });
-  }
-  const name = id ?? (mount.type === 'secret' ? posix.basename(absolute) : undefined);
-  return { ...mount, id: name, target: absolute, targetGiven: mount.target !== undefined };
-}
-
-function defaultTarget(mount: RunMount, id: string | undefined): string {
-  if (mount.type === 'secret' && id !== undefined) return `/run/secrets/${posix.basename(id)}`;
-  throw new TsbuildError('DOCKERFILE_INVALID', `a ${mount.type} mount needs a target`, {
-    hint: `write --mount=type=${mount.type},target=/path`,
-  });
-}
-
-function refuseUnsupported(instruction: RunInstruction): void {
-  if (instruction.security === 'insecure') throw unsupported('RUN --security=insecure');
-  if (instruction.devices.length > 0) throw unsupported('RUN --device');
-}
-
-function refuseUnsupportedMount(mount: RunMount): void {
-  if (mount.type === 'ssh' || mount.type === 'bind') throw unsupported(`RUN --mount=type=${mount.type}`);
-  if (mount.from !== undefined) throw unsupported(`RUN --mount=type=${mount.type},from=`);
 }
