@@ -2,7 +2,7 @@ import type { EmitBuildEvent } from '../core/index.ts';
 import type { ResolveBase, ResolvedBase } from '../graph/index.ts';
 import { familiarName, formatPlatform, parseReference, type Platform } from '../oci/index.ts';
 import { findImage, openImage, type Image } from '../image/index.ts';
-import { pullImage } from '../registry/index.ts';
+import { lookUpImage, pullImage } from '../registry/index.ts';
 import type { Store } from '../store/index.ts';
 
 export interface BaseOptions {
@@ -11,6 +11,8 @@ export interface BaseOptions {
   readonly pull: boolean;
   readonly signal: AbortSignal;
   readonly emit: EmitBuildEvent;
+  /** `look-up`: what the store does not have is asked for and not fetched, so that its layers are known but not there. */
+  readonly bases: 'pull' | 'look-up';
 }
 
 /**
@@ -40,12 +42,15 @@ async function resolveBase(name: string, platform: Platform, options: BaseOption
   };
 }
 
+type BaseImage = Pick<Image, 'id' | 'digest' | 'manifest' | 'config'>;
+
 /** The store's image when it is whole and of the platform, else the registry's, else the store's of another platform. */
-async function baseImage(name: string, platform: Platform, options: BaseOptions): Promise<Image> {
-  const { store, signal } = options;
+async function baseImage(name: string, platform: Platform, options: BaseOptions): Promise<BaseImage> {
+  const { store, signal, bases } = options;
   const found = options.pull ? undefined : await findImage(store, name, { platform });
   if (found !== undefined) return openImage(store, found.manifest);
   try {
+    if (bases === 'look-up') return await lookUpImage(parseReference(name), { platform, signal });
     const pulled = await pullImage(store, parseReference(name), { platform, signal });
     return await openImage(store, pulled.manifest);
   } catch (error) {

@@ -1,3 +1,5 @@
+export { lookUpImage } from './look-up.ts';
+export type { FoundImage, LookUpOptions } from './look-up.ts';
 export { pullImage } from './pull.ts';
 export type { PulledImage, PullOptions } from './pull.ts';
 export type { PullProgress } from './transfer.ts';

@@ -11,11 +11,12 @@ import {
   registryHost,
   repositoryName,
 } from '../oci/index.ts';
-import type { Descriptor, ImageConfig, Manifest, Platform, Reference } from '../oci/index.ts';
+import type { Descriptor, ImageConfig, Platform, Reference } from '../oci/index.ts';
 import type { Store } from '../store/types.ts';
 import { chooseManifest } from './choose.ts';
 import { createRegistryClient } from './client.ts';
 import { registryFailure } from './failure.ts';
+import { checkLayers } from './look-up.ts';
 import { fetchBlob, fetchLayers } from './transfer.ts';
 import type { PullProgress, Transfers } from './transfer.ts';
 
@@ -116,12 +117,6 @@ async function pull(work: Pull): Promise<PulledImage> {
     config,
     transferred: work.counter.transferred,
   };
-}
-
-function checkLayers(manifest: Manifest, config: ImageConfig): void {
-  const [has, promises] = [manifest.layers.length, config.rootfs.diff_ids.length];
-  if (has === promises) return;
-  throw new TsbuildError('IMAGE_INVALID', `the manifest has ${has} layers, its config ${promises}`);
 }
 
 /** The registry's manifest takes the place of one of this store's own making: it is the one others know (design decision 3). */
