@@ -5,6 +5,7 @@ import { CopyOp } from './copy/copy-op.ts';
 import { ImageOp } from './image.ts';
 import { MergeOp } from './merge.ts';
 import { RunOp } from './run.ts';
+import { HttpOp } from './sources/http.ts';
 import { LocalOp } from './sources/local.ts';
 import { emptyState, stateOf } from './state.ts';
 import type { BuildServices, State } from './types.ts';
@@ -47,8 +48,9 @@ function opOf(op: StepOp, services: BuildServices): Op<State> {
       return new LocalOp(op, services);
     case 'merge':
       return new MergeOp(services);
-    case 'git':
     case 'http':
+      return new HttpOp(op.source, services);
+    case 'git':
       throw new TsbuildError('DOCKERFILE_UNSUPPORTED', `${op.kind} is not supported yet`);
   }
 }
