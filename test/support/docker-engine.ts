@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { debianBaseTar } from './debian-base.ts';
@@ -12,6 +12,8 @@ export interface DockerEngineAddress {
   readonly host: string;
   /** An empty folder in place of the user's own ~/.docker. */
   readonly config: string;
+  /** Where the engine's programs are, for one that is not the system's. */
+  readonly programs?: string | undefined;
 }
 
 export interface DockerBuildOptions {
@@ -27,11 +29,13 @@ export const debianBaseName = 'debian:bookworm-slim';
 /** The client of one private engine. All builds and containers use the host's network: the engine has no bridge. */
 export class DockerClient {
   readonly address: DockerEngineAddress;
-  /** Debian's own client before any newer one on the PATH: newer ones lack the old builders. */
-  readonly program = existsSync('/usr/bin/docker') ? '/usr/bin/docker' : (findTool('docker') ?? 'docker');
+  readonly program: string;
 
   constructor(address: DockerEngineAddress) {
     this.address = address;
+    // Debian's own client before any newer one on the PATH: newer ones lack the old builders.
+    const system = existsSync('/usr/bin/docker') ? '/usr/bin/docker' : (findTool('docker') ?? 'docker');
+    this.program = address.programs === undefined ? system : join(address.programs, 'docker');
   }
 
   /** Runs `docker ARGS`, whatever comes of it. */
@@ -79,16 +83,31 @@ export class DockerClient {
   }
 }
 
+export interface DockerEngineOptions {
+  /**
+   * A folder with another release's docker, dockerd, containerd and containerd-shim-runc-v2, and with its
+   * docker-buildx, without which newer clients do not build.
+   */
+  readonly programs?: string | undefined;
+}
+
 /**
  * Starts Debian's dockerd with everything it owns below `folder`: nothing of another engine is touched, and no firewall
  * rule or bridge is made. Ends with the value's scope, and at the latest with this process.
  */
-export async function startDockerEngine(folder: string): Promise<DockerClient & AsyncDisposable> {
+export async function startDockerEngine(
+  folder: string,
+  { programs }: DockerEngineOptions = {},
+): Promise<DockerClient & AsyncDisposable> {
   mkdirSync(folder, { recursive: true });
   const socket = join(folder, 'docker.sock');
   const log = join(folder, 'dockerd.log');
   const config = join(folder, 'config');
   mkdirSync(config, { recursive: true });
+  if (programs !== undefined) {
+    mkdirSync(join(config, 'cli-plugins'));
+    symlinkSync(join(programs, 'docker-buildx'), join(config, 'cli-plugins/docker-buildx'));
+  }
   // Without one of its own the engine reads the machine's.
   const configFile = join(folder, 'daemon.json');
   writeFileSync(configFile, '{}');
@@ -104,9 +123,15 @@ export async function startDockerEngine(folder: string): Promise<DockerClient & 
     ]);
   // The shell adds the log and gives way to the engine; the kernel ends the engine when this process dies.
   const shell = ['-c', 'exec setpriv --pdeathsig TERM "$@" >"$0" 2>&1', log, ...dockerd];
-  const env = { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` };
+  const path = [
+    ...(programs === undefined ? [] : [programs]),
+    process.env['PATH'] ?? '',
+    '/usr/sbin',
+    '/sbin',
+  ];
+  const env = { ...process.env, PATH: path.join(':') };
   const child = spawn('sh', shell, { stdio: 'ignore', env });
-  const client = new DockerClient({ host: `unix://${socket}`, config });
+  const client = new DockerClient({ host: `unix://${socket}`, config, programs });
   for (let tries = 0; ; tries++) {
     if (existsSync(socket) && (await client.docker(['version'])).status === 0) break;
     if (child.exitCode !== null || tries === 300) {
