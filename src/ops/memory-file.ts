@@ -10,22 +10,33 @@ const memory = '/dev/shm';
 const lockName = 'lock';
 
 /**
- * A file in memory, readable by its owner, in a folder that nobody else may enter; disposing removes it. What a killed
- * process left is removed by the next one to make such a file: the lock in each folder tells who lives.
+ * A folder in memory that nobody else may enter; disposing removes it. What a killed process left is removed by the
+ * next one to make such a folder: the lock in each tells who lives.
  */
-export function memoryFile(value: Uint8Array): { readonly path: string } & Disposable {
+export function memoryFolder(): { readonly path: string } & Disposable {
   try {
     const { name, lock } = claimFolder();
-    const path = join(memory, name, 'content');
-    writeFileSync(path, value, { mode: 0o400, flag: 'wx' });
     return {
-      path,
+      path: join(memory, name),
       [Symbol.dispose]: () => {
         remove(name);
         lock.release();
       },
     };
   } catch (error) {
+    throw fromErrno(error, `making a folder in ${memory}`);
+  }
+}
+
+/** A file in a memory folder of its own, readable by its owner. */
+export function memoryFile(value: Uint8Array): { readonly path: string } & Disposable {
+  const folder = memoryFolder();
+  const path = join(folder.path, 'content');
+  try {
+    writeFileSync(path, value, { mode: 0o400, flag: 'wx' });
+    return { path, [Symbol.dispose]: () => folder[Symbol.dispose]() };
+  } catch (error) {
+    folder[Symbol.dispose]();
     throw fromErrno(error, `keeping a file in ${memory}`);
   }
 }

@@ -1,8 +1,9 @@
-import { TsbuildError, type Json } from '../core/index.ts';
-import type { PlannedMount, RunStep } from '../graph/index.ts';
+import { TsbuildError } from '../core/index.ts';
+import type { RunStep } from '../graph/index.ts';
 import { exitCodeOf, runContainer, type RunResult } from '../runtime/index.ts';
-import type { CacheMap, KeyParts, Op, RunContext } from '../solver/index.ts';
+import type { CacheMap, Op, RunContext } from '../solver/index.ts';
 import { SecretMask } from './mask.ts';
+import { keyInputs, keyParts } from './run/key.ts';
 import { runMounts } from './run/mounts.ts';
 import { runSpec } from './run/spec.ts';
 import { commitState } from './state.ts';
@@ -18,17 +19,15 @@ export class RunOp implements Op<State> {
     this.#services = services;
   }
 
-  async cacheMap(): Promise<CacheMap<State>> {
-    return {
-      parts: keyParts(this.#step),
-      inputs: [{ contentDigest: async (state) => (await state.settled).contentDigest }],
-    };
+  async cacheMap(signal?: AbortSignal): Promise<CacheMap<State>> {
+    return { parts: keyParts(this.#step), inputs: keyInputs(this.#step, this.#services, signal) };
   }
 
-  async exec([parent]: readonly State[], context: RunContext): Promise<State> {
+  async exec(inputs: readonly State[], context: RunContext): Promise<State> {
+    const [parent] = inputs;
     if (parent === undefined) throw new Error('RUN has no root to run in');
     await using active = await this.#services.snapshotter.prepare(parent.snapshot);
-    await using mounts = await runMounts(this.#step, this.#services, context);
+    await using mounts = await runMounts(this.#step, { services: this.#services, inputs, context });
     const spec = await runSpec({ step: this.#step, services: this.#services, parent, active, mounts });
     const ended = await this.#run(spec, masked(context, mounts.secrets));
     for (const warning of ended.warnings) context.warn(warning);
@@ -76,72 +75,6 @@ function masked(context: RunContext, secrets: readonly Uint8Array[]): MaskedOutp
       const shown = chunk === undefined ? masks[stream].end() : masks[stream].push(chunk);
       if (shown.length > 0) context.log(stream, shown);
     },
-  };
-}
-
-/**
- * Everything that the command can observe (L-130). Left out on purpose: proxies, secret values, limits. A field that is
- * added to RunStep does not compile until it is classified here.
- */
-function keyParts(step: RunStep): KeyParts {
-  const {
-    kind,
-    argv,
-    script,
-    env,
-    proxyEnv: _proxyEnv,
-    cwd,
-    user,
-    network,
-    security,
-    devices,
-    hostname,
-    extraHosts,
-    mounts,
-    platform,
-    display: _display,
-    ...unclassified
-  } = step;
-  const none: Record<string, never> = unclassified;
-  return {
-    ...none,
-    op: kind,
-    argv,
-    script: script === undefined ? null : { name: script.name, content: script.content },
-    env,
-    cwd,
-    user,
-    network,
-    security,
-    devices: devices.map(({ name, required }) => ({ name, required })),
-    hostname,
-    extraHosts,
-    platform: { os: platform.os, architecture: platform.architecture, variant: platform.variant },
-    mounts: mounts.map(mountParts),
-  };
-}
-
-/** `from` is told by the index of the input, whose state has a key of its own. */
-function mountParts(mount: PlannedMount): Json {
-  const { from: _from, type, target, targetGiven, source, readonly, id, ...more } = mount;
-  const { sharing, mode, uid, gid, size, required, env, input, ...unclassified } = more;
-  const none: Record<string, never> = unclassified;
-  return {
-    ...none,
-    type,
-    target,
-    targetGiven,
-    source,
-    readonly,
-    id,
-    sharing,
-    mode,
-    uid,
-    gid,
-    size,
-    required,
-    env,
-    input,
   };
 }
 

@@ -1,39 +1,87 @@
-import { chmodSync, chownSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join, posix } from 'node:path';
 
-import { digestOf, digestParts, fromText } from '../../core/index.ts';
+import { canonicalJson, digestOf, digestParts, fromText, type Digest } from '../../core/index.ts';
 import type { PlannedMount } from '../../graph/index.ts';
 import type { RunContext } from '../../solver/index.ts';
 import type { Lock, Store } from '../../store/index.ts';
 import { openRootDir } from '../../sys/index.ts';
+import type { BuildServices, State } from '../types.ts';
+import { fillFromSeed, type Seed } from './seed.ts';
+import { digestOfSource, sourceNameOf, sourcePathOf } from './source.ts';
+
+export interface CacheRequest {
+  readonly services: BuildServices;
+  /** Of the step: seeds are among them. */
+  readonly inputs: readonly State[];
+  readonly context: RunContext;
+  readonly held: AsyncDisposableStack;
+}
 
 /** Host folders of a step's cache mounts, by mount; the locks that go with them end when `held` is disposed. */
 export async function cacheFolders(
   mounts: readonly PlannedMount[],
-  store: Store,
-  { context, held }: { readonly context: RunContext; readonly held: AsyncDisposableStack },
+  request: CacheRequest,
 ): Promise<ReadonlyMap<PlannedMount, string>> {
-  const caches = mounts.filter(({ type }) => type === 'cache');
+  const { services, context, held } = request;
+  const caches: Cache[] = [];
+  for (const mount of mounts) if (mount.type === 'cache') caches.push(await cacheOf(mount, request));
   // One lock a cache however often it is mounted, and all builders in one order: else two of them wait for each other.
-  const locked = caches.filter(({ sharing }) => sharing === 'locked');
-  for (const key of [...new Set(locked.map(keyOf))].sort()) {
-    held.use(await lockCache(key, store, context));
+  const locked = caches.filter(({ mount }) => mount.sharing === 'locked');
+  for (const key of [...new Set(locked.map((cache) => cache.key))].sort()) {
+    held.use(await lockCache(key, services.store, context));
   }
   const copies = new Map<string, string>();
   const folders = new Map<PlannedMount, string>();
-  for (const mount of caches) {
-    const key = keyOf(mount);
+  for (const { mount, key, seed } of caches) {
     const name =
-      mount.sharing === 'private' ? (copies.get(key) ?? (await privateCopy(key, store, held))) : key;
+      mount.sharing === 'private' ? (copies.get(key) ?? (await privateCopy(key, services.store, held))) : key;
     if (mount.sharing === 'private') copies.set(key, name);
-    folders.set(mount, makeFolder(join(store.root, 'cache-mounts', name), mount));
+    const folder = await ensureFolder(name, { mount, seed }, request);
+    if (seed === undefined) makeInside(folder, mount);
+    folders.set(mount, folder);
   }
   return folders;
 }
 
-/** A folder is named by a digest of the cache's id, never by the id itself (S-36). */
-function keyOf(mount: PlannedMount): string {
-  return digestParts(digestOf(mount.id ?? posix.normalize(mount.target))).hex;
+interface Cache {
+  readonly mount: PlannedMount;
+  readonly key: string;
+  readonly seed: Seed | undefined;
+}
+
+/**
+ * A folder is named by a digest of the cache's id, never by the id itself (S-36). As with BuildKit, what a cache begins
+ * with is part of what it is: other content to start from, or another owner or mode, is another cache of the same id.
+ */
+async function cacheOf(mount: PlannedMount, { services, inputs, context }: CacheRequest): Promise<Cache> {
+  const id = mount.id ?? posix.normalize(mount.target);
+  const state = mount.input === undefined ? undefined : inputs[mount.input];
+  const path = sourcePathOf(mount);
+  const attributes = state !== undefined || path === '/' ? attributesOf(mount) : undefined;
+  if (state === undefined) return { mount, key: nameOf(id, attributes), seed: undefined };
+  const digest = await digestOfSource(services, { state, path }, context.signal);
+  const key = nameOf(id, attributes, { path, digest });
+  return { mount, key, seed: { state, path, name: sourceNameOf(mount) } };
+}
+
+type Attributes = ReturnType<typeof attributesOf>;
+
+/** Undefined for those of a cache that nobody said anything about. */
+function attributesOf({ mode, uid, gid }: PlannedMount) {
+  if ((mode ?? 0o755) === 0o755 && (uid ?? 0) === 0 && (gid ?? 0) === 0) return undefined;
+  return { mode: mode ?? 0o755, uid: uid ?? 0, gid: gid ?? 0 };
+}
+
+function nameOf(
+  id: string,
+  attributes: Attributes,
+  seed?: { readonly path: string; readonly digest: Digest },
+): string {
+  const plain = attributes === undefined && seed === undefined;
+  return digestParts(
+    digestOf(plain ? id : canonicalJson({ id, attributes: attributes ?? null, seed: seed ?? null })),
+  ).hex;
 }
 
 function lockName(name: string): string {
@@ -58,14 +106,41 @@ async function privateCopy(key: string, store: Store, held: AsyncDisposableStack
   }
 }
 
-/** The mode and owner are those of whoever was first. */
-function makeFolder(folder: string, { mode = 0o755, uid = 0, gid = 0, source }: PlannedMount): string {
-  if (mkdirSync(folder, { recursive: true, mode: 0o755 }) !== undefined) {
-    chownSync(folder, uid, gid);
-    chmodSync(folder, mode);
+/**
+ * Made aside and then given its name, with the owner, mode and content that it starts with: no other step ever sees one
+ * that is half made, and a killed builder leaves none. The lock keeps two builders from putting one in place of the
+ * other's, which may be in use by then.
+ */
+async function ensureFolder(
+  name: string,
+  { mount, seed }: { readonly mount: PlannedMount; readonly seed: Seed | undefined },
+  { services, context }: CacheRequest,
+): Promise<string> {
+  const { store } = services;
+  const folder = join(store.root, 'cache-mounts', name);
+  if (existsSync(folder)) return folder;
+  await using _lock = await store.lock(`cache-made-${name}`, { signal: context.signal });
+  if (existsSync(folder)) return folder;
+  await using aside = await store.tempDir();
+  const fresh = join(aside.path, 'cache');
+  mkdirSync(fresh, { mode: 0o755 });
+  {
+    using root = openRootDir(aside.path);
+    const top = fromText('cache');
+    root.chown(top, mount.uid ?? 0, mount.gid ?? 0);
+    root.chmod(top, mount.mode ?? 0o755);
   }
-  if (source === undefined) return folder;
-  using root = openRootDir(folder);
-  root.mkdirAll(fromText(posix.resolve('/', source)), { mode, uid, gid });
+  if (seed !== undefined) await fillFromSeed(fresh, seed, { mount, services, signal: context.signal });
+  mkdirSync(join(store.root, 'cache-mounts'), { recursive: true, mode: 0o700 });
+  renameSync(fresh, folder);
   return folder;
+}
+
+/** A folder inside an empty cache comes into being with its first mount. */
+function makeInside(folder: string, mount: PlannedMount): void {
+  const path = sourcePathOf(mount);
+  if (path === '/') return;
+  using root = openRootDir(folder);
+  const { mode = 0o755, uid = 0, gid = 0 } = mount;
+  root.mkdirAll(fromText(path), { mode, uid, gid });
 }

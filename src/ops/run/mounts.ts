@@ -1,18 +1,23 @@
-import { chmodSync, chownSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync } from 'node:fs';
 import { posix } from 'node:path';
 
-import { assertNever, TsbuildError } from '../../core/index.ts';
+import { assertNever } from '../../core/index.ts';
 import type { PlannedMount, RunStep } from '../../graph/index.ts';
 import type { MountConfig } from '../../oci/runtime-spec.ts';
 import type { RunContext } from '../../solver/index.ts';
-import { cacheFolders } from './cache-mounts.ts';
 import { memoryFile } from '../memory-file.ts';
-import type { BuildServices, SecretSource } from '../types.ts';
+import { openSshAgents, type SshAgents } from '../ssh-agents.ts';
+import type { BuildServices, State } from '../types.ts';
+import { bindMount } from './bind.ts';
+import { cacheFolders } from './cache-mounts.ts';
+import { secretMount } from './secret.ts';
+import { sourcePathOf } from './source.ts';
+import { sshMount } from './ssh.ts';
 
 /** What a RUN step's `--mount` options come to; disposing removes secrets and releases cache mounts. */
 export interface RunMounts extends AsyncDisposable {
   readonly mounts: readonly MountConfig[];
-  /** Variables of secrets given by `env=`. */
+  /** Variables of secrets given by `env=`, and where the first agent is. */
   readonly env: readonly string[];
   /** As ContainerSpec has them. */
   readonly subpaths: Readonly<Record<string, string>>;
@@ -20,20 +25,22 @@ export interface RunMounts extends AsyncDisposable {
   readonly secrets: readonly Uint8Array[];
 }
 
-const maxSecretSize = 500 * 1024;
-
 export async function runMounts(
   step: RunStep,
-  services: BuildServices,
-  context: RunContext,
+  parts: {
+    readonly services: BuildServices;
+    readonly inputs: readonly State[];
+    readonly context: RunContext;
+  },
 ): Promise<RunMounts> {
   const held = new AsyncDisposableStack();
-  const result: Collected = { mounts: [], env: [], subpaths: {}, secrets: [] };
   try {
-    const caches = await cacheFolders(step.mounts, services.store, { context, held });
-    for (const mount of step.mounts) addMount({ mount, services, caches, held }, result);
+    const result: Collected = { mounts: [], env: sshEnv(step), subpaths: {}, secrets: [] };
+    const agents = held.use(openSshAgents(parts.services.ssh));
+    const caches = await cacheFolders(step.mounts, { ...parts, held });
+    for (const mount of step.mounts) await addMount(mount, { ...parts, caches, agents, held }, result);
     if (step.script !== undefined) result.mounts.push(scriptMount(step.script, held));
-    return { ...result, [Symbol.asyncDispose]: () => held.disposeAsync() };
+    return { ...result, ...visible(result), [Symbol.asyncDispose]: () => held.disposeAsync() };
   } catch (error) {
     await held.disposeAsync();
     throw error;
@@ -41,9 +48,10 @@ export async function runMounts(
 }
 
 interface MountRequest {
-  readonly mount: PlannedMount;
   readonly services: BuildServices;
+  readonly inputs: readonly State[];
   readonly caches: ReadonlyMap<PlannedMount, string>;
+  readonly agents: SshAgents;
   readonly held: AsyncDisposableStack;
 }
 
@@ -54,78 +62,75 @@ interface Collected {
   readonly secrets: Uint8Array[];
 }
 
-function addMount(request: MountRequest, into: Collected): void {
-  const { mount } = request;
+async function addMount(mount: PlannedMount, request: MountRequest, into: Collected): Promise<void> {
   switch (mount.type) {
-    case 'tmpfs': {
-      const size = mount.size === undefined || mount.size === 0 ? [] : [`size=${mount.size}`];
-      into.mounts.push({
-        destination: mount.target,
-        type: 'tmpfs',
-        source: 'tmpfs',
-        options: ['nosuid', 'nodev', 'mode=1777', ...size],
-      });
+    case 'tmpfs':
+      into.mounts.push(tmpfsMount(mount));
+      return;
+    case 'secret': {
+      const secret = secretMount(mount, request.services.secrets, request.held);
+      if (secret === undefined) return;
+      into.secrets.push(secret.value);
+      if (secret.env !== undefined) into.env.push(secret.env);
+      if (secret.mount !== undefined) addConfig(into, secret.mount);
       return;
     }
-    case 'secret':
-      addSecret(request, into);
+    case 'cache': {
+      const source = request.caches.get(mount);
+      if (source === undefined) throw new Error('a cache mount without a folder');
+      const access = mount.readonly === true ? ['ro'] : [];
+      const options = ['bind', 'nosuid', 'nodev', ...access];
+      // A seeded cache is a copy of the path itself.
+      const inside = mount.input === undefined ? sourcePathOf(mount) : '/';
+      addConfig(into, { destination: mount.target, type: 'bind', source, options }, inside);
       return;
-    case 'cache':
-      into.mounts.push(cacheMount(request));
-      if (mount.source !== undefined) into.subpaths[mount.target] = posix.resolve('/', mount.source);
+    }
+    case 'bind': {
+      const bound = await bindMount(mount, inputOf(mount, request.inputs), request);
+      addConfig(into, bound.mount, bound.subpath);
       return;
-    case 'bind':
-    case 'ssh':
-      throw new TsbuildError('DOCKERFILE_UNSUPPORTED', `RUN --mount=type=${mount.type} is not supported yet`);
+    }
+    case 'ssh': {
+      const config = await sshMount(mount, request);
+      if (config !== undefined) addConfig(into, config);
+      return;
+    }
     default:
       assertNever(mount.type);
   }
 }
 
-function addSecret({ mount, services, held }: MountRequest, into: Collected): void {
-  const id = mount.id ?? posix.basename(mount.target);
-  const source = services.secrets.get(id);
-  if (source === undefined) {
-    if (mount.required !== true) return;
-    throw new TsbuildError('SECRET_INVALID', `secret ${id} is required but was not given`, {
-      hint: `add --secret id=${id},src=FILE`,
-    });
-  }
-  const value = readSecret(id, source);
-  into.secrets.push(value);
-  if (mount.env !== undefined) into.env.push(`${mount.env}=${value.toString('utf8')}`);
-  if (mount.env !== undefined && !mount.targetGiven) return;
-  const { path } = held.use(memoryFile(value));
-  chownSync(path, mount.uid ?? 0, mount.gid ?? 0);
-  chmodSync(path, mount.mode ?? 0o400);
-  into.mounts.push({
-    destination: mount.target,
-    type: 'bind',
-    source: path,
-    options: ['bind', 'ro', 'nosuid', 'noexec', 'nodev'],
-  });
+function addConfig(into: Collected, mount: MountConfig, subpath = '/'): void {
+  into.mounts.push(mount);
+  // Of an earlier mount at the same place, which this one hides.
+  Reflect.deleteProperty(into.subpaths, mount.destination);
+  if (subpath !== '/') into.subpaths[mount.destination] = subpath;
 }
 
-function readSecret(id: string, source: SecretSource): Buffer {
-  if (source.kind === 'env') {
-    const value = process.env[source.name];
-    if (value === undefined) {
-      throw new TsbuildError('SECRET_INVALID', `secret ${id}: the variable ${source.name} is not set`);
-    }
-    return Buffer.from(value);
-  }
-  try {
-    if (statSync(source.path).size > maxSecretSize) {
-      throw new TsbuildError(
-        'SECRET_INVALID',
-        `secret ${id} is larger than ${maxSecretSize / 1024} KiB: ${source.path}`,
-      );
-    }
-    return readFileSync(source.path);
-  } catch (error) {
-    if (error instanceof TsbuildError) throw error;
-    throw new TsbuildError('SECRET_INVALID', `secret ${id} cannot be read: ${source.path}`, { cause: error });
-  }
+/** Of several mounts at one place the last is the one that shows (L-145); the others need not be made. */
+function visible({ mounts }: Collected): { readonly mounts: readonly MountConfig[] } {
+  const last = new Map(mounts.map((mount) => [posix.resolve('/', mount.destination), mount]));
+  return { mounts: mounts.filter((mount) => last.get(posix.resolve('/', mount.destination)) === mount) };
+}
+
+function inputOf({ input = 0, target }: PlannedMount, inputs: readonly State[]): State {
+  const state = input === 0 ? undefined : inputs[input];
+  if (state === undefined) throw new Error(`the mount on ${target} has no source`);
+  return state;
+}
+
+function tmpfsMount({ target, size, readonly }: PlannedMount): MountConfig {
+  const limit = size === undefined || size === 0 ? [] : [`size=${size}`];
+  const access = readonly === true ? ['ro'] : [];
+  const options = ['nosuid', 'nodev', 'mode=1777', ...limit, ...access];
+  return { destination: target, type: 'tmpfs', source: 'tmpfs', options };
+}
+
+/** Set by what the step asks for, not by what the user gives: with an agent or without, the step is the same one (L-141). */
+function sshEnv({ mounts, env }: RunStep): string[] {
+  const first = mounts.find(({ type }) => type === 'ssh');
+  if (first === undefined || env.some((entry) => entry.startsWith('SSH_AUTH_SOCK='))) return [];
+  return [`SSH_AUTH_SOCK=${first.target}`];
 }
 
 /** The script of a heredoc with a `#!` line (L-045). */
@@ -136,13 +141,4 @@ function scriptMount(
   const { path } = held.use(memoryFile(Buffer.from(script.content)));
   chmodSync(path, 0o755);
   return { destination: `/dev/pipes/${script.name}`, type: 'bind', source: path, options: ['bind', 'ro'] };
-}
-
-function cacheMount({ mount, caches }: MountRequest): MountConfig {
-  if (mount.input !== undefined)
-    throw new TsbuildError('DOCKERFILE_UNSUPPORTED', 'RUN --mount=type=cache,from= is not supported yet');
-  const source = caches.get(mount);
-  if (source === undefined) throw new Error('a cache mount without a folder');
-  const access = mount.readonly === true ? ['ro'] : [];
-  return { destination: mount.target, type: 'bind', source, options: ['bind', 'nosuid', 'nodev', ...access] };
 }
