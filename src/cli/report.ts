@@ -1,4 +1,4 @@
-import { TsbuildError } from '../core/index.ts';
+import { isErrno, TsbuildError } from '../core/index.ts';
 import { formatExcerpt } from './excerpt.ts';
 import { printable } from './terminal-text.ts';
 
@@ -23,6 +23,8 @@ export function formatError(error: unknown, columns?: number): string {
 /** The chain of causes, each line that says something new. */
 function causeLines(cause: unknown, said: string): string {
   if (!(cause instanceof Error)) return '';
+  // What is not there has been said, in better words.
+  if (isErrno(cause, 'ENOENT')) return '';
   const line = said.includes(cause.message) ? '' : `  cause: ${indented(cause.message)}\n`;
   return line + causeLines(cause.cause, `${said} ${cause.message}`);
 }

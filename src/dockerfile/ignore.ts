@@ -67,7 +67,7 @@ function ruleOf(line: ByteString, place: Place): IgnoreRule | undefined {
   if (matcher === undefined) {
     const hint =
       'a [ needs its ] with something between them, and a \\ something behind it; named classes do not exist';
-    throw invalid(place, line, `malformed ignore pattern ${quote(toText(bare))}`, hint);
+    throw invalid(place, line, `malformed ignore pattern ${quote(toText(bare))}`, hint).blaming(toText(bare));
   }
   return { pattern, exception, line: place.line, matcher };
 }

@@ -39,7 +39,7 @@ export async function resolveImage(
   if (found !== undefined) return found;
   const near = await nearName(store, text);
   throw new TsbuildError('IMAGE_NOT_FOUND', `no such image: ${text}`, {
-    hint: near === undefined ? undefined : `did you mean ${near}?`,
+    hint: near === undefined ? 'tsbuild images lists what there is' : `did you mean ${near}?`,
   });
 }
 
@@ -53,7 +53,9 @@ async function nearName(store: Store, text: string): Promise<string | undefined>
     if (!meant.has(bare)) meant.set(bare, familiar);
   }
   const nearest = nearestName(text, meant.keys());
-  return nearest === undefined ? undefined : meant.get(nearest);
+  const near = nearest === undefined ? undefined : meant.get(nearest);
+  // A name whose image is damaged is no help.
+  return near === text ? undefined : near;
 }
 
 /** As `resolveImage`, undefined when there is none. */

@@ -163,7 +163,9 @@ function lowerCase(text: string): string {
   return `names are lower case: ${text.slice(0, text.length - tail.length).toLowerCase()}${tail}`;
 }
 
-function invalid(text: string, why: string, hint?: string): TsbuildError {
+const form = 'write [host/]path[:tag], the path in lower case, as app:1.0 or registry.example.com/team/app';
+
+function invalid(text: string, why: string, hint = form): TsbuildError {
   return new TsbuildError(
     'REFERENCE_INVALID',
     `invalid image name ${JSON.stringify(text.slice(0, 300))}: ${why}`,

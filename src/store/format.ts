@@ -73,7 +73,10 @@ export function ensureStore(paths: StorePaths): void {
     createStore(paths);
     checkFormat(paths.root);
   } catch (error) {
-    throw fromErrno(error, `opening the store ${paths.root}`);
+    const known = fromErrno(error, `opening the store ${paths.root}`);
+    throw known instanceof TsbuildError
+      ? known.hinting('point --root (TSBUILD_ROOT) to a folder that you may write, or that can be made')
+      : known;
   }
 }
 

@@ -58,7 +58,7 @@ describe('ignore rules', () => {
     expect(error.code).toBe('IGNORE_PATTERN_INVALID');
     expect(error.at).toEqual({
       file: 'app/.dockerignore',
-      range: { startLine: 3, endLine: 3 },
+      range: { startLine: 3, endLine: 3, startColumn: 0, endColumn: 2 },
       lines: ['b['],
     });
     expect(error.hint).toContain('[');

@@ -90,7 +90,7 @@ describe('resolveImage', () => {
     ['ap:latest', 'did you mean app:latest?'],
     ['aqp', 'did you mean app:latest?'],
     ['app:latets', 'did you mean app:latest?'],
-    ['quite-different', undefined],
+    ['quite-different', 'tsbuild images lists what there is'],
   ])('C-70 suggests the name that was meant: %s', async (name, hint) => {
     await withStore(async (store) => {
       await makeTinyImage(store, { name: app });

@@ -38,7 +38,10 @@ export async function askContainer(folder: string, request: ContainerRequest): P
     }
   } catch (error) {
     if (!isErrno(error, 'ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE')) throw error;
-    throw new TsbuildError('CONTAINER_STATE', 'the container is not running', { cause: error });
+    throw new TsbuildError('CONTAINER_STATE', 'the container is not running', {
+      hint: 'tsbuild ps -a tells the state of each',
+      cause: error,
+    });
   }
   throw new TsbuildError('CONTAINER_STATE', 'the container ended before it could answer');
 }
