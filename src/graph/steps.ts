@@ -48,13 +48,14 @@ export function nextLinkedStep(context: StageContext, request: StepRequest, pare
   });
 }
 
-/** Gives a step its id: the digest of its definition and of its inputs'. */
+/**
+ * Gives a step its id: the digest of its definition and of its inputs'. One that the cache must not answer is never the
+ * same as one that it may, in another stage.
+ */
 export function makeStep(definition: Omit<Step, 'id'>): Step {
-  const { op, inputs } = definition;
-  return {
-    ...definition,
-    id: digestOf(canonicalJson({ op: describeOp(op), inputs: inputs.map((input) => input.id) })),
-  };
+  const { op, inputs, ignoreCache } = definition;
+  const described = { op: describeOp(op), inputs: inputs.map((input) => input.id), ignoreCache };
+  return { ...definition, id: digestOf(canonicalJson(described)) };
 }
 
 function describeOp(op: StepOp): Json {

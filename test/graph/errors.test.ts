@@ -29,6 +29,13 @@ interface ErrorCase {
   readonly at?: string | null;
 }
 
+/** What must be allowed, and all else that could be. */
+const entitlements = [
+  ['L-124', '--network=host', 'network.host', ['security.insecure', 'device']],
+  ['L-125', '--security=insecure', 'security.insecure', ['network.host', 'device']],
+  ['L-126', '--device=vendor.com/gpu=all,required', 'device', ['network.host', 'security.insecure']],
+] as const;
+
 const mistakes: readonly ErrorCase[] = [
   {
     title: 'L-111 a base that expands to nothing',
@@ -180,6 +187,113 @@ const mistakes: readonly ErrorCase[] = [
     code: 'DOCKERFILE_INVALID',
     message: 'invalid mount target "."',
   },
+  {
+    title: 'L-109 stages that need one another',
+    text: 'FROM base AS one\nCOPY --from=two / /\nFROM base AS two\nCOPY --from=one / /',
+    code: 'STAGE_NOT_FOUND',
+    message: /"two", which is a later stage/,
+  },
+  {
+    title: 'L-144 a mount from the own stage',
+    text: 'FROM base AS me\nRUN --mount=from=me,target=/x true',
+    code: 'STAGE_NOT_FOUND',
+    message: 'RUN takes files from "me", which is this very stage',
+  },
+  {
+    title: 'L-144 a mount from an image that does not exist',
+    text: 'FROM base\nRUN --mount=from=missing,target=/x true',
+    code: 'IMAGE_NOT_FOUND',
+    message: 'no such image: missing',
+  },
+  ...entitlements.map(([id, flag, entitlement, others]) => ({
+    title: `${id} C-28 S-32 RUN ${flag} that is not allowed`,
+    text: `FROM base\nRUN ${flag} true`,
+    options: { allow: others },
+    code: 'ENTITLEMENT_REQUIRED',
+    message: `RUN ${flag.replace(',required', '')} is not allowed`,
+    hint: new RegExp(`--allow ${entitlement.replace('.', '\\.')}$`),
+  })),
+  {
+    title: 'S-32 a trigger of the base that asks for what is not allowed',
+    text: 'FROM base',
+    options: withTriggers('RUN --security=insecure true'),
+    code: 'ENTITLEMENT_REQUIRED',
+    message: 'RUN --security=insecure is not allowed',
+    at: 'ONBUILD trigger of base base:1',
+  },
+  {
+    title: 'S-32 the host’s network where the build has none',
+    text: 'FROM base\nRUN --network=host true',
+    options: { network: 'none' },
+    code: 'ENTITLEMENT_REQUIRED',
+    message: 'RUN --network=host is not allowed',
+  },
+  {
+    title: 'L-156 a checksum for several sources',
+    text: `FROM base\nADD --checksum=sha256:${'0'.repeat(64)} https://example.org/a https://example.org/b /d/`,
+    code: 'DOCKERFILE_INVALID',
+    message: "checksum can't be specified for multiple sources",
+    hint: /an ADD of its own/,
+  },
+  {
+    title: 'L-156 a checksum for a source and a heredoc',
+    text: `FROM base\nADD --checksum=sha256:${'0'.repeat(64)} https://example.org/a <<E /d/\nE`,
+    code: 'DOCKERFILE_INVALID',
+    message: "checksum can't be specified for multiple sources",
+  },
+  {
+    title: 'L-156 a checksum for a file of the context',
+    text: `FROM base\nADD --checksum=sha256:${'0'.repeat(64)} a /a`,
+    code: 'DOCKERFILE_INVALID',
+    message: 'checksum requires HTTP(S) or Git sources',
+  },
+  {
+    title: 'L-156 a checksum that is no digest',
+    text: 'FROM base\nADD --checksum=abc https://example.org/a /a',
+    code: 'DIGEST_INVALID',
+    message: /abc/,
+  },
+  {
+    title: 'L-157 L-177 a repository whose query and flags contradict',
+    text: 'FROM base\nADD --keep-git-dir=false git://example.org/a.git?keep-git-dir=true /a',
+    code: 'SOURCE_INVALID',
+    message: /keep-git-dir/,
+  },
+  {
+    title: 'L-178 S-61 COPY of a URL with a password, which is not shown',
+    text: 'FROM base\nCOPY https://ada:secret@example.org/x /x',
+    code: 'DOCKERFILE_INVALID',
+    message: "source can't be a URL for COPY: https://xxxxx@example.org/x",
+  },
+  {
+    title: 'L-178 COPY of a URL beside --from',
+    text: 'FROM base\nCOPY --from=base https://example.org/x /x',
+    code: 'DOCKERFILE_INVALID',
+    message: /^source can't be a URL for COPY/,
+  },
+  {
+    title: 'L-222 a context whose image does not exist',
+    text: '\nFROM tools',
+    options: { contexts: { tools: { kind: 'image', reference: 'missing:1' } } },
+    code: 'IMAGE_NOT_FOUND',
+    message: 'no such image: missing:1',
+  },
+  {
+    title: 'L-222 a context for a platform that is none',
+    text: 'FROM tools',
+    options: { contexts: { 'tools::a/b/c/d': { kind: 'local', name: 'tools' } } },
+    code: 'USAGE',
+    message: /not a platform: "a\/b\/c\/d"/,
+    at: null,
+  },
+  ...['-x', 'a b', 'a\nb', 'x'.repeat(65), 'ä'].map((name) => ({
+    title: `L-090 ${JSON.stringify(name.slice(0, 5))} as the name of a step’s host`,
+    text: 'FROM base\nRUN true',
+    options: { buildArgs: { BUILDKIT_SANDBOX_HOSTNAME: name } },
+    code: 'USAGE',
+    message: /^BUILDKIT_SANDBOX_HOSTNAME is not a host name/,
+    at: null,
+  })),
   {
     title: 'L-060 an expression that cannot be read',
     text: 'FROM base\nENV A=${B',
