@@ -5,30 +5,39 @@ import { TsbuildError, type EmitBuildEvent } from './core/index.ts';
 import {
   baseResolver,
   buildChecks,
-  loadContext,
-  loadDockerfile,
+  openBuildInputs,
   StoreCache,
   verticesOf,
   type BuildServices,
+  type NamedContext,
   type RunLimits,
   type SecretSource,
+  type StandardInput,
   type State,
 } from './ops/index.ts';
-import { mainContext, plan, type BuildPlan, type RunNetwork } from './graph/index.ts';
+import type { Dockerfile } from './dockerfile/types.ts';
+import { plan, type BuildPlan, type RunNetwork } from './graph/index.ts';
 import { hostPlatform, type Platform } from './oci/index.ts';
 import { buildHosts, createRuntime, resolvConf } from './runtime/index.ts';
 import { overlaySnapshotter } from './snapshot/index.ts';
 import type { Vertex } from './solver/index.ts';
+import { createHttpFetcher } from './source/index.ts';
 import { openStore, type Store } from './store/index.ts';
 
 /** What says which steps there are. */
 export interface PlanningOptions {
   /** Folder of the store. */
   readonly root: string;
-  /** The build context: a folder. */
+  /** The build context: a folder, a git repository, a URL, or `-` for standard input. */
   readonly context: string;
-  /** Dockerfile; `-` is standard input; default `Dockerfile` in the context. */
+  /** Dockerfile: a path, a URL, or `-` for standard input; default `Dockerfile` in the context. */
   readonly file?: string | undefined;
+  /** Taken instead of .dockerignore and its kind. */
+  readonly ignoreFile?: string | undefined;
+  /** What `--build-context` names. */
+  readonly namedContexts?: readonly NamedContext[] | undefined;
+  /** In the place of this process's own. */
+  readonly stdin?: StandardInput | undefined;
   readonly buildArgs?: ReadonlyMap<string, string> | undefined;
   readonly target?: string | undefined;
   readonly platform?: Platform | undefined;
@@ -49,6 +58,7 @@ export interface RunningOptions {
 /** A build about to begin: all is read and planned, nothing has run. */
 export interface PlannedBuild extends AsyncDisposable {
   readonly store: Store;
+  readonly dockerfile: Dockerfile;
   readonly plan: BuildPlan;
   readonly target: Vertex<State>;
   readonly cache: StoreCache;
@@ -68,22 +78,39 @@ export async function openPlannedBuild(
   const signal = options.signal ?? new AbortController().signal;
   await using held = new AsyncDisposableStack();
   checkSecrets(options.secrets ?? new Map());
-  const dockerfile = loadDockerfile(options);
-  const context = held.use(loadContext(options));
+  // Made before it is needed only where something must be fetched: a mistyped path makes no store.
+  let opening: Promise<Store> | undefined;
+  const openedStore = (): Promise<Store> =>
+    (opening ??= openStore(options.root).then((opened) => held.use(opened)));
+  const buildArgs = options.buildArgs ?? new Map<string, string>();
+  const inputs = held.use(
+    await openBuildInputs({
+      ...options,
+      signal,
+      named: options.namedContexts,
+      parse: { syntax: buildArgs.get('BUILDKIT_SYNTAX') },
+      keepGitDir: isTrue(buildArgs.get('BUILDKIT_CONTEXT_KEEP_GIT_DIR')),
+      remote: async () => {
+        const store = await openedStore();
+        return { tempDir: () => store.tempDir(), sources: sourcesOf(store, options) };
+      },
+    }),
+  );
+  const { dockerfile, context, contexts, named } = inputs;
   const checks = buildChecks(dockerfile, { ...options, context }, emit);
 
-  const store = held.use(await openStore(options.root));
+  const store = await openedStore();
   // Before the first look into the store: what is found from here on stays until the build ends (design decision 9).
   const lease = held.use(await store.lease());
   const planning = plan(dockerfile, {
-    buildArgs: options.buildArgs ?? new Map(),
+    buildArgs,
     target: options.target,
     platform: options.platform ?? hostPlatform(),
     buildPlatform: hostPlatform(),
     labels: options.labels ?? [],
     noCache: options.noCache ?? false,
     network: options.network ?? 'default',
-    contexts: new Map(),
+    contexts: named,
     allow: new Set(),
     extraHosts: [],
     resolveLayout: () => {
@@ -100,8 +127,8 @@ export async function openPlannedBuild(
     lease,
     snapshotter: overlaySnapshotter(store.snapshots),
     runtime: createRuntime({ stubs: join(store.root, 'runtime') }),
-    contexts: new Map([[mainContext, context]]),
-    sources: noSources,
+    contexts,
+    sources: sourcesOf(store, options),
     interrupted: signal,
     secrets: options.secrets ?? new Map(),
     ssh: new Map(),
@@ -113,6 +140,7 @@ export async function openPlannedBuild(
   const resources = held.move();
   return {
     store,
+    dockerfile,
     plan: planned,
     target,
     cache,
@@ -127,10 +155,29 @@ function scopeOf(file: string, context: string): string {
   return JSON.stringify([file === 'stdin' ? '-' : resolve(file), resolve(context)]);
 }
 
-const noSources: BuildServices['sources'] = {
-  git: { resolve: unsupportedSource, checkout: unsupportedSource },
-  http: { fetch: unsupportedSource },
-};
+function sourcesOf(store: Store, { secrets }: RunningOptions): BuildServices['sources'] {
+  return {
+    git: { resolve: unsupportedSource, checkout: unsupportedSource },
+    http: createHttpFetcher({
+      folder: join(store.root, 'downloads'),
+      secret: (id) => {
+        const source = secrets?.get(id);
+        return source === undefined ? undefined : readSecret(source);
+      },
+    }),
+  };
+}
+
+function readSecret(source: SecretSource): Buffer | undefined {
+  if (source.kind === 'file') return readFileSync(source.path);
+  const value = process.env[source.name];
+  return value === undefined ? undefined : Buffer.from(value);
+}
+
+/** As Go's ParseBool, which BuildKit reads its own build args with. */
+function isTrue(text: string | undefined): boolean {
+  return text !== undefined && ['1', 't', 'T', 'true', 'TRUE', 'True'].includes(text);
+}
 
 async function unsupportedSource(): Promise<never> {
   throw new TsbuildError('DOCKERFILE_UNSUPPORTED', 'remote sources are not supported yet');

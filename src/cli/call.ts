@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 
 import { nearestName, TsbuildError } from '../core/index.ts';
 import type { CheckOptions, SettingsNote } from '../dockerfile/index.ts';
 import type { Dockerfile } from '../dockerfile/types.ts';
 import type { Platform } from '../oci/types.ts';
-import type { CheckRequest } from '../ops/index.ts';
+import type { CheckRequest, RemoteServices } from '../ops/index.ts';
 import { checkText, outlineText, targetsText } from './call-text.ts';
 import { formatTable } from './table.ts';
 import { printableLine } from './terminal-text.ts';
@@ -78,15 +79,23 @@ export interface CallRequest {
 /** Answers on standard output, downloads and builds nothing, and gives the exit status: 1 when a check has findings (L-264). */
 export async function runCall({ method, format }: Call, request: CallRequest): Promise<number> {
   if (method === 'subrequests.describe') return answer(describeCalls(format));
-  const { loadContext, loadDockerfile } = await import('../ops/index.ts');
+  const { openBuildInputs } = await import('../ops/index.ts');
   const { checkDockerfile, checkNotes, outlineOf, targetsOf } = await import('../dockerfile/index.ts');
   const { checkJson, outlineJson, targetsJson } = await import('./call-json.ts');
-  const dockerfile = loadDockerfile(request);
+  await using held = new AsyncDisposableStack();
+  const inputs = held.use(
+    await openBuildInputs({
+      ...request,
+      signal: new AbortController().signal,
+      parse: { syntax: request.buildArgs.get('BUILDKIT_SYNTAX') },
+      remote: () => remoteServices(request.root, held),
+    }),
+  );
+  const { dockerfile, context } = inputs;
   if (method === 'targets') {
     const targets = targetsOf(dockerfile);
     return answer(format === 'json' ? targetsJson(dockerfile, targets) : targetsText(targets));
   }
-  using context = loadContext(request);
   const options = await optionsOf(dockerfile, { ...request, context }, request.root);
   if (method === 'outline') {
     const outline = outlineOf(dockerfile, options);
@@ -96,6 +105,19 @@ export async function runCall({ method, format }: Call, request: CallRequest): P
   const findings = checkDockerfile(dockerfile, options);
   answer(format === 'json' ? checkJson(dockerfile, findings) : checkText(findings));
   return findings.length === 0 ? 0 : 1;
+}
+
+/** Only what is fetched or unpacked needs a store; a question about a folder makes none. */
+async function remoteServices(root: string, held: AsyncDisposableStack): Promise<RemoteServices> {
+  const { openStore } = await import('../store/index.ts');
+  const { createHttpFetcher } = await import('../source/index.ts');
+  const store = held.use(await openStore(root));
+  const unsupported = async (): Promise<never> => {
+    throw new TsbuildError('DOCKERFILE_UNSUPPORTED', 'git contexts are not supported yet');
+  };
+  const http = createHttpFetcher({ folder: join(store.root, 'downloads'), secret: () => undefined });
+  const git = { resolve: unsupported, checkout: unsupported };
+  return { tempDir: () => store.tempDir(), sources: { git, http } };
 }
 
 function answer(text: string): number {

@@ -10,6 +10,8 @@ export interface BuildContext {
   readonly ignore: IgnoreMatcher;
   /** Path of the ignore file for messages, when there is one. */
   readonly ignoreFile?: string | undefined;
+  /** Why nothing is there, where no context was given. */
+  readonly missingHint?: string | undefined;
 }
 
 /** Throws INTERNAL for a name that planning let through: every context of a plan was opened before it. */

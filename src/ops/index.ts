@@ -24,5 +24,12 @@ export type { ContainerRecord, ContainerState } from './container/types.ts';
 export { hostDecompressor } from './decompress.ts';
 export type { ImageServices } from './image.ts';
 export { liveItems } from './live.ts';
-export { loadContext, loadDockerfile } from './load.ts';
+export {
+  openBuildInputs,
+  parseBuildContext,
+  type BuildInputs,
+  type NamedContext,
+  type RemoteServices,
+  type StandardInput,
+} from './contexts/index.ts';
 export { imageUse, inspectContainer } from './container/inspect.ts';

@@ -78,7 +78,7 @@ describe('flags of build', () => {
     expect(broken.stderr).toContain('stdin:2');
   });
 
-  it('L-221 finds dockerfile, too, and prefers Dockerfile; -f never falls back', async () => {
+  it('L-221 finds dockerfile, too, and prefers Dockerfile; other names never fall back', async () => {
     const lower = makeContext({ dockerfile: 'FROM busybox:1\nLABEL from=lower\n' });
     await cli.ok(['build', '-t', 'lower', lower]);
     expect((await inspect('lower')).Config.Labels).toEqual({ from: 'lower' });
@@ -89,15 +89,6 @@ describe('flags of build', () => {
     expect(missing).toMatchObject({ status: 3 });
     expect(missing.stderr).toContain('Nope');
   });
-
-  it.each(['-', 'https://example.org/x.tar', 'git://example.org/x'])(
-    'L-220 says that the context %s is not supported',
-    async (context) => {
-      const { status, stderr } = await cli.run(['build', context]);
-      expect(status).toBe(4);
-      expect(stderr).toMatch(/not supported yet \[CONTEXT_NOT_FOUND\]/);
-    },
-  );
 
   it('L-220 says that a file, an archive or nothing is no context', async () => {
     const folder = makeContext({ Dockerfile: 'FROM scratch\n' });

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 
 import { mainContext } from '../../src/graph/index.ts';
 import type { BuildServices } from '../../src/ops/index.ts';
-import { loadContext } from '../../src/ops/load.ts';
+import { openFolder } from '../../src/ops/contexts/index.ts';
 import { createRuntime } from '../../src/runtime/index.ts';
 import { overlaySnapshotter, type Snapshotter } from '../../src/snapshot/index.ts';
 import type { RunContext } from '../../src/solver/index.ts';
@@ -24,7 +24,7 @@ export async function opsWorld(context: string): Promise<OpsWorld> {
     lease: held.use(await store.lease()),
     snapshotter,
     runtime: createRuntime({ stubs: join(store.root, 'runtime') }),
-    contexts: new Map([[mainContext, held.use(loadContext({ context }))]]),
+    contexts: new Map([[mainContext, held.use(await openFolder(context))]]),
     sources: noSources,
     interrupted: new AbortController().signal,
     secrets: new Map(),

@@ -17,6 +17,7 @@ export interface SourceTree {
   readonly name: string;
   readonly ignore?: IgnoreMatcher | undefined;
   readonly ignoreFile?: string | undefined;
+  readonly missingHint?: string | undefined;
 }
 
 /** Something that a source word stands for. */
@@ -96,7 +97,7 @@ function requireVisible(tree: SourceTree, clean: string, word: string): void {
 
 function notFound(tree: SourceTree, clean: string, word: string, cause?: unknown): TsbuildError {
   return new TsbuildError('COPY_SOURCE_NOT_FOUND', `${JSON.stringify(word)} does not exist in ${tree.name}`, {
-    hint: nearHint(tree, clean),
+    hint: tree.missingHint ?? nearHint(tree, clean),
     cause,
   });
 }

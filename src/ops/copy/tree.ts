@@ -6,12 +6,13 @@ import type { SourceTree } from './select.ts';
 
 /** A context, seen through its ignore file. */
 export function contextTree(services: Pick<BuildServices, 'contexts'>, name: string): SourceTree {
-  const { root, ignore, ignoreFile } = contextNamed(services.contexts, name);
+  const { root, ignore, ignoreFile, missingHint } = contextNamed(services.contexts, name);
   return {
     root,
     name: name === mainContext ? 'the build context' : `the context ${name}`,
     ignore,
     ignoreFile,
+    missingHint,
   };
 }
 
