@@ -11,6 +11,7 @@ export {
   type Expanded,
   type ExpandOptions,
 } from './expand.ts';
+export { isCommitId } from './git-options.ts';
 export { globMatch, hasWildcard } from './glob.ts';
 export {
   compileIgnore,
@@ -21,6 +22,12 @@ export {
 } from './ignore.ts';
 export { resolveMount } from './mount.ts';
 export { parseDockerfile, parseTrigger, type ParseOptions } from './parse.ts';
-export { parseGitContext, parseGitSource, parseRemoteSource, type RemoteFlags } from './remote.ts';
+export {
+  checkGitRemote,
+  parseGitContext,
+  parseGitSource,
+  parseRemoteSource,
+  type RemoteFlags,
+} from './remote.ts';
 export type { Lookup } from './shell-lexer.ts';
 export type * from './types.ts';

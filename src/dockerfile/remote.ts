@@ -79,12 +79,15 @@ function decoded(text: string, parts: Parts): Parts {
 }
 
 function gitSource(text: string, { remote, query, fragment }: Parts, flags: RemoteFlags): GitSource {
-  checkRemote(text, remote);
+  checkGitRemote(remote, text);
   return { remote, ...readGitOptions(text, { query, fragment, ...flags }) };
 }
 
-/** A part that begins with `-` would be an option to ssh or to git on the other side (CVE-2017-1000117). */
-function checkRemote(text: string, remote: string): void {
+/**
+ * Throws SOURCE_INVALID for an address (`scheme://…`, `host:path`) that git must not be given; `text` is what errors
+ * show. A part that begins with `-` would be an option to ssh or to git on the other side (CVE-2017-1000117).
+ */
+export function checkGitRemote(remote: string, text = remote): void {
   if (/[\u0000-\u0020\u007f]/.test(remote)) throw sourceInvalid(text, 'has blanks or control characters');
   const url = /^[a-z0-9]+:\/\/([^/]*)(.*)$/is.exec(remote);
   const scp = /^([^:]*):(.*)$/s.exec(remote);

@@ -1,2 +1,3 @@
 export type * from './types.ts';
+export { createGitFetcher, type GitFetcherOptions } from './git.ts';
 export { createHttpFetcher, type HttpFetcherOptions } from './http.ts';

@@ -12,6 +12,11 @@ export interface ToolOptions {
   readonly cwd?: string | undefined;
   /** The whole environment; this process's own unless told. */
   readonly env?: NodeJS.ProcessEnv | undefined;
+  /**
+   * For programs that start others: they run in a session of their own, without a terminal to ask at, and are killed
+   * together.
+   */
+  readonly session?: boolean | undefined;
   /** Most bytes of standard output that are taken; 8 MiB unless told. More is IO_ERROR. */
   readonly limit?: number | undefined;
 }
@@ -43,7 +48,7 @@ export async function runTool(
   child.stdout.on('data', (chunk: Buffer) => {
     size += chunk.length;
     if (size <= limit) chunks.push(chunk);
-    else child.kill('SIGKILL');
+    else killAll(child, options);
   });
   // A tool that ends without reading its input is no error of ours: its status tells.
   child.stdin.on('error', () => undefined);
@@ -94,14 +99,31 @@ export async function* filterThrough(
 
 function start(
   [program, ...args]: readonly [string, ...string[]],
-  options: Pick<ToolOptions, 'signal' | 'env' | 'cwd'>,
+  options: Pick<ToolOptions, 'signal' | 'env' | 'cwd' | 'session'>,
 ): ChildProcessWithoutNullStreams {
   throwIfAborted(options.signal, program);
-  const child = spawn(program, args, { cwd: options.cwd, env: options.env });
-  const kill = (): void => void child.kill('SIGKILL');
+  const child = spawn(program, args, {
+    cwd: options.cwd,
+    env: options.env,
+    detached: options.session === true,
+  });
+  const kill = (): void => killAll(child, options);
   options.signal?.addEventListener('abort', kill, { once: true });
   child.once('close', () => options.signal?.removeEventListener('abort', kill));
   return child;
+}
+
+function killAll(child: ChildProcess, { session }: Pick<ToolOptions, 'session'>): void {
+  if (session !== true || child.pid === undefined) {
+    child.kill('SIGKILL');
+    return;
+  }
+  try {
+    // Asked for until the last of them has closed its output: the group then still has a member, and so its number.
+    process.kill(-child.pid, 'SIGKILL');
+  } catch (error) {
+    if (!isErrno(error, 'ESRCH')) throw error;
+  }
 }
 
 function exitOf(child: ChildProcess, program: string): Promise<number> {
