@@ -1,13 +1,12 @@
-import { chmodSync, chownSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, chownSync } from 'node:fs';
 import { posix } from 'node:path';
 
 import { TsbuildError } from '../../core/index.ts';
 import type { PlannedMount } from '../../graph/index.ts';
 import type { MountConfig } from '../../oci/runtime-spec.ts';
 import { memoryFile } from '../memory-file.ts';
-import type { BuildServices, SecretSource } from '../types.ts';
-
-const maxSecretSize = 500 * 1024;
+import { readSecret } from '../secrets.ts';
+import type { BuildServices } from '../types.ts';
 
 export interface SecretMount {
   /** Absent when the secret is for a variable alone. */
@@ -39,26 +38,4 @@ export function secretMount(
   chmodSync(path, mount.mode ?? 0o400);
   const options = ['bind', 'ro', 'nosuid', 'noexec', 'nodev'];
   return { env, value, mount: { destination: mount.target, type: 'bind', source: path, options } };
-}
-
-function readSecret(id: string, source: SecretSource): Buffer {
-  if (source.kind === 'env') {
-    const value = process.env[source.name];
-    if (value === undefined) {
-      throw new TsbuildError('SECRET_INVALID', `secret ${id}: the variable ${source.name} is not set`);
-    }
-    return Buffer.from(value);
-  }
-  try {
-    if (statSync(source.path).size > maxSecretSize) {
-      throw new TsbuildError(
-        'SECRET_INVALID',
-        `secret ${id} is larger than ${maxSecretSize / 1024} KiB: ${source.path}`,
-      );
-    }
-    return readFileSync(source.path);
-  } catch (error) {
-    if (error instanceof TsbuildError) throw error;
-    throw new TsbuildError('SECRET_INVALID', `secret ${id} cannot be read: ${source.path}`, { cause: error });
-  }
 }
