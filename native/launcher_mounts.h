@@ -120,7 +120,8 @@ static int ensure(const char *path, const struct point *point) {
       long found = open_inside(wanted.bytes, directory ? O_DIRECTORY : 0);
       if (found == -ENOENT) {
         struct statx stat = stat_of(parent);
-        long made = directory ? SYS(mkdirat, parent, wanted.bytes + name, point->mode)
+        /* The folders above a file are folders: its mode would keep everybody out of them. */
+        long made = directory ? SYS(mkdirat, parent, wanted.bytes + name, point->directory ? point->mode : 0755)
                               : SYS(openat, parent, wanted.bytes + name,
                                     O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, point->mode);
         if (made == -EEXIST) {

@@ -9,7 +9,7 @@ import type { ContainerSpec } from './types.ts';
 
 /**
  * The mount points a container's overlay needs from its stubs: those that do not lie inside another mount. Of a sub-path
- * of an overlay nothing is known yet; the launcher makes its point in the root file system when it is missing.
+ * of an overlay only the caller knows what it is; else the launcher makes its point in the root file system.
  */
 export function stubTargets(spec: ContainerSpec): StubTarget[] {
   const { mounts } = spec.config;
@@ -18,7 +18,7 @@ export function stubTargets(spec: ContainerSpec): StubTarget[] {
     ...mounts
       .filter((mount) => !insideAnother(mount, mounts))
       .flatMap((mount) => {
-        const directory = isDirectory(mount, spec.subpaths?.[mount.destination]);
+        const directory = isDirectory(mount, spec);
         return directory === undefined ? [] : [{ path: posix.resolve('/', mount.destination), directory }];
       }),
   ];
@@ -31,11 +31,15 @@ function insideAnother(mount: MountConfig, mounts: readonly MountConfig[]): bool
 }
 
 function isDirectory(
-  { type, source, options }: MountConfig,
-  subpath: string | undefined,
+  { destination, type, source, options }: MountConfig,
+  { subpaths, subpathKinds }: ContainerSpec,
 ): boolean | undefined {
+  const subpath = subpaths?.[destination];
   const binds = type === 'bind' || options?.some((option) => /^r?bind$/.test(option)) === true;
-  if (!binds || source === undefined) return subpath === undefined ? true : undefined;
+  if (!binds || source === undefined) {
+    const kind = subpath === undefined ? 'directory' : subpathKinds?.[destination];
+    return kind === undefined ? undefined : kind === 'directory';
+  }
   if (subpath === undefined) return statSync(source, { throwIfNoEntry: false })?.isDirectory() ?? true;
   try {
     using inside = openRootDir(source);

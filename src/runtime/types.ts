@@ -31,6 +31,8 @@ export interface ContainerSpec {
    * that whoever may write to the source (two steps that share a cache) cannot lead the mount elsewhere.
    */
   readonly subpaths?: Readonly<Record<string, string>> | undefined;
+  /** By destination: what a sub-path of an overlay is. Where it is told, a missing mount point never touches the upper. */
+  readonly subpathKinds?: Readonly<Record<string, 'file' | 'directory'>> | undefined;
   /** Makes a missing working directory, 0755 and owned by the user; it stays in the root file system. */
   readonly createCwd?: boolean | undefined;
 }

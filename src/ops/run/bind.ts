@@ -3,6 +3,13 @@ import type { MountConfig } from '../../oci/runtime-spec.ts';
 import type { BuildServices, State } from '../types.ts';
 import { requireSource, sourceNameOf, sourcePathOf } from './source.ts';
 
+export interface BoundMount {
+  readonly mount: MountConfig;
+  /** Absolute inside its source. */
+  readonly subpath: string;
+  readonly kind: 'file' | 'directory';
+}
+
 /**
  * A tree of another state, or a path of it, mounted as an overlay of its own inside the container. Read-only ones are
  * the state's layers; `rw` ones have an upper on top of them, which goes with the step. Never part of the layer.
@@ -11,9 +18,9 @@ export async function bindMount(
   mount: PlannedMount,
   state: State,
   { services, held }: { readonly services: BuildServices; readonly held: AsyncDisposableStack },
-): Promise<{ readonly mount: MountConfig; readonly subpath?: string | undefined }> {
+): Promise<BoundMount> {
   const path = sourcePathOf(mount);
-  await requirePath(mount, state, services);
+  const kind = await kindOf(mount, state, services);
   return {
     mount: {
       destination: mount.target,
@@ -22,7 +29,8 @@ export async function bindMount(
       // Device nodes of an image open nothing, here as in its root: where no cgroup holds the rules, the mount must.
       options: [...(await layerOptions(mount, state, { services, held })), 'nodev'],
     },
-    subpath: path === '/' ? undefined : path,
+    subpath: path,
+    kind,
   };
 }
 
@@ -42,10 +50,15 @@ function lowerdir(folders: readonly string[]): string {
   return `lowerdir=${folders.map((folder) => folder.replaceAll(/[\\:]/g, String.raw`\$&`)).join(':')}`;
 }
 
-/** Told here, with what it may have been meant to be; the launcher would only say that there is no such file. */
-async function requirePath(mount: PlannedMount, state: State, services: BuildServices): Promise<void> {
+/** A source that is missing is told here; the launcher would only say that there is no such file. */
+async function kindOf(
+  mount: PlannedMount,
+  state: State,
+  services: BuildServices,
+): Promise<BoundMount['kind']> {
   const path = sourcePathOf(mount);
-  if (path === '/') return;
+  if (path === '/') return 'directory';
   await using view = await services.snapshotter.view(state.snapshot);
-  requireSource(view.root, { path, name: sourceNameOf(mount) });
+  const { type } = requireSource(view.root, { path, name: sourceNameOf(mount) });
+  return type === 'directory' ? 'directory' : 'file';
 }

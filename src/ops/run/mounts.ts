@@ -21,6 +21,7 @@ export interface RunMounts extends AsyncDisposable {
   readonly env: readonly string[];
   /** As ContainerSpec has them. */
   readonly subpaths: Readonly<Record<string, string>>;
+  readonly subpathKinds: Readonly<Record<string, 'file' | 'directory'>>;
   /** Values that output must not show. */
   readonly secrets: readonly Uint8Array[];
 }
@@ -35,7 +36,7 @@ export async function runMounts(
 ): Promise<RunMounts> {
   const held = new AsyncDisposableStack();
   try {
-    const result: Collected = { mounts: [], env: sshEnv(step), subpaths: {}, secrets: [] };
+    const result: Collected = { mounts: [], env: sshEnv(step), subpaths: {}, subpathKinds: {}, secrets: [] };
     const agents = held.use(openSshAgents(parts.services.ssh));
     const caches = await cacheFolders(step.mounts, { ...parts, held });
     for (const mount of step.mounts) await addMount(mount, { ...parts, caches, agents, held }, result);
@@ -59,6 +60,7 @@ interface Collected {
   readonly mounts: MountConfig[];
   readonly env: string[];
   readonly subpaths: Record<string, string>;
+  readonly subpathKinds: Record<string, 'file' | 'directory'>;
   readonly secrets: Uint8Array[];
 }
 
@@ -88,6 +90,7 @@ async function addMount(mount: PlannedMount, request: MountRequest, into: Collec
     case 'bind': {
       const bound = await bindMount(mount, inputOf(mount, request.inputs), request);
       addConfig(into, bound.mount, bound.subpath);
+      into.subpathKinds[mount.target] = bound.kind;
       return;
     }
     case 'ssh': {

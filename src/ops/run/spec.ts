@@ -39,5 +39,6 @@ export async function runSpec(parts: {
     stdio: 'pipe',
     createCwd: true,
     subpaths: mounts.subpaths,
+    subpathKinds: mounts.subpathKinds,
   };
 }
