@@ -1,27 +1,30 @@
-import { accessSync, chmodSync, constants, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 import { TsbuildError, type EmitBuildEvent } from './core/index.ts';
 import {
   baseResolver,
   buildChecks,
+  checkSecrets,
   openBuildInputs,
+  openSshAgents,
+  sourcesOf,
   StoreCache,
   verticesOf,
   type BuildServices,
   type NamedContext,
   type RunLimits,
   type SecretSource,
+  type SshSource,
   type StandardInput,
   type State,
 } from './ops/index.ts';
 import type { Dockerfile } from './dockerfile/types.ts';
-import { plan, type BuildPlan, type RunNetwork } from './graph/index.ts';
+import { plan, type BuildPlan, type Entitlement, type RunNetwork } from './graph/index.ts';
 import { hostPlatform, type Platform } from './oci/index.ts';
-import { buildHosts, createRuntime, resolvConf } from './runtime/index.ts';
+import { buildHosts, createRuntime, resolvConf, type HostEntry } from './runtime/index.ts';
 import { overlaySnapshotter } from './snapshot/index.ts';
 import type { Vertex } from './solver/index.ts';
-import { createHttpFetcher } from './source/index.ts';
 import { openStore, type Store } from './store/index.ts';
 
 /** What says which steps there are. */
@@ -41,9 +44,17 @@ export interface PlanningOptions {
   readonly buildArgs?: ReadonlyMap<string, string> | undefined;
   readonly target?: string | undefined;
   readonly platform?: Platform | undefined;
-  readonly noCache?: boolean | undefined;
+  /** All stages, or those of these lower-cased names. */
+  readonly noCache?: boolean | ReadonlySet<string> | undefined;
   readonly pull?: boolean | undefined;
   readonly network?: RunNetwork | undefined;
+  /** What the Dockerfile may ask for. */
+  readonly allow?: ReadonlySet<Entitlement> | undefined;
+  /** Lines more in /etc/hosts of RUN steps. */
+  readonly extraHosts?: readonly HostEntry[] | undefined;
+  /** For RUN mounts, and for fetching from where one must log in. */
+  readonly secrets?: ReadonlyMap<string, SecretSource> | undefined;
+  readonly ssh?: ReadonlyMap<string, SshSource> | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly emit?: EmitBuildEvent | undefined;
 }
@@ -51,7 +62,6 @@ export interface PlanningOptions {
 /** What only matters to steps that run. */
 export interface RunningOptions {
   readonly labels?: readonly (readonly [string, string])[] | undefined;
-  readonly secrets?: ReadonlyMap<string, SecretSource> | undefined;
   readonly limits?: RunLimits | undefined;
 }
 
@@ -77,7 +87,10 @@ export async function openPlannedBuild(
   const emit = warnOnce(options.emit ?? (() => undefined));
   const signal = options.signal ?? new AbortController().signal;
   await using held = new AsyncDisposableStack();
-  checkSecrets(options.secrets ?? new Map());
+  const secrets = options.secrets ?? new Map<string, SecretSource>();
+  checkSecrets(secrets);
+  const ssh = options.ssh ?? new Map<string, SshSource>();
+  const fetching = { secrets, ssh: held.use(openSshAgents(ssh)) };
   // Made before it is needed only where something must be fetched: a mistyped path makes no store.
   let opening: Promise<Store> | undefined;
   const openedStore = (): Promise<Store> =>
@@ -92,7 +105,7 @@ export async function openPlannedBuild(
       keepGitDir: isTrue(buildArgs.get('BUILDKIT_CONTEXT_KEEP_GIT_DIR')),
       remote: async () => {
         const store = await openedStore();
-        return { tempDir: () => store.tempDir(), sources: sourcesOf(store, options) };
+        return { tempDir: () => store.tempDir(), sources: sourcesOf(store, fetching) };
       },
     }),
   );
@@ -102,6 +115,7 @@ export async function openPlannedBuild(
   const store = await openedStore();
   // Before the first look into the store: what is found from here on stays until the build ends (design decision 9).
   const lease = held.use(await store.lease());
+  const extraHosts = options.extraHosts ?? [];
   const planning = plan(dockerfile, {
     buildArgs,
     target: options.target,
@@ -111,8 +125,8 @@ export async function openPlannedBuild(
     noCache: options.noCache ?? false,
     network: options.network ?? 'default',
     contexts: named,
-    allow: new Set(),
-    extraHosts: [],
+    allow: options.allow ?? new Set(),
+    extraHosts: extraHosts.map(({ name }) => name),
     resolveLayout: () => {
       throw new TsbuildError('DOCKERFILE_UNSUPPORTED', 'bases of OCI layouts are not supported yet');
     },
@@ -121,17 +135,17 @@ export async function openPlannedBuild(
   const planned = await checks.around(planning);
   for (const message of planned.warnings) emit({ type: 'warning', message });
 
-  const files = held.use(await stepFiles(store));
+  const files = held.use(await stepFiles(store, extraHosts));
   const services: BuildServices = {
     store,
     lease,
     snapshotter: overlaySnapshotter(store.snapshots),
     runtime: createRuntime({ stubs: join(store.root, 'runtime') }),
     contexts,
-    sources: sourcesOf(store, options),
+    sources: sourcesOf(store, fetching),
     interrupted: signal,
-    secrets: options.secrets ?? new Map(),
-    ssh: new Map(),
+    secrets,
+    ssh,
     limits: options.limits ?? { resources: {}, rlimits: [] },
     files,
   };
@@ -155,45 +169,9 @@ function scopeOf(file: string, context: string): string {
   return JSON.stringify([file === 'stdin' ? '-' : resolve(file), resolve(context)]);
 }
 
-function sourcesOf(store: Store, { secrets }: RunningOptions): BuildServices['sources'] {
-  return {
-    git: { resolve: unsupportedSource, checkout: unsupportedSource },
-    http: createHttpFetcher({
-      folder: join(store.root, 'downloads'),
-      secret: (id) => {
-        const source = secrets?.get(id);
-        return source === undefined ? undefined : readSecret(source);
-      },
-    }),
-  };
-}
-
-function readSecret(source: SecretSource): Buffer | undefined {
-  if (source.kind === 'file') return readFileSync(source.path);
-  const value = process.env[source.name];
-  return value === undefined ? undefined : Buffer.from(value);
-}
-
 /** As Go's ParseBool, which BuildKit reads its own build args with. */
 function isTrue(text: string | undefined): boolean {
   return text !== undefined && ['1', 't', 'T', 'true', 'TRUE', 'True'].includes(text);
-}
-
-async function unsupportedSource(): Promise<never> {
-  throw new TsbuildError('DOCKERFILE_UNSUPPORTED', 'remote sources are not supported yet');
-}
-
-/** A secret's file that is not there is told now, also when the step that wants it is cached this time. */
-function checkSecrets(secrets: ReadonlyMap<string, SecretSource>): void {
-  for (const [id, source] of secrets) {
-    if (source.kind !== 'file') continue;
-    try {
-      accessSync(source.path, constants.R_OK);
-    } catch (error) {
-      const message = `secret ${id} cannot be read: ${source.path}`;
-      throw new TsbuildError('SECRET_INVALID', message, { cause: error });
-    }
-  }
 }
 
 /** What a machine lacks, every step that needs it says; the user hears it once. */
@@ -212,11 +190,12 @@ function warnOnce(emit: EmitBuildEvent): EmitBuildEvent {
 /** /etc/resolv.conf and /etc/hosts of RUN steps, as files of the host for as long as the build runs. */
 async function stepFiles(
   store: Store,
+  extraHosts: readonly HostEntry[],
 ): Promise<{ readonly resolvConf: string; readonly hosts: string } & AsyncDisposable> {
   const folder = await store.tempDir();
   const files = { resolvConf: join(folder.path, 'resolv.conf'), hosts: join(folder.path, 'hosts') };
   writeFileSync(files.resolvConf, resolvConf({ hostText: hostResolvConf(), network: 'host' }));
-  writeFileSync(files.hosts, buildHosts());
+  writeFileSync(files.hosts, buildHosts(extraHosts));
   // Every user of a step reads them, whatever the umask here.
   for (const file of Object.values(files)) chmodSync(file, 0o644);
   return { ...files, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };

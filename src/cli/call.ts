@@ -1,11 +1,10 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 
 import { nearestName, TsbuildError } from '../core/index.ts';
 import type { CheckOptions, SettingsNote } from '../dockerfile/index.ts';
 import type { Dockerfile } from '../dockerfile/types.ts';
 import type { Platform } from '../oci/types.ts';
-import type { CheckRequest, RemoteServices } from '../ops/index.ts';
+import type { CheckRequest, RemoteServices, SecretSource, SshSource } from '../ops/index.ts';
 import { checkText, outlineText, targetsText } from './call-text.ts';
 import { formatTable } from './table.ts';
 import { printableLine } from './terminal-text.ts';
@@ -74,6 +73,9 @@ export interface CallRequest {
   readonly buildArgs: ReadonlyMap<string, string>;
   readonly target: string | undefined;
   readonly platform: Platform | undefined;
+  readonly ignoreFile: string | undefined;
+  readonly secrets: ReadonlyMap<string, SecretSource>;
+  readonly ssh: ReadonlyMap<string, SshSource>;
 }
 
 /** Answers on standard output, downloads and builds nothing, and gives the exit status: 1 when a check has findings (L-264). */
@@ -88,7 +90,7 @@ export async function runCall({ method, format }: Call, request: CallRequest): P
       ...request,
       signal: new AbortController().signal,
       parse: { syntax: request.buildArgs.get('BUILDKIT_SYNTAX') },
-      remote: () => remoteServices(request.root, held),
+      remote: () => remoteServices(request, held),
     }),
   );
   const { dockerfile, context } = inputs;
@@ -108,16 +110,15 @@ export async function runCall({ method, format }: Call, request: CallRequest): P
 }
 
 /** Only what is fetched or unpacked needs a store; a question about a folder makes none. */
-async function remoteServices(root: string, held: AsyncDisposableStack): Promise<RemoteServices> {
+async function remoteServices(request: CallRequest, held: AsyncDisposableStack): Promise<RemoteServices> {
   const { openStore } = await import('../store/index.ts');
-  const { createHttpFetcher } = await import('../source/index.ts');
-  const store = held.use(await openStore(root));
-  const unsupported = async (): Promise<never> => {
-    throw new TsbuildError('DOCKERFILE_UNSUPPORTED', 'git contexts are not supported yet');
-  };
-  const http = createHttpFetcher({ folder: join(store.root, 'downloads'), secret: () => undefined });
-  const git = { resolve: unsupported, checkout: unsupported };
-  return { tempDir: () => store.tempDir(), sources: { git, http } };
+  const { openSshAgents, sourcesOf } = await import('../ops/index.ts');
+  const store = held.use(await openStore(request.root));
+  const sources = sourcesOf(store, {
+    secrets: request.secrets,
+    ssh: held.use(openSshAgents(request.ssh)),
+  });
+  return { tempDir: () => store.tempDir(), sources };
 }
 
 function answer(text: string): number {

@@ -1,8 +1,10 @@
 import { Option, type Command } from 'commander';
 
-import type { RunNetwork } from '../graph/index.ts';
+import type { Entitlement, RunNetwork } from '../graph/index.ts';
 import type { Platform } from '../oci/types.ts';
-import { parseBuildArgs } from './build-values.ts';
+import type { NamedContext, SecretSource, SshSource } from '../ops/index.ts';
+import type { HostEntry } from '../runtime/index.ts';
+import { parseAllow, parseBuildArgs, parseNoCacheFilter, parseSecret } from './build-values.ts';
 import { collect } from './command.ts';
 
 /** What says which steps there are: `build` runs them, `plan` shows them. */
@@ -14,13 +16,32 @@ export interface PlanningFlags {
   readonly pull?: boolean;
   readonly platform?: string;
   readonly network: RunNetwork;
+  readonly ignorefile?: string;
+  readonly buildContext?: readonly string[];
+  readonly noCacheFilter?: readonly string[];
+  readonly addHost?: readonly string[];
+  readonly allow?: readonly string[];
+  readonly secret?: readonly string[];
+  readonly ssh?: readonly string[];
 }
 
 /** The context and the flags that shape the plan. */
 export function addPlanningOptions(command: Command): Command {
   return command
-    .argument('<context>', 'folder that COPY and ADD take files from; . is the current one')
-    .option('-f, --file <path>', 'the Dockerfile; -: standard input (default: Dockerfile of the context)')
+    .argument(
+      '<context>',
+      'what COPY and ADD take files from: a folder, a git repository (URL#ref:folder), the URL of an archive, or - for an archive or a Dockerfile on standard input',
+    )
+    .option(
+      '-f, --file <path>',
+      'the Dockerfile: a path, a URL, or - for standard input (default: Dockerfile of the context)',
+    )
+    .option('--ignorefile <path>', 'read ignore patterns from here instead of .dockerignore')
+    .option(
+      '--build-context <name=value>',
+      'what FROM and --from of that name mean: a folder, docker-image://, oci-layout://, a git repository, a URL; repeatable',
+      collect,
+    )
     .option(
       '--build-arg <name[=value]>',
       'value of an ARG (default: of the environment); repeatable',
@@ -28,12 +49,29 @@ export function addPlanningOptions(command: Command): Command {
     )
     .option('--target <stage>', 'stage to build (default: the last)')
     .option('--no-cache', 'run every step anew; the results are still kept')
+    .option('--no-cache-filter <stage,…>', 'run the steps of these stages anew; repeatable', collect)
     .option('--pull', 'ask the registry for base images even when the store has them')
     .option('--platform <platform>', 'platform of the base images, as linux/amd64')
     .addOption(
       new Option('--network <default|host|none>', "network of RUN steps; default is the host's own, too")
         .choices(['default', 'host', 'none'])
         .default('default'),
+    )
+    .option('--add-host <name:address>', 'line more in /etc/hosts of RUN steps; repeatable', collect)
+    .option(
+      '--allow <entitlement>',
+      'let the Dockerfile ask for network.host, security.insecure or device; repeatable',
+      collect,
+    )
+    .option(
+      '--secret <spec>',
+      'for RUN --mount=type=secret: id=NAME,src=FILE or id=NAME,env=VARIABLE; repeatable',
+      collect,
+    )
+    .option(
+      '--ssh <id[=socket|key,…]>',
+      'for RUN --mount=type=ssh and git over ssh: default is your own agent; repeatable',
+      collect,
     );
 }
 
@@ -43,21 +81,36 @@ export interface PlanningOptions {
   readonly buildArgs: ReadonlyMap<string, string>;
   readonly target: string | undefined;
   readonly platform: Platform | undefined;
-  readonly noCache: boolean;
+  readonly noCache: boolean | ReadonlySet<string>;
   readonly pull: boolean | undefined;
   readonly network: RunNetwork;
+  readonly ignoreFile: string | undefined;
+  readonly namedContexts: readonly NamedContext[];
+  readonly extraHosts: readonly HostEntry[];
+  readonly allow: ReadonlySet<Entitlement>;
+  readonly secrets: ReadonlyMap<string, SecretSource>;
+  readonly ssh: ReadonlyMap<string, SshSource>;
 }
 
 /** Throws USAGE and its kind for values that make no sense. */
 export async function planningOptionsOf(flags: PlanningFlags): Promise<PlanningOptions> {
   const { parsePlatform } = await import('../oci/index.ts');
+  const { parseBuildContext, parseSshSource } = await import('../ops/index.ts');
+  const { parseAddHost } = await import('../runtime/index.ts');
+  const sshSources = (flags.ssh ?? []).map((text) => parseSshSource(text));
   return {
     file: flags.file,
     buildArgs: parseBuildArgs(flags.buildArg ?? []),
     target: flags.target,
     platform: flags.platform === undefined ? undefined : parsePlatform(flags.platform),
-    noCache: !flags.cache,
+    noCache: flags.cache ? parseNoCacheFilter(flags.noCacheFilter ?? []) : true,
     pull: flags.pull,
     network: flags.network,
+    ignoreFile: flags.ignorefile,
+    namedContexts: (flags.buildContext ?? []).map(parseBuildContext),
+    extraHosts: (flags.addHost ?? []).map(parseAddHost),
+    allow: parseAllow(flags.allow ?? []),
+    secrets: new Map((flags.secret ?? []).map(parseSecret)),
+    ssh: new Map(sshSources.map(({ id, source }) => [id, source])),
   };
 }

@@ -3,7 +3,11 @@ export { StoreCache } from './cache.ts';
 export { buildChecks, checkOptionsOf, checkOptionsWithStore, type CheckRequest } from './checks.ts';
 export type { BuildContext } from './context.ts';
 export { finishImage } from './finish.ts';
-export type { BuildServices, RunLimits, SecretSource, SettledState, State } from './types.ts';
+export { checkSecrets } from './secrets.ts';
+export { sourcesOf } from './sources/fetchers.ts';
+export { openSshAgents, type SshAgents } from './ssh-agents.ts';
+export { parseSshSource } from './ssh-source.ts';
+export type { BuildServices, RunLimits, SecretSource, SettledState, SshSource, State } from './types.ts';
 export { verticesOf } from './vertices.ts';
 export { prepareContainer, type ContainerOptions } from './container/prepare.ts';
 export {

@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander';
 
-import { parseJobs, parseLabel, parseSecret } from '../build-values.ts';
+import { parseJobs, parseLabel } from '../build-values.ts';
 import { parseCall, runCall, type Call, type CallFlags } from '../call.ts';
 import { collect, examples, makeCommand } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
@@ -14,25 +14,19 @@ import { storeRoot } from '../root.ts';
 interface BuildFlags extends CallFlags, PlanningFlags {
   readonly tag?: readonly string[];
   readonly label?: readonly string[];
-  readonly secret?: readonly string[];
   readonly jobs?: string;
   readonly iidfile?: string;
   readonly quiet?: boolean;
 }
 
 export function buildCommand(status: ExitStatusHolder): Command {
-  const command = makeCommand('build', 'Build an image from a Dockerfile and a folder').option(
+  const command = makeCommand('build', 'Build an image from a Dockerfile').option(
     '-t, --tag <name>',
     'name for the image, as app or app:1.0; repeatable',
     collect,
   );
   addPlanningOptions(command)
     .option('--label <name=value>', 'label of the image; repeatable', collect)
-    .option(
-      '--secret <spec>',
-      'for RUN --mount=type=secret: id=NAME,src=FILE or id=NAME,env=VARIABLE; repeatable',
-      collect,
-    )
     .option('--jobs <number>', 'steps that run at once (default: number of processors)')
     .option('--check', 'find likely mistakes in the Dockerfile and build nothing')
     .option(
@@ -56,6 +50,8 @@ export function buildCommand(status: ExitStatusHolder): Command {
       ['tsbuild build --target test --no-cache .', 'one stage, all of it anew'],
       ['tsbuild build --check .', 'look for likely mistakes only'],
       ['tsbuild build -q -f - . < Dockerfile', 'read the Dockerfile, print the id only'],
+      ['tsbuild build https://git.example/app.git#v1:server', 'a folder of a repository at a tag'],
+      ['tar c . | tsbuild build -', 'an archive on standard input'],
     ]),
   );
   return command.action(async (context: string, flags: BuildFlags) => {
@@ -101,7 +97,6 @@ async function runBuild(
     context,
     tags: flags.tag,
     labels: (flags.label ?? []).map(parseLabel),
-    secrets: new Map((flags.secret ?? []).map(parseSecret)),
     limits: limitsOf(command.opts()),
     jobs: flags.jobs === undefined ? undefined : parseJobs(flags.jobs),
     signal: interrupt.signal,
