@@ -5,6 +5,7 @@ import { CopyOp } from './copy/copy-op.ts';
 import { ImageOp } from './image.ts';
 import { MergeOp } from './merge.ts';
 import { RunOp } from './run.ts';
+import { GitOp } from './sources/git.ts';
 import { HttpOp } from './sources/http.ts';
 import { LocalOp } from './sources/local.ts';
 import { emptyState, stateOf } from './state.ts';
@@ -51,7 +52,7 @@ function opOf(op: StepOp, services: BuildServices): Op<State> {
     case 'http':
       return new HttpOp(op.source, services);
     case 'git':
-      throw new TsbuildError('DOCKERFILE_UNSUPPORTED', `${op.kind} is not supported yet`);
+      return new GitOp(op.source, services);
   }
 }
 
