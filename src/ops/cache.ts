@@ -13,6 +13,7 @@ import {
   type CacheRecord,
   type Claimed,
   type ClaimOptions,
+  type InputKey,
   type KeyParts,
   type ResultCache,
 } from '../solver/index.ts';
@@ -66,7 +67,7 @@ export class StoreCache implements ResultCache<State> {
       result: settledToJson(settled),
       parts: record.parts,
       partsDigest: record.partsDigest,
-      inputKeys: record.inputKeys,
+      inputKeys: record.inputKeys.map(({ selector, digest }) => ({ selector, digest })),
       identity: record.identity,
       created: record.created,
     };
@@ -132,7 +133,9 @@ function recordFromJson(record: Json | undefined): CacheRecord<State> | undefine
   const settled = settledFromJson(memberOf(record, 'result'));
   if (settled === undefined || !isJsonObject(record)) return undefined;
   const { parts, inputKeys, identity, created } = record;
-  if (!isJsonObject(parts) || !isJsonArray(inputKeys) || !inputKeys.every(isDigestText)) return undefined;
+  if (!isJsonObject(parts) || !isJsonArray(inputKeys)) return undefined;
+  const below = inputKeys.map(inputKeyFromJson).filter((key) => key !== undefined);
+  if (below.length !== inputKeys.length) return undefined;
   if (typeof identity !== 'string' || typeof created !== 'string') return undefined;
   const digest = partsDigest(parts as KeyParts);
   if (digest !== record['partsDigest']) return undefined;
@@ -140,14 +143,16 @@ function recordFromJson(record: Json | undefined): CacheRecord<State> | undefine
     result: stateOf(settled),
     parts: parts as KeyParts,
     partsDigest: digest,
-    inputKeys,
+    inputKeys: below,
     identity,
     created,
   };
 }
 
-function isDigestText(value: Json): value is Digest {
-  return typeof value === 'string' && isDigest(value);
+function inputKeyFromJson(value: Json): InputKey | undefined {
+  const [selector, digest] = [memberOf(value, 'selector'), memberOf(value, 'digest')];
+  if (typeof digest !== 'string' || !isDigest(digest)) return undefined;
+  return selector === undefined || typeof selector === 'string' ? { selector, digest } : undefined;
 }
 
 function memberOf(value: Json | undefined, name: string): Json | undefined {

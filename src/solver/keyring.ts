@@ -1,7 +1,7 @@
 import type { Digest } from '../core/index.ts';
 import { once, type InFlight } from './in-flight.ts';
 import { cacheKey, inputKeys, partsDigest } from './keys.ts';
-import type { CacheMap, Vertex } from './types.ts';
+import type { CacheMap, InputKey, Vertex } from './types.ts';
 
 /** What is known of a vertex before anything runs. */
 export interface Keyed<R> {
@@ -10,6 +10,8 @@ export interface Keyed<R> {
   readonly parts: Digest;
   /** The definition key. */
   readonly key: Digest;
+  /** What of the definition key stands for the inputs. */
+  readonly inputs: readonly InputKey[];
   /**
    * The vertex or something below it is to be made anew: the definition key then says nothing of what comes out, while
    * the content key still does.
@@ -37,11 +39,15 @@ export class Keyring<R> {
       ...vertex.inputs.map((input) => this.of(input)),
     ]);
     const parts = partsDigest(cacheMap.parts);
-    const digests = inputs.map((input) => input.key);
+    const below = inputKeys(
+      cacheMap,
+      inputs.map((input) => input.key),
+    );
     return {
       cacheMap,
       parts,
-      key: cacheKey('definition', parts, inputKeys(cacheMap, digests)),
+      key: cacheKey('definition', parts, below),
+      inputs: below,
       anew: vertex.ignoreCache || inputs.some((input) => input.anew),
     };
   }

@@ -1,14 +1,8 @@
 import { canonicalJson, digestOf, type Digest } from '../core/index.ts';
-import type { CacheMap, KeyParts } from './types.ts';
+import type { CacheMap, InputKey, KeyParts } from './types.ts';
 
 /** Part of every key: a change of what keys mean makes all earlier records unreachable. */
 const keyVersion = 1;
-
-/** One input's share of a key: what of it counts, and the digest that stands for it. */
-export interface InputKey {
-  readonly selector: string | undefined;
-  readonly digest: Digest;
-}
 
 /** Digest of what a step is without its inputs. */
 export function partsDigest(parts: KeyParts): Digest {

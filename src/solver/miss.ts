@@ -16,14 +16,18 @@ export type MissReason =
   | { readonly kind: 'lost' };
 
 /** An input that is not what it was. */
-export interface InputChange {
+export type InputChange = {
   /** Among the vertex's inputs. */
   readonly index: number;
   /** Its `Vertex.id`. */
   readonly id: Digest;
-  /** `anew`: the same as before, but it or something below it is to be made anew. */
-  readonly cause: 'definition' | 'anew';
-}
+} & (
+  | { readonly cause: 'definition' }
+  /** Another part of it counts. */
+  | { readonly cause: 'selector'; readonly before: string | undefined; readonly after: string | undefined }
+  /** The same as before, but it or something below it is to be made anew. */
+  | { readonly cause: 'anew' }
+);
 
 /** What explaining needs of the cache. */
 export type RecordReader<R> = Pick<ResultCache<R>, 'nearest' | 'latest' | 'knows'>;
@@ -61,13 +65,15 @@ export async function missReasons<R>(
 }
 
 function inputReasons<R>(
-  { vertex, inputs }: Missed<R>,
+  { vertex, keyed, inputs }: Missed<R>,
   { inputKeys, created }: CacheRecord<R>,
 ): readonly MissReason[] {
-  const changes = inputs.flatMap(({ key, anew }, index): readonly InputChange[] => {
-    const id = vertex.inputs[index]?.id;
-    if (id === undefined || (key === inputKeys[index] && !anew)) return [];
-    return [{ index, id, cause: key === inputKeys[index] ? 'anew' : 'definition' }];
+  const changes = vertex.inputs.flatMap(({ id }, index): readonly InputChange[] => {
+    const [before, after] = [inputKeys[index], keyed.inputs[index]];
+    if (before?.digest !== after?.digest) return [{ index, id, cause: 'definition' }];
+    if (before?.selector !== after?.selector)
+      return [{ index, id, cause: 'selector', before: before?.selector, after: after?.selector }];
+    return inputs[index]?.anew === true ? [{ index, id, cause: 'anew' }] : [];
   });
   return changes.length === 0 ? [] : [{ kind: 'inputs', inputs: changes, created }];
 }

@@ -123,12 +123,11 @@ class Solver<R> {
     keyed: Keyed<R>,
     saved: { readonly result: R; readonly keys: readonly Digest[] },
   ): Promise<void> {
-    const inputs = await Promise.all(vertex.inputs.map((input) => this.#keys.of(input)));
     await this.#cache.save(saved.keys, {
       result: saved.result,
       parts: keyed.cacheMap.parts,
       partsDigest: keyed.parts,
-      inputKeys: inputs.map((input) => input.key),
+      inputKeys: keyed.inputs,
       identity: vertex.identity,
       created: new Date().toISOString(),
     });

@@ -50,13 +50,19 @@ export interface Vertex<R> {
   readonly heavy: boolean;
 }
 
+/** One input's share of a key: what of it counts, and the digest that stands for it. */
+export interface InputKey {
+  readonly selector: string | undefined;
+  readonly digest: Digest;
+}
+
 export interface CacheRecord<R> {
   readonly result: R;
   readonly parts: KeyParts;
   /** Digest of `parts`. */
   readonly partsDigest: Digest;
-  /** Definition keys of the inputs. */
-  readonly inputKeys: readonly Digest[];
+  /** Of the definition key. */
+  readonly inputKeys: readonly InputKey[];
   readonly identity: string;
   /** ISO 8601. */
   readonly created: string;

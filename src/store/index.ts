@@ -1,7 +1,7 @@
 export { collectGarbage, type CollectOptions } from './collect.ts';
 export type { LeasedItem } from './leases.ts';
 export { layoutIndex } from './layout-index.ts';
-export { openStore } from './open.ts';
+export { openStore, storeExists } from './open.ts';
 export type { Collected } from './trash.ts';
 export type {
   BlobStore,

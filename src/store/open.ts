@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 
 import { syncFileSystem } from '../sys/index.ts';
@@ -11,6 +12,11 @@ import { openRefs } from './refs.ts';
 import { openSettled } from './settled.ts';
 import { TempSpace } from './temp.ts';
 import type { Store } from './types.ts';
+
+/** Whether there is a store at `root`: who only asks makes none. */
+export function storeExists(root: string): boolean {
+  return existsSync(storePaths(resolve(root)).index);
+}
 
 /**
  * Opens the store at `root`, made when there is none. Throws STORE_VERSION for a store of a newer version or of another

@@ -137,6 +137,17 @@ describe('how a build would fare', () => {
     ]);
   });
 
+  it('another part of an input counts', async () => {
+    const selects =
+      (selector: string): Build =>
+      (graph) =>
+        graph.sum('top', [graph.constant('base', 1)], { selectors: [selector] });
+    expect(await after([selects('/a')], selects('/b'))).toEqual([
+      'base: cached by definition',
+      'top: run, input 0 base selector',
+    ]);
+  });
+
   const diamond =
     (left: number, right: number): Build =>
     (graph) => {

@@ -25,7 +25,7 @@ export function resultCacheSuite<R>(name: string, makeWorld: () => Promise<Resul
       result,
       parts,
       partsDigest: partsDigest(parts),
-      inputKeys: [key('input')],
+      inputKeys: [{ selector: undefined, digest: key('input') }],
       identity: 'stage/1',
       created: '2020-02-02T02:02:02.000Z',
       ...more,
@@ -101,7 +101,10 @@ export function resultCacheSuite<R>(name: string, makeWorld: () => Promise<Resul
       const saved = record(await world.result('x'));
       expect(await world.cache.latest(saved.partsDigest)).toBeUndefined();
       await world.cache.save([key('one')], saved);
-      const newer = record(await world.result('y'), { identity: 'stage/2', inputKeys: [key('other')] });
+      const newer = record(await world.result('y'), {
+        identity: 'stage/2',
+        inputKeys: [{ selector: '/a', digest: key('other') }],
+      });
       await world.cache.save([key('two'), key('three')], newer);
       expect(await world.other.latest(saved.partsDigest)).toMatchObject({
         identity: 'stage/2',
