@@ -57,13 +57,15 @@ interface Asking {
 async function recordOf(asked: Case, before: Recorded | undefined, asking: Asking): Promise<Recorded> {
   const [oracle, ...others] = asking.builders;
   if (oracle === undefined) throw new Error('no builder');
-  const answer = await answerTo(oracle, asked, asking);
-  const same: string[] = [];
-  for (const other of others) {
-    // Old builders lack much of the language: that they cannot answer says nothing.
-    const theirs = await answerTo(other, asked, asking).catch((): Answer => ({ lines: [] }));
-    if (diffAnswers(theirs.lines, answer.lines).length === 0) same.push(other.name);
-  }
+  // Old builders lack much of the language: that they cannot answer says nothing.
+  const ask = async (other: Builder): Promise<readonly [string, Answer]> => [
+    other.name,
+    await answerTo(other, asked, asking).catch((): Answer => ({ lines: [] })),
+  ];
+  const [answer, ...theirs] = await Promise.all([answerTo(oracle, asked, asking), ...others.map(ask)]);
+  const same = theirs
+    .filter(([, { lines }]) => diffAnswers(lines, answer.lines).length === 0)
+    .map(([name]) => name);
   return {
     name: asked.name,
     by: oracle.name,
@@ -80,7 +82,10 @@ function isWanted(area: Area, asked: Case, wanted: readonly string[]): boolean {
 }
 
 function tell(name: string, before: Recorded | undefined, now: Recorded): void {
-  if (before === undefined) return void console.log(`new      ${name}`);
+  if (before === undefined) {
+    console.log(`new      ${name}`);
+    return;
+  }
   const changes = diffAnswers(before.lines, now.lines);
   const others = before.same.join() === now.same.join() ? [] : [`  same: ${now.same.join(', ')}`];
   if (changes.length + others.length === 0) return;

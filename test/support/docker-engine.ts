@@ -110,7 +110,9 @@ export async function startDockerEngine(
   }
   // Without one of its own the engine reads the machine's.
   const configFile = join(folder, 'daemon.json');
-  writeFileSync(configFile, '{}');
+  // Newer engines have two stores; only this one has what `COPY --link` needs.
+  const features = programs === undefined ? {} : { features: { 'containerd-snapshotter': true } };
+  writeFileSync(configFile, JSON.stringify(features));
   const dockerd = ['dockerd', '--config-file', configFile, '--host', `unix://${socket}`]
     .concat(['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec')])
     .concat([

@@ -51,8 +51,9 @@ function lineOf(entry: TreeEntry, texts: SavedImage['texts']): string {
   if (type === 'symlink') words.push('->', quoted(content ?? ''), owner);
   else words.push(mode, owner);
   words.push(...timeWords(type, mtime ?? 0));
-  if (type === 'file')
-    words.push(JSON.stringify(texts.get(path)) ?? `sha256:${(content ?? '').slice(0, 12)}`);
+  const text = texts.get(path);
+  const sum = `sha256:${(content ?? '').slice(0, 12)}`;
+  if (type === 'file') words.push(text === undefined ? sum : JSON.stringify(text));
   else if (type !== 'directory' && type !== 'symlink')
     words.push(type, ...(content === undefined ? [] : [content]));
   if (hardLinkOf !== undefined) words.push('=', nameOf(hardLinkOf));

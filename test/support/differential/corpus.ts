@@ -70,7 +70,7 @@ function parseCase(block: string): Case {
     title,
     shell: valuesOf('sh').join('\n'),
     flags: words.map((word) => word.replaceAll('"', '')),
-    env: Object.fromEntries(valuesOf('env').map((line) => line.split(/=(.*)/s, 2))),
+    env: Object.fromEntries(valuesOf('env').map((line): [string, string] => [line.replace(/=.*/s, ''), line.replace(/^[^=]*=/, '')])),
     byHand: valuesOf('engine').includes('none'),
     images: imagesOf(rest.join('\n').trimEnd()),
   };
@@ -81,8 +81,8 @@ function imagesOf(text: string): CaseImage[] {
   // A line `--- NAME` stands above the Dockerfile of the image NAME, a bare `---` above the case's own.
   const parts = [...named.reverse(), last].filter((part) => part.trim() !== '');
   const images = parts.map((part): CaseImage => {
-    const [, name, body] = /^--- *(\S*)\n(.*)$/s.exec(part) ?? [undefined, '', part];
-    return { name: name === '' ? undefined : name, dockerfile: withBase(body ?? '') };
+    const [, name = '', body = part] = /^--- *(\S*)\n(.*)$/s.exec(part) ?? [];
+    return { name: name === '' ? undefined : name, dockerfile: withBase(body) };
   });
   return images.length === 0 ? [{ name: undefined, dockerfile: '' }] : images;
 }

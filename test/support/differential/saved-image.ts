@@ -1,4 +1,4 @@
-import { createReadStream, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { runOk } from '../run-command.ts';
 import { treeOfFolder, type TreeEntry } from '../tree.ts';
@@ -43,7 +43,7 @@ function textsOf(root: string, tree: readonly TreeEntry[]): Map<string, string> 
 }
 
 async function applyLayer(layer: string, root: string): Promise<void> {
-  const names = await runOk(['tar', '-tf', '-'], { input: createReadStream(layer) });
+  const names = await runOk(['tar', '-tf', layer]);
   const whiteouts = names.split('\n').filter((name) => /(^|\/)\.wh\./.test(name));
   // They speak of the layers below alone, wherever they stand in their own.
   for (const path of whiteouts) {
