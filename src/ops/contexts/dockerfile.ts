@@ -100,7 +100,7 @@ function notReadable(error: unknown, what: string, hint: string): unknown {
     });
   }
   if (isErrno(error, 'EACCES', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'ENXIO', 'EXDEV', 'EINVAL')) {
-    return new TsbuildError('DOCKERFILE_NOT_FOUND', `the Dockerfile ${what} cannot be read: ${why(error)}`, {
+    return new TsbuildError('DOCKERFILE_NOT_FOUND', `${what} cannot be read: ${why(error)}`, {
       cause: error,
     });
   }
@@ -108,5 +108,6 @@ function notReadable(error: unknown, what: string, hint: string): unknown {
 }
 
 function why(error: NodeJS.ErrnoException): string {
+  if (error.code === 'EISDIR') return 'it is a folder';
   return error.code === 'EINVAL' ? 'it is not a regular file' : error.message;
 }
