@@ -3,27 +3,20 @@ import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } 
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { mainContext, type CopyStep } from '../../src/graph/index.ts';
 import { CopyOp } from '../../src/ops/copy/copy-op.ts';
 import { emptyState, stateOf } from '../../src/ops/state.ts';
+import { contextOrigin, copyStep } from '../support/copy-step.ts';
 import { makeContext } from '../support/context.ts';
 import { opsWorld, unwatched } from '../support/ops-world.ts';
 import { requires } from '../support/requires.ts';
 import { changesOf } from '../support/snapshotter-suite.ts';
 import { changeLine } from '../support/tree-edits.ts';
 
-const step: CopyStep = {
-  kind: 'copy',
-  instruction: 'COPY',
-  origins: [{ kind: 'context', name: mainContext, paths: ['src'], unpack: false }],
-  files: [],
-  destination: '/dest/',
-  parents: false,
-  exclude: [],
-};
-
 /** What COPY makes of a context that changes between its key and its copying: the layer, or the error's code. */
-async function raced(change: (context: string) => void): Promise<readonly string[] | string> {
+async function raced(
+  change: (context: string) => void,
+  step = copyStep(),
+): Promise<readonly string[] | string> {
   const context = makeContext({
     'src/sub/file': 'kept',
     'src/x': 'y',
@@ -120,5 +113,41 @@ describe('a context that changes between key and copy', () => {
     ],
   ])('S-75 %s: the layer is what the key says', async (_, change) => {
     expect(await raced(change)).toEqual(untouched);
+  });
+
+  const parents = copyStep({ origins: [contextOrigin(['src/sub/file', 'src/?'])], parents: true });
+
+  it.each<readonly [what: string, change: (context: string) => void]>([
+    [
+      'a folder that became a link out of the context',
+      (context) => {
+        rmSync(join(context, 'src/sub'), { recursive: true });
+        symlinkSync('/etc', join(context, 'src/sub'));
+      },
+    ],
+    [
+      'a file that became a link',
+      (context) => {
+        rmSync(join(context, 'src/x'));
+        symlinkSync('../outside', join(context, 'src/x'));
+      },
+    ],
+    [
+      'the outermost folder that became a link out of the context',
+      (context) => {
+        renameSync(join(context, 'src'), join(context, 'gone'));
+        symlinkSync('/etc', join(context, 'src'));
+      },
+    ],
+  ])('S-40 S-75 L-154 %s is an error with --parents', async (_, change) => {
+    expect(await raced(change, parents)).toBe('CONTEXT_CHANGED');
+  });
+
+  it('S-75 L-154 folders of --parents are as the key says', async () => {
+    const change = (context: string): void => chmodSync(join(context, 'src'), 0o700);
+    expect(await raced(change, parents)).toEqual([
+      ...['dir dest 755 0:0', 'dir dest/src 755 0:0', 'dir dest/src/sub 755 0:0'],
+      ...['file dest/src/sub/file 644 0:0 4', 'file dest/src/x 644 0:0 1'],
+    ]);
   });
 });
