@@ -1,4 +1,4 @@
-import { createReadStream, statSync } from 'node:fs';
+import { createReadStream, existsSync, statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -47,12 +47,10 @@ export function isFolder(path: string): boolean {
 }
 
 function notAFolder(context: string): TsbuildError {
-  const stat = statSync(context, { throwIfNoEntry: false });
   return new TsbuildError('CONTEXT_NOT_FOUND', `the build context ${redactUrl(context)} is not a folder`, {
-    hint:
-      stat === undefined
-        ? 'no such folder'
-        : 'name a Dockerfile with -f/--file, and its folder as context; an archive is read from standard input: tsbuild build - < archive.tar',
+    hint: !existsSync(context)
+      ? 'no such folder'
+      : 'name a Dockerfile with -f/--file, and its folder as context; an archive is read from standard input: tsbuild build - < archive.tar',
   });
 }
 
