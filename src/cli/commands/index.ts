@@ -8,6 +8,7 @@ import { historyCommand } from './history.ts';
 import { imagesCommand, rmiCommand, tagCommand } from './images.ts';
 import { inspectCommand } from './inspect.ts';
 import { logsCommand } from './logs.ts';
+import { planCommand } from './plan.ts';
 import { psCommand } from './ps.ts';
 import { pullCommand } from './pull.ts';
 import { runCommand } from './run.ts';
@@ -23,6 +24,7 @@ export const commandBuilders = {
   kill: killCommand,
   load: loadCommand,
   logs: logsCommand,
+  plan: planCommand,
   ps: psCommand,
   pull: pullCommand,
   rm: rmCommand,
@@ -39,7 +41,7 @@ export type CommandName = keyof typeof commandBuilders;
 
 /** Headings and order of the help. */
 export const commandGroups: readonly (readonly [heading: string, names: readonly CommandName[]])[] = [
-  ['Build and run:', ['build', 'run']],
+  ['Build and run:', ['build', 'plan', 'run']],
   ['Images:', ['images', 'inspect', 'history', 'tag', 'rmi']],
   ['Images from and to elsewhere:', ['pull', 'load', 'save', 'import']],
   ['Containers:', ['ps', 'logs', 'stop', 'kill', 'wait', 'rm']],

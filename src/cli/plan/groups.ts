@@ -1,0 +1,61 @@
+import type { Digest } from '../../core/index.ts';
+import type { BuildForecast, StepForecast } from '../../plan.ts';
+import { printableLine } from '../terminal-text.ts';
+import { reasonText, type NameOf } from './reason-text.ts';
+
+/** The steps of one stage, in their order. */
+export interface StageGroup {
+  /** Undefined for sources that belong to no stage. */
+  readonly stage: string | undefined;
+  readonly steps: readonly StepForecast[];
+}
+
+/** In the order of the forecast. */
+export function stageGroups({ steps }: BuildForecast): readonly StageGroup[] {
+  const groups = new Map<string | undefined, StepForecast[]>();
+  for (const step of steps) {
+    const group = groups.get(step.stage);
+    if (group === undefined) groups.set(step.stage, [step]);
+    else group.push(step);
+  }
+  return [...groups].map(([stage, members]) => ({ stage, steps: members }));
+}
+
+/** `[build 2/5]`, or the whole name of what belongs to no stage. */
+export function shortNames({ steps }: BuildForecast): NameOf {
+  const names = new Map<Digest, string>();
+  for (const { id, name } of steps) {
+    const label = /^\[[^\]]*\]/.exec(name)?.[0].replace(/ +/g, ' ');
+    names.set(id, label ?? printableLine(name));
+  }
+  return (id) => names.get(id) ?? id;
+}
+
+/** Why the step would run; empty for one that would not. */
+export function reasonOf({ outlook }: StepForecast, nameOf: NameOf): string {
+  if (!('reasons' in outlook)) return '';
+  return printableLine(reasonText(outlook.reasons, { nameOf, undecided: outlook.status === 'maybe' }));
+}
+
+/** `7 steps: 3 cached, 2 to run, 1 that may run, 1 not needed`. */
+export function summaryText(forecast: BuildForecast): string {
+  const counts = countOutlooks(forecast);
+  const parts = [
+    [counts.cached, 'cached'],
+    [counts.run, 'to run'],
+    [counts.maybe, 'that may run'],
+    [counts.unneeded, 'not needed'],
+  ] as const;
+  const told = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
+  const total = parts.reduce((sum, [count]) => sum + count, 0);
+  return `${total} ${total === 1 ? 'step' : 'steps'}: ${told.join(', ')}`;
+}
+
+/** The empty root is nothing that anybody waits for. */
+export function countOutlooks({
+  steps,
+}: BuildForecast): Readonly<Record<StepForecast['outlook']['status'], number>> {
+  const counts = { cached: 0, run: 0, maybe: 0, unneeded: 0 };
+  for (const { kind, outlook } of steps) if (kind !== 'scratch') counts[outlook.status]++;
+  return counts;
+}
