@@ -145,7 +145,7 @@ export async function openPlannedBuild(
     sources: sourcesOf(store, fetching),
     interrupted: signal,
     secrets,
-    ssh,
+    ssh: fetching.ssh,
     limits: options.limits ?? { resources: {}, rlimits: [] },
     files,
   };

@@ -1,6 +1,6 @@
 import { TsbuildError } from '../core/index.ts';
 import type { RunStep } from '../graph/index.ts';
-import { exitCodeOf, runContainer, type RunResult } from '../runtime/index.ts';
+import { deviceEdits, exitCodeOf, runContainer, type RunResult } from '../runtime/index.ts';
 import type { CacheMap, Op, RunContext } from '../solver/index.ts';
 import { SecretMask } from './mask.ts';
 import { keyInputs, keyParts } from './run/key.ts';
@@ -28,7 +28,18 @@ export class RunOp implements Op<State> {
     if (parent === undefined) throw new Error('RUN has no root to run in');
     await using active = await this.#services.snapshotter.prepare(parent.snapshot);
     await using mounts = await runMounts(this.#step, { services: this.#services, inputs, context });
-    const spec = await runSpec({ step: this.#step, services: this.#services, parent, active, mounts });
+    const devices = await deviceEdits(this.#step.devices);
+    for (const name of devices.missing) {
+      context.warn(`the device ${name} is not registered on this machine: the step runs without it`);
+    }
+    const spec = await runSpec({
+      step: this.#step,
+      services: this.#services,
+      parent,
+      active,
+      mounts,
+      devices,
+    });
     const ended = await this.#run(spec, masked(context, mounts.secrets));
     for (const warning of ended.warnings) context.warn(warning);
     failUnlessZero(this.#step, ended);

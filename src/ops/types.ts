@@ -6,6 +6,7 @@ import type { Snapshot, Snapshotter } from '../snapshot/index.ts';
 import type { Sources } from '../source/types.ts';
 import type { Lease, Store } from '../store/index.ts';
 import type { BuildContext } from './context.ts';
+import type { SshAgents } from './ssh-agents.ts';
 
 /** One layer of a state. */
 export interface LayerState {
@@ -43,8 +44,8 @@ export interface BuildServices {
   /** Aborted by the user; unlike a step's own signal not by the failure of a step beside it. */
   readonly interrupted: AbortSignal;
   readonly secrets: ReadonlyMap<string, SecretSource>;
-  /** What `--ssh` gives, by id. */
-  readonly ssh: ReadonlyMap<string, SshSource>;
+  /** What `--ssh` gives, by id; opened by whoever made the services. */
+  readonly ssh: SshAgents;
   readonly limits: RunLimits;
   /** Host files bound read-only into every step. */
   readonly files: { readonly resolvConf: string; readonly hosts: string };

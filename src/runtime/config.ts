@@ -16,11 +16,14 @@ import type { ContainerDefaults } from '../oci/types.ts';
 import {
   capabilitySets,
   defaultCapabilityNames,
+  defaultDeviceRules,
   defaultLinux,
   defaultMounts,
   thermalThrottlePaths,
 } from './defaults.ts';
+import { deviceRules, withDevices, type GrantedDevice } from './devices.ts';
 import { containerEnv } from './env.ts';
+import { insecureCapabilitySets, insecureDevices, writable, type InsecureOptions } from './insecure.ts';
 import type { Rlimit } from './limits.ts';
 import { defaultSeccompProfile } from './seccomp/profile.ts';
 import type { ResolvedUser } from './user.ts';
@@ -62,6 +65,10 @@ export interface ContainerRequest {
   /** Docker's default profile for these capabilities unless told. */
   readonly seccomp?: SeccompConfig | 'unconfined' | undefined;
   readonly noNewPrivileges?: boolean | undefined;
+  /** Nothing is withheld that the builder has (see insecure.ts); capabilities and seccomp are then not asked for. */
+  readonly insecure?: InsecureOptions | undefined;
+  /** Beside the default ones; one at the same path takes its place. */
+  readonly devices?: readonly GrantedDevice[] | undefined;
   readonly oomScoreAdj?: number | undefined;
   readonly idMappings?:
     { readonly uids: readonly IdMapping[]; readonly gids: readonly IdMapping[] } | undefined;
@@ -73,15 +80,17 @@ export interface ContainerRequest {
 
 /** The runtime-spec config of a container. Pure: the same request gives the same config on every machine. */
 export function containerConfig(request: ContainerRequest): RuntimeConfig {
+  const { insecure } = request;
   const capabilities = request.capabilities ?? defaultCapabilityNames;
+  const sets = insecure === undefined ? capabilitySets(capabilities) : insecureCapabilitySets;
   return {
     ociVersion: '1.2.0',
-    process: processConfig(request, capabilitySets(capabilities)),
+    process: processConfig(request, sets),
     root: { path: request.rootPath ?? 'rootfs', readonly: request.readonlyRootfs ?? false },
     hostname: request.hostname,
     mounts: containerMounts(request),
     ...(request.annotations !== undefined && { annotations: request.annotations }),
-    linux: linuxConfig(request, capabilities),
+    linux: insecure === undefined ? linuxConfig(request, capabilities) : insecureLinux(request, insecure),
   };
 }
 
@@ -110,7 +119,30 @@ function processConfig(request: ContainerRequest, capabilities: CapabilitySets):
 }
 
 function linuxConfig(request: ContainerRequest, capabilities: readonly string[]): LinuxConfig {
-  const { seccomp = defaultSeccompProfile(capabilities), idMappings, cgroupsPath } = request;
+  const { seccomp = defaultSeccompProfile(capabilities), devices = [], limits } = request;
+  return {
+    ...commonLinux(request),
+    devices: withDevices(defaultLinux.devices ?? [], devices),
+    resources: { devices: [...defaultDeviceRules, ...deviceRules(devices)], ...limits },
+    ...(seccomp !== 'unconfined' && { seccomp }),
+    maskedPaths: [...(defaultLinux.maskedPaths ?? []), ...thermalThrottlePaths(request.processors)],
+  };
+}
+
+/** Without rules every device opens. */
+function insecureLinux(request: ContainerRequest, insecure: InsecureOptions): LinuxConfig {
+  const own = [...(defaultLinux.devices ?? []), ...insecureDevices(insecure)];
+  return {
+    ...commonLinux(request),
+    devices: withDevices(own, request.devices ?? []),
+    resources: { ...request.limits },
+    maskedPaths: [],
+    readonlyPaths: [],
+  };
+}
+
+function commonLinux(request: ContainerRequest): LinuxConfig {
+  const { idMappings, cgroupsPath } = request;
   const namespaces = defaultLinux.namespaces.filter(
     ({ type }) => type !== 'network' || hasOwnNetwork(request.network),
   );
@@ -119,9 +151,6 @@ function linuxConfig(request: ContainerRequest, capabilities: readonly string[])
     namespaces: idMappings === undefined ? namespaces : [...namespaces, { type: 'user' }],
     ...(idMappings !== undefined && { uidMappings: idMappings.uids, gidMappings: idMappings.gids }),
     ...(cgroupsPath !== undefined && { cgroupsPath }),
-    resources: { ...defaultLinux.resources, ...request.limits },
-    ...(seccomp !== 'unconfined' && { seccomp }),
-    maskedPaths: [...(defaultLinux.maskedPaths ?? []), ...thermalThrottlePaths(request.processors)],
   };
 }
 
@@ -144,7 +173,8 @@ function containerMounts(request: ContainerRequest): MountConfig[] {
     .filter(({ destination }) => !own.some((mount) => covers(mount.destination, destination)))
     .map((mount) =>
       mount.destination === '/dev/shm' && shmSize !== undefined ? withSize(mount, shmSize) : mount,
-    );
+    )
+    .map((mount) => (request.insecure === undefined ? mount : writable(mount)));
   return [...base, ...own];
 }
 

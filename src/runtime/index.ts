@@ -1,7 +1,10 @@
 export { imageAnnotations } from './annotations.ts';
 export { effectiveArgs, type ArgsOverrides } from './args.ts';
 export { containerConfig, printConfig, type ContainerRequest } from './config.ts';
+export { cdiFolders, deviceEdits, type DeviceEdits, type DeviceRequest } from './cdi/index.ts';
+export type { GrantedDevice } from './devices.ts';
 export { containerEnv, defaultPath } from './env.ts';
+export type { InsecureOptions } from './insecure.ts';
 export {
   parseBytes,
   parseLimits,

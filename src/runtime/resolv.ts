@@ -42,17 +42,27 @@ export function hostHosts(text: string, extra: readonly HostEntry[] = []): strin
   return [text === '' || text.endsWith('\n') ? text : `${text}\n`, ...hostLines(extra, '\n')].join('');
 }
 
-/** `--add-host name:address` or `name=address`, IPv6 addresses with or without brackets. Throws USAGE. */
+/**
+ * Docker's word for the machine that builds. A container on the host's network reaches it as itself; there is no bridge
+ * whose address it could stand for.
+ */
+const hostGateway: Readonly<Record<string, string>> = { 'host-gateway': '127.0.0.1' };
+
+/**
+ * `--add-host name:address` or `name=address`, IPv6 addresses with or without brackets; `host-gateway` is the host's own
+ * address. Throws USAGE.
+ */
 export function parseAddHost(text: string): HostEntry {
   const match = /^([^\s:=]+)[:=](?:\[([^\]]+)\]|(.+))$/.exec(text);
   const name = match?.[1];
-  const address = match?.[2] ?? match?.[3] ?? '';
+  const written = match?.[2] ?? match?.[3] ?? '';
+  const address = Object.hasOwn(hostGateway, written) ? (hostGateway[written] ?? '') : written;
   // A name goes into a file of blank-separated words: what is no host name could add lines of its own.
   if (name !== undefined && /^[A-Za-z0-9_.-]{1,253}$/.test(name) && isIP(address) !== 0) {
     return { name, address };
   }
   throw new TsbuildError('USAGE', `--add-host: invalid value ${JSON.stringify(text)}`, {
-    hint: 'expected name:address such as db:10.0.0.5 or db:[2001:db8::5]',
+    hint: 'expected name:address such as db:10.0.0.5, db:[2001:db8::5] or db:host-gateway',
   });
 }
 

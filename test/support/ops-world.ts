@@ -28,7 +28,7 @@ export async function opsWorld(context: string): Promise<OpsWorld> {
     sources: noSources,
     interrupted: new AbortController().signal,
     secrets: new Map(),
-    ssh: new Map(),
+    ssh: held.use(openSshAgents(new Map())),
     limits: { resources: {}, rlimits: [] },
     files: { resolvConf: '/dev/null', hosts: '/dev/null' },
   };

@@ -6,7 +6,6 @@ import type { PlannedMount, RunStep } from '../../graph/index.ts';
 import type { MountConfig } from '../../oci/runtime-spec.ts';
 import type { RunContext } from '../../solver/index.ts';
 import { memoryFile } from '../memory-file.ts';
-import { openSshAgents, type SshAgents } from '../ssh-agents.ts';
 import type { BuildServices, State } from '../types.ts';
 import { bindMount } from './bind.ts';
 import { cacheFolders } from './cache-mounts.ts';
@@ -37,9 +36,8 @@ export async function runMounts(
   const held = new AsyncDisposableStack();
   try {
     const result: Collected = { mounts: [], env: sshEnv(step), subpaths: {}, subpathKinds: {}, secrets: [] };
-    const agents = held.use(openSshAgents(parts.services.ssh));
     const caches = await cacheFolders(step.mounts, { ...parts, held });
-    for (const mount of step.mounts) await addMount(mount, { ...parts, caches, agents, held }, result);
+    for (const mount of step.mounts) await addMount(mount, { ...parts, caches, held }, result);
     if (step.script !== undefined) result.mounts.push(scriptMount(step.script, held));
     return { ...result, ...visible(result), [Symbol.asyncDispose]: () => held.disposeAsync() };
   } catch (error) {
@@ -52,7 +50,6 @@ interface MountRequest {
   readonly services: BuildServices;
   readonly inputs: readonly State[];
   readonly caches: ReadonlyMap<PlannedMount, string>;
-  readonly agents: SshAgents;
   readonly held: AsyncDisposableStack;
 }
 
@@ -94,7 +91,7 @@ async function addMount(mount: PlannedMount, request: MountRequest, into: Collec
       return;
     }
     case 'ssh': {
-      const config = await sshMount(mount, request);
+      const config = await sshMount(mount, { agents: request.services.ssh, held: request.held });
       if (config !== undefined) addConfig(into, config);
       return;
     }

@@ -1,11 +1,19 @@
-import { availableParallelism } from 'node:os';
 import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 
 import type { RunStep } from '../../graph/index.ts';
-import { containerConfig, resolveUser, type ContainerSpec } from '../../runtime/index.ts';
+import {
+  containerConfig,
+  resolveUser,
+  type ContainerSpec,
+  type DeviceEdits,
+  type InsecureOptions,
+  type Rlimit,
+} from '../../runtime/index.ts';
 import type { ActiveSnapshot } from '../../snapshot/index.ts';
-import type { RunMounts } from './mounts.ts';
 import type { BuildServices, State } from '../types.ts';
+import type { RunMounts } from './mounts.ts';
 
 /** The container of one RUN step. */
 export async function runSpec(parts: {
@@ -14,22 +22,26 @@ export async function runSpec(parts: {
   readonly parent: State;
   readonly active: ActiveSnapshot;
   readonly mounts: RunMounts;
+  readonly devices: DeviceEdits;
 }): Promise<ContainerSpec> {
-  const { step, services, active, mounts } = parts;
+  const { step, services, active, mounts, devices } = parts;
   await using view = await services.snapshotter.view(parts.parent.snapshot);
+  const user = resolveUser(view.root, step.user);
   const config = containerConfig({
     purpose: 'build',
     args: step.argv,
-    env: [...step.env, ...step.proxyEnv, ...mounts.env],
+    env: [...step.env, ...step.proxyEnv, ...mounts.env, ...devices.env],
     cwd: step.cwd,
-    user: resolveUser(view.root, step.user),
+    user: { ...user, additionalGids: [...new Set([...user.additionalGids, ...devices.additionalGids])] },
     hostname: step.hostname,
     network: step.network === 'none' ? 'none' : 'host',
     processors: availableParallelism(),
     files: services.files,
-    mounts: mounts.mounts,
+    mounts: [...devices.mounts, ...mounts.mounts],
+    devices: devices.devices,
+    insecure: step.security === 'insecure' ? insecureOptions() : undefined,
     limits: services.limits.resources,
-    ulimits: services.limits.rlimits,
+    ulimits: withoutCores(services.limits.rlimits),
     shmSize: services.limits.shmSize,
   });
   return {
@@ -41,4 +53,25 @@ export async function runSpec(parts: {
     subpaths: mounts.subpaths,
     subpathKinds: mounts.subpathKinds,
   };
+}
+
+/**
+ * A program that crashes would leave its memory as a file of the layer, secrets and all (S-62), where the host's
+ * core_pattern is a plain name. The hard limit stays as it is: who wants cores says `ulimit -c`, or gives `--ulimit core`.
+ */
+function withoutCores(rlimits: readonly Rlimit[]): readonly Rlimit[] {
+  if (rlimits.some(({ type }) => type === 'RLIMIT_CORE')) return rlimits;
+  return [...rlimits, { type: 'RLIMIT_CORE', soft: 0, hard: hardCoreLimit() }];
+}
+
+/** Bytes; -1 is unlimited. */
+function hardCoreLimit(): number {
+  const line = /^Max core file size +\S+ +(\S+)/m.exec(readFileSync('/proc/self/limits', 'latin1'));
+  return line?.[1] === undefined || line[1] === 'unlimited' ? -1 : Number(line[1]);
+}
+
+/** As many nodes as the machine has loop devices, and some that the step may make; BuildKit has seven above the first free one. */
+function insecureOptions(): InsecureOptions {
+  const loops = readdirSync('/sys/block').flatMap((name) => /^loop(\d{1,3})$/.exec(name)?.[1] ?? []);
+  return { loopDevices: Math.max(-1, ...loops.map(Number)) + 1 + 8 };
 }

@@ -1,0 +1,3 @@
+export { deviceEdits, type DeviceEdits } from './edits.ts';
+export type { DeviceRequest } from './find.ts';
+export { cdiFolders } from './registry.ts';
