@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { mainContext } from '../../src/graph/index.ts';
 import type { BuildServices } from '../../src/ops/index.ts';
 import { openFolder } from '../../src/ops/contexts/index.ts';
+import { openSshAgents } from '../../src/ops/ssh-agents.ts';
 import { createRuntime } from '../../src/runtime/index.ts';
 import { overlaySnapshotter, type Snapshotter } from '../../src/snapshot/index.ts';
 import type { RunContext } from '../../src/solver/index.ts';
