@@ -49,7 +49,7 @@ export function addPlanningOptions(command: Command): Command {
     )
     .option('--target <stage>', 'stage to build (default: the last)')
     .option('--no-cache', 'run every step anew; the results are still kept')
-    .option('--no-cache-filter <stage,…>', 'run the steps of these stages anew; repeatable', collect)
+    .addOption(noCacheFilterOption())
     .option('--pull', 'ask the registry for base images even when the store has them')
     .option('--platform <platform>', 'platform of the base images, as linux/amd64')
     .addOption(
@@ -73,6 +73,13 @@ export function addPlanningOptions(command: Command): Command {
       'for RUN --mount=type=ssh and git over ssh: default is your own agent; repeatable',
       collect,
     );
+}
+
+function noCacheFilterOption(): Option {
+  const option = new Option('--no-cache-filter <stage,…>', 'run the steps of these stages anew; repeatable');
+  // For commander every `--no-` switches something off.
+  option.negate = false;
+  return option.argParser(collect);
 }
 
 /** Options of `build()` and `planBuild()` alike. */
