@@ -20,7 +20,7 @@ export function reasonText(
     case undefined:
       return '';
     case 'no-cache':
-      return 'to be made anew (--no-cache)';
+      return 'made anew: --no-cache';
     case 'first-time':
       return 'not built before';
     case 'lost':
@@ -40,8 +40,9 @@ function inputsText(
   if (selected.length === inputs.length) {
     return joined(selected.map(({ id }) => `takes other files from ${nameOf(id)}`));
   }
-  const names = [...new Set(inputs.map(({ id }) => nameOf(id)))].join(' and ');
-  return undecided ? `runs unless ${names} comes to the same as before` : `${names} has changed`;
+  const names = [...new Set(inputs.map(({ id }) => nameOf(id)))];
+  if (undecided) return `runs if ${names.join(' or ')} changes`;
+  return `${names.join(' and ')} ${names.length === 1 ? 'has' : 'have'} changed`;
 }
 
 function changesText(changes: readonly PartChange[]): string {

@@ -31,7 +31,7 @@ export function treeText(forecast: BuildForecast, options: TreeOptions): string 
   const shown = stageGroups(forecast)
     .map(({ stage, steps }) => ({ stage, steps: steps.filter(({ kind }) => kind !== 'scratch') }))
     .filter(({ steps }) => steps.length > 0);
-  const statuses = shown.flatMap(({ steps }) => steps.map(({ outlook }) => outlook.status.length));
+  const statuses = shown.flatMap(({ steps }) => steps.map((step) => wordOf(step).length));
   const column = Math.max(0, ...statuses);
   const groups = shown.map((group) => groupText(group, { ...options, forecast, nameOf, column }));
   return `${groups.join('')}${groups.length === 0 ? '' : '\n'}${summaryText(forecast)}\n`;
@@ -61,15 +61,28 @@ function stepText(
 ): string {
   const { paint, nameOf, column, stage, last } = layout;
   const { status } = step.outlook;
+  const word = wordOf(step);
   const width = layout.width === undefined ? Infinity : Math.max(layout.width, narrowest);
   const [branch, rest] = last ? ['└─ ', '   '] : ['├─ ', '│  '];
   const room = width - branch.length - column - 2;
   const taken = takenFrom(step, layout);
   const name = cut(nameIn(stage, step.name), room - displayWidth(taken));
   const shownName = status === 'unneeded' ? paint('dim', name) : name;
-  const line = `${branch}${paint(status, status.padEnd(column))}  ${shownName}${paint('dim', taken)}\n`;
-  const reason = cut(reasonOf(step, nameOf), room);
+  const line = `${branch}${paint(status, word.padEnd(column))}  ${shownName}${paint('dim', taken)}\n`;
+  const reason =
+    word === 'new'
+      ? ''
+      : cut(
+          reasonOf(step, (id) => nameIn(stage, nameOf(id))),
+          room,
+        );
   return reason === '' ? line : `${line}${rest}${' '.repeat(column + 2)}${paint('dim', reason)}\n`;
+}
+
+/** Most steps of a first build have the same reason: it is told in a word. */
+function wordOf({ outlook }: StepForecast): string {
+  const first = outlook.status === 'run' && outlook.reasons[0]?.kind === 'first-time';
+  return first ? 'new' : outlook.status;
 }
 
 /** Inputs of other stages, which the order of the lines does not show. */
