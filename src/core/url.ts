@@ -32,7 +32,7 @@ function redactAuthority(rest: string, ssh: boolean): string {
     return account ? rest : hidden + rest.slice(at);
   }
   // A secret with a raw slash in it (`user:a/b@host`) ends the authority early; what should be a port is none then.
-  const port = /:(.*)$/.exec(authority)?.[1];
+  const port = /^(?:\[[^\]]*\]|[^:]*):(.*)$/.exec(authority)?.[1];
   if (port === undefined || /^\d*$/.test(port)) return rest;
   const secret = rest.slice(0, endOf(rest, /[\s'"]/)).lastIndexOf('@');
   return secret < 0 ? rest : hidden + rest.slice(secret);

@@ -63,8 +63,8 @@ export function readGitOptions(source: string, texts: GitOptionTexts): GitOption
     fetchByCommit: bool(source, query, 'fetch-by-commit') === 'true',
     mtime: mtimeOf(source, query.get('mtime')),
   };
-  checkRef(source, ref);
   checkChecksum(source, options);
+  checkRef(source, ref);
   return options;
 }
 

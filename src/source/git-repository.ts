@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { digestOf, digestParts, TsbuildError } from '../core/index.ts';
-import { git, tryGit, type GitAccess, type GitRun } from './git-command.ts';
+import type { ToolResult } from '../sys/index.ts';
+import { git, lastWords, tryGit, type GitAccess, type GitRun } from './git-command.ts';
 import { remoteFailure } from './git-failure.ts';
 import type { GitRemote } from './git-remote.ts';
 
@@ -139,11 +140,20 @@ export class GitRepository {
     return status === 0 && (await this.has(commit));
   }
 
-  #fetch(options: readonly string[], refspec: string): ReturnType<typeof tryGit> {
+  async #fetch(options: readonly string[], refspec: string): Promise<ToolResult> {
     const { remote, access } = this.#options;
     const args = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules'];
-    return tryGit([...args, ...options, '--', remote.url, refspec], this.local({ access }));
+    const result = await tryGit([...args, ...options, '--', remote.url, refspec], this.local({ access }));
+    if (result.status === 0 || !isDamage(result.stderr)) return result;
+    throw new TsbuildError('IO_ERROR', `git fetch failed: ${lastWords(result.stderr)}`);
   }
+}
+
+/** What git says of the repository that it fetches into. */
+function isDamage(stderr: string): boolean {
+  return /bad object|corrupt|unable to (?:read|create|update)|File exists|missing (?:blob|tree|commit)/.test(
+    stderr,
+  );
 }
 
 /** Servers of the older protocol give out what their refs name and no more; the simplest know no shallow fetch. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 
-import { fromText, TsbuildError, type ByteString } from '../core/index.ts';
+import { fromText, isErrno, TsbuildError, type ByteString } from '../core/index.ts';
 import type { RootDir } from '../sys/index.ts';
 import { git } from './git-command.ts';
 import type { GitRepository } from './git-repository.ts';
@@ -51,14 +51,24 @@ export function temporaryName(): ByteString {
  * `/`, so that no symlink leads out of it (S-38).
  */
 export function keepSubdir(root: RootDir, whole: ByteString, subdir: string): void {
-  using tree = root.sub(whole);
-  const found = tree.resolve(fromText(subdir));
-  if (tree.tryLstat(found)?.type !== 'directory') {
+  const found = folderIn(root, whole, subdir);
+  if (found === undefined) {
     throw new TsbuildError('SOURCE_NOT_FOUND', `the repository has no folder ${subdir}`);
   }
   const from = `${whole}${found === '/' ? '' : found}` as ByteString;
   for (const name of root.list(from)) root.rename(`${from}/${name}` as ByteString, name);
   root.removeAll(whole);
+}
+
+function folderIn(root: RootDir, whole: ByteString, subdir: string): ByteString | undefined {
+  using tree = root.sub(whole);
+  try {
+    const found = tree.resolve(fromText(subdir));
+    return tree.tryLstat(found)?.type === 'directory' ? found : undefined;
+  } catch (error) {
+    if (isErrno(error, 'ELOOP', 'ENOTDIR', 'ENAMETOOLONG')) return undefined;
+    throw error;
+  }
 }
 
 /**

@@ -38,6 +38,25 @@ describe('runTool', () => {
   });
 });
 
+describe('runTool with a session', () => {
+  it('ends what the program started as well', async () => {
+    const interrupt = new AbortController();
+    // Without the session the sleeper would hold the output open, and the call would wait for it.
+    const running = runTool(['sh', '-c', 'sleep 1000 & echo $$; wait'], {
+      session: true,
+      signal: interrupt.signal,
+    });
+    setTimeout(() => interrupt.abort(), 50);
+    await expect(running).rejects.toMatchObject({ code: 'INTERRUPTED' });
+  });
+
+  it('has no terminal and a group of its own', async () => {
+    const { stdout } = await runTool(['sh', '-c', 'echo $$ $(ps -o sid= -p $$)'], { session: true });
+    const [pid, session] = stdout.toString().trim().split(/\s+/);
+    expect(session).toBe(pid);
+  });
+});
+
 describe('filterThrough', () => {
   it('streams both ways', async () => {
     requires('tool:xz');
