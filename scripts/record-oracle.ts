@@ -39,9 +39,15 @@ async function record(programs: string, wanted: readonly string[], folder: strin
     for (const asked of chosen) {
       const before = records.get(asked.name);
       if (asked.byHand) continue;
-      const now = await recordOf(asked, before, { builders, prepared, server: server.url });
-      records.set(asked.name, now);
-      tell(`${area.name}/${asked.name}`, before, now);
+      const name = `${area.name}/${asked.name}`;
+      try {
+        const now = await recordOf(asked, before, { builders, prepared, server: server.url });
+        records.set(asked.name, now);
+        tell(name, before, now);
+      } catch (error) {
+        console.error(`failed   ${name}: ${String(error)}`);
+        process.exitCode = 1;
+      }
     }
     const kept = area.cases.flatMap(({ name }) => records.get(name) ?? []);
     writeIfChanged(recordFile(area.name), formatRecords(kept));

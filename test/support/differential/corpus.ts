@@ -45,11 +45,10 @@ export function readCorpus(): Area[] {
 
 /** fixtures/differential/README.md has the format. */
 export function parseArea(name: string, text: string): Area {
-  const [head = '', ...blocks] = text.split(/^== /m);
-  const [, ...sections] = head.split(/^## /m);
+  const [, ...blocks] = text.split(/^## /m);
   const section = (title: string): string =>
-    sections.find((each) => each.startsWith(`${title}\n`))?.slice(title.length + 1) ?? '';
-  const cases = blocks.map(parseCase);
+    blocks.find((each) => each.startsWith(`${title}\n`))?.slice(title.length + 1) ?? '';
+  const cases = blocks.filter((block) => !/^(?:base|context)\n/.test(block)).map(parseCase);
   const names = cases.map((each) => each.name);
   const twice = names.find((each, at) => names.indexOf(each) !== at);
   if (twice !== undefined) throw new Error(`${name}.txt: two cases called ${twice}`);
@@ -70,16 +69,20 @@ function parseCase(block: string): Case {
     title,
     shell: valuesOf('sh').join('\n'),
     flags: words.map((word) => word.replaceAll('"', '')),
-    env: Object.fromEntries(valuesOf('env').map((line): [string, string] => [line.replace(/=.*/s, ''), line.replace(/^[^=]*=/, '')])),
+    env: Object.fromEntries(
+      valuesOf('env').map((line): [string, string] => [
+        line.replace(/=.*/s, ''),
+        line.replace(/^[^=]*=/, ''),
+      ]),
+    ),
     byHand: valuesOf('engine').includes('none'),
     images: imagesOf(rest.join('\n').trimEnd()),
   };
 }
 
 function imagesOf(text: string): CaseImage[] {
-  const [last = '', ...named] = text.split(/^(?=--- )/m).reverse();
   // A line `--- NAME` stands above the Dockerfile of the image NAME, a bare `---` above the case's own.
-  const parts = [...named.reverse(), last].filter((part) => part.trim() !== '');
+  const parts = text.split(/^(?=---(?: |$))/m).filter((part) => part.trim() !== '');
   const images = parts.map((part): CaseImage => {
     const [, name = '', body = part] = /^--- *(\S*)\n(.*)$/s.exec(part) ?? [];
     return { name: name === '' ? undefined : name, dockerfile: withBase(body) };
@@ -91,5 +94,6 @@ function imagesOf(text: string): CaseImage[] {
 function withBase(dockerfile: string): string {
   const body = dockerfile.trimEnd();
   if (body === '') return '';
-  return /^\s*FROM\b/im.test(body) ? `${body}\n` : `FROM base\n${body}\n`;
+  const first = body.split('\n').find((line) => !/^\s*(?:#|ARG\b|$)/i.test(line)) ?? '';
+  return /^\s*FROM\b/i.test(first) ? `${body}\n` : `FROM base\n${body}\n`;
 }

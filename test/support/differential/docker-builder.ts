@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import type { DockerClient } from '../docker-engine.ts';
 import type { Builder } from './builder.ts';
+import { readSavedImage } from './saved-image.ts';
 
 /** One of the two builders of a Docker engine. */
 export async function dockerBuilder(docker: DockerClient, kind: 'buildkit' | 'classic'): Promise<Builder> {
@@ -16,7 +18,11 @@ export async function dockerBuilder(docker: DockerClient, kind: 'buildkit' | 'cl
       });
       return status === 0 ? undefined : lastWords(stderr);
     },
-    save: (name, archive) => docker.ok(['save', '-o', archive, name]),
+    async read(name, folder) {
+      const archive = join(folder, 'image.tar');
+      await docker.ok(['save', '-o', archive, name]);
+      return readSavedImage(archive, folder);
+    },
   };
 }
 

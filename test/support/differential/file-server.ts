@@ -10,14 +10,14 @@ const files: Readonly<Record<string, { readonly body: string; readonly headers?:
     '/named': { body: 'named\n', headers: { 'content-disposition': 'attachment; filename="given.txt"' } },
     '/': { body: 'root\n' },
     // One file of 2003, mode 640, owned by 7:8.
-  '/packed.tgz': {
-    body: Buffer.from(
-      'H4sIAAAAAAACA+3RsQ3CQBAEwIup4ku4ty1/PRYQkVgG928wUAJIiJlkdbvhzdPxcj7FR+XdOOSeme2Z9X2/ujb2Nfsu22NvtRui' +
-        'ZHzBer1NSynxp+b9/4cAAAAAAAAAAADgt2y+mplUACgAAA==',
-      'base64',
-    ).toString('latin1'),
-  },
-};
+    '/packed.tgz': {
+      body: Buffer.from(
+        'H4sIAAAAAAACA+3RsQ3CQBAEwIup4ku4ty1/PRYQkVgG928wUAJIiJlkdbvhzdPxcj7FR+XdOOSeme2Z9X2/ujb2Nfsu22NvtRui' +
+          'ZHzBer1NSynxp+b9/4cAAAAAAAAAAADgt2y+mplUACgAAA==',
+        'base64',
+      ).toString('latin1'),
+    },
+  };
 
 /** A server on the loopback; ends with its scope. */
 export async function fileServer(): Promise<{ readonly url: string } & AsyncDisposable> {

@@ -1,6 +1,6 @@
-import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { runOk } from '../run-command.ts';
+import { runCommand, runOk } from '../run-command.ts';
 import { treeOfFolder, type TreeEntry } from '../tree.ts';
 
 /** What an archive of `save` holds of one image. */
@@ -29,28 +29,55 @@ export async function readSavedImage(archive: string, folder: string): Promise<S
   const image = read(manifest?.Config ?? '') as Pick<SavedImage, 'config' | 'history'>;
   const root = join(folder, 'root');
   mkdirSync(root);
-  for (const layer of manifest?.Layers ?? []) await applyLayer(join(unpacked, layer), root);
+  const layers = (manifest?.Layers ?? []).map((layer) => join(unpacked, layer));
+  return { config: image.config, history: image.history, ...(await readLayers(layers, root)) };
+}
+
+/** Unpacks layers over one another into an empty folder, and reads it. */
+export async function readLayers(
+  layers: readonly string[],
+  root: string,
+): Promise<Pick<SavedImage, 'tree' | 'texts'>> {
+  for (const [at, layer] of layers.entries()) {
+    if (at > 0) await removeBelow(layer, root);
+    await runOk([...unpack, '-xpf', layer, '-C', root]);
+  }
   const tree = await treeOfFolder(root, { times: true });
-  return { config: image.config, history: image.history, tree, texts: textsOf(root, tree) };
+  return { tree, texts: textsOf(root, tree) };
 }
 
 function textsOf(root: string, tree: readonly TreeEntry[]): Map<string, string> {
   const files = tree.filter(({ type }) => type === 'file').map(({ path }) => path);
-  const sized = files.filter((path) => statSync(Buffer.from(join(root, path), 'latin1')).size <= 800);
-  return new Map(
-    sized.map((path) => [path, readFileSync(Buffer.from(join(root, path), 'latin1'), 'utf8')] as const),
-  );
+  const sized = files.filter((path) => statSync(latin1(join(root, path))).size <= 800);
+  return new Map(sized.map((path) => [path, readFileSync(latin1(join(root, path)), 'utf8')] as const));
 }
 
-async function applyLayer(layer: string, root: string): Promise<void> {
-  const names = await runOk(['tar', '-tf', layer]);
-  const whiteouts = names.split('\n').filter((name) => /(^|\/)\.wh\./.test(name));
-  // They speak of the layers below alone, wherever they stand in their own.
-  for (const path of whiteouts) {
-    const [, parent = '', name = ''] = /^(.*?)\.wh\.([^/]*)$/.exec(path) ?? [];
-    const script = name === '.wh..opq' ? 'find "$0" -mindepth 1 -delete' : 'rm -rf "$0"';
-    await runOk(['sh', '-c', script, join(root, parent, name === '.wh..opq' ? '' : name)]);
+const unpack = ['tar', '--numeric-owner', '--xattrs', '--xattrs-include=*', '--exclude=.wh.*'];
+
+/** Removes what a layer hides of those below it: what its whiteouts name, and what stands in the way of its files. */
+async function removeBelow(layer: string, root: string): Promise<void> {
+  const listed = await runCommand(['tar', '--quoting-style=literal', '-tf', layer]);
+  for (const name of listed.stdoutBytes.toString('latin1').split('\n')) {
+    const [, parent = '', hidden] = /^(.*?)\.wh\.([^/]*)$/.exec(name) ?? [];
+    if (hidden === '.wh..opq') clearFolder(join(root, parent));
+    else if (hidden !== undefined) remove(join(root, parent, hidden));
+    else if (name !== '' && isFolder(join(root, name)) === !name.endsWith('/')) remove(join(root, name));
   }
-  const tar = ['tar', '--numeric-owner', '--xattrs', '--xattrs-include=*', '--exclude=.wh.*', '-xpf', layer];
-  await runOk([...tar, '-C', root]);
+}
+
+/** Undefined where nothing is. */
+function isFolder(path: string): boolean | undefined {
+  return lstatSync(latin1(path), { throwIfNoEntry: false })?.isDirectory();
+}
+
+function remove(path: string): void {
+  rmSync(latin1(path), { recursive: true, force: true });
+}
+
+function clearFolder(path: string): void {
+  for (const name of readdirSync(latin1(path), 'latin1')) remove(join(path, name));
+}
+
+function latin1(path: string): Buffer {
+  return Buffer.from(path.replace(/\/$/, ''), 'latin1');
 }

@@ -1,21 +1,61 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { build } from '../../../src/build.ts';
+import { TsbuildError } from '../../../src/core/index.ts';
+import type { Image } from '../../../src/image/index.ts';
 import { tsbuild } from '../cli.ts';
 import type { Builder } from './builder.ts';
+import { readLayers, readSavedImage } from './saved-image.ts';
 
-/** The command line, with its store in `root`. */
+/**
+ * tsbuild, with its store in `root`: through the library where nothing is asked of the command line, since most cases
+ * take less time than starting a process, and through the command line elsewhere.
+ */
 export function tsbuildBuilder(root: string): Builder {
   const cli = tsbuild(root);
+  const images = new Map<string, Image>();
   return {
     name: 'tsbuild',
     importBase: (tar, name) => cli.ok(['import', tar, name]),
     async build({ context, file, tag, flags, env }) {
+      if (flags.length === 0 && Object.keys(env).length === 0) {
+        try {
+          images.set(tag, (await build({ root, context, file, tags: [tag] })).image);
+          return undefined;
+        } catch (error) {
+          // Never a defect of ours: somebody's mistake has a code.
+          if (!(error instanceof TsbuildError)) throw error;
+          return firstLine(`${error.message} [${error.code}]`);
+        }
+      }
       const args = ['build', '-t', tag, ...flags];
       if (file !== undefined) args.push('-f', file);
       const { status, stderr } = await cli.run([...args, '.'], { cwd: context, env });
       if (status === 0) return undefined;
-      // Never as a defect of ours: somebody's mistake has a code and a place.
-      if (status !== 3 && status !== 4) throw new Error(`tsbuild ended with ${status}:\n${stderr}`);
-      return /^tsbuild: (.*)$/m.exec(stderr)?.[1] ?? stderr;
+      if (stderr.includes('internal error')) throw new Error(stderr);
+      return firstLine(/^tsbuild: (.*)$/ms.exec(stderr)?.[1] ?? stderr);
     },
-    save: (name, archive) => cli.ok(['save', '-o', archive, name]),
+    async read(name, folder) {
+      const image = images.get(name);
+      if (image === undefined) {
+        const archive = join(folder, 'image.tar');
+        await cli.ok(['save', '-o', archive, name]);
+        return readSavedImage(archive, folder);
+      }
+      const { config, history } = JSON.parse(Buffer.from(image.rawConfig).toString()) as Parsed;
+      const blobs = image.layers.map(({ descriptor }) =>
+        join(root, 'oci/blobs', descriptor.digest.replace(':', '/')),
+      );
+      const at = join(folder, 'root');
+      mkdirSync(at);
+      return { config, history, ...(await readLayers(blobs, at)) };
+    },
   };
+}
+
+type Parsed = Pick<Awaited<ReturnType<Builder['read']>>, 'config' | 'history'>;
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? '';
 }
