@@ -16,6 +16,7 @@ import {
 import { checkOptions, type WrittenCheckOptions } from '../support/check-options.ts';
 import { expectGolden } from '../support/golden.ts';
 import { projectRoot } from '../support/paths.ts';
+import { runs } from '../support/series.ts';
 
 const fixtures = join(projectRoot, 'fixtures/dockerfile/checks');
 const folders = readdirSync(fixtures).sort();
@@ -411,7 +412,7 @@ describe('properties', () => {
           expect(error.code).toBe('DOCKERFILE_SYNTAX');
         }
       }),
-      { numRuns: 2000 },
+      runs(500),
     );
   });
 });

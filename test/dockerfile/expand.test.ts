@@ -9,6 +9,7 @@ import {
   type Lookup,
 } from '../../src/dockerfile/index.ts';
 import { cellOf, readTable } from '../support/pipe-table.ts';
+import { runs } from '../support/series.ts';
 
 const variables = new Map(readTable('dockerfile/env.txt').map((row) => [cellOf(row, 0), cellOf(row, 1)]));
 const lookup: Lookup = (name) => variables.get(name);
@@ -132,7 +133,7 @@ describe('properties', () => {
         const expanded = expandWord(word, lookup, backslash).value;
         expect(expanded).toBe(pieces.map(({ value }) => value).join(''));
       }),
-      { numRuns: 2000 },
+      runs(500),
     );
   });
 
@@ -144,7 +145,7 @@ describe('properties', () => {
         outcome(() => expandWords(word, lookup, { escape: '`' }).join());
         outcome(() => expandHeredoc(word, lookup).value);
       }),
-      { numRuns: 5000 },
+      runs(1250),
     );
   });
 
@@ -165,7 +166,7 @@ describe('properties', () => {
         expect(expand(`\${V%${glob}}`)).toBe(value.slice(0, suffixes[0] ?? value.length));
         expect(expand(`\${V%%${glob}}`)).toBe(value.slice(0, suffixes.at(-1) ?? value.length));
       }),
-      { numRuns: 2000 },
+      runs(500),
     );
   });
 });

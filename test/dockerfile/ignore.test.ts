@@ -9,6 +9,7 @@ import {
   parseIgnoreFile,
 } from '../../src/dockerfile/index.ts';
 import { cellOf, readTable } from '../support/pipe-table.ts';
+import { runs } from '../support/series.ts';
 
 const bytes = (...values: readonly number[]) => fromBuffer(Uint8Array.from(values));
 
@@ -155,7 +156,7 @@ describe('properties', () => {
         const matcher = matcherOf(lines.join('\n'));
         for (const name of names) expect(matcher.matches(name)).toBe(naiveIgnored(rules, name));
       }),
-      { numRuns: 5000 },
+      runs(1250),
     );
   });
 
@@ -166,7 +167,7 @@ describe('properties', () => {
         const matcher = matcherOf(lines.join('\n'));
         if (matcher.canSkipDirectory(folder)) expect(matcher.matches(`${folder}/${below}`)).toBe(true);
       }),
-      { numRuns: 5000 },
+      runs(1250),
     );
   });
 
@@ -179,7 +180,7 @@ describe('properties', () => {
           expect(error).toBeInstanceOf(TsbuildError);
         }
       }),
-      { numRuns: 2000 },
+      runs(500),
     );
   });
 });
@@ -212,7 +213,7 @@ describe('globMatch', () => {
         const regexp = new RegExp(`^${glob.replaceAll('?', '[^/]').replaceAll('*', '[^/]*')}$`);
         expect(globMatch(glob, text as ByteString)).toBe(regexp.test(text));
       }),
-      { numRuns: 5000 },
+      runs(1250),
     );
   });
 });

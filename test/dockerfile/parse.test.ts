@@ -6,6 +6,7 @@ import { TsbuildError } from '../../src/core/index.ts';
 import { excerpt, parseDockerfile } from '../../src/dockerfile/index.ts';
 import { expectGolden } from '../support/golden.ts';
 import { projectRoot } from '../support/paths.ts';
+import { runs } from '../support/series.ts';
 
 const fixtures = join(projectRoot, 'fixtures/dockerfile');
 
@@ -179,7 +180,7 @@ describe('properties', () => {
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
         accepts(bytes);
       }),
-      { numRuns: 3000 },
+      runs(750),
     );
   });
 
@@ -189,7 +190,7 @@ describe('properties', () => {
         accepts(parts.join(''));
         accepts(`FROM a\n${parts.join('')}`);
       }),
-      { numRuns: 5000 },
+      runs(1250),
     );
   });
 
@@ -207,7 +208,7 @@ describe('properties', () => {
         const plain = [...pairs.map(([text]) => text), last].join(' ');
         expect(command(joined)).toEqual(command(plain));
       }),
-      { numRuns: 1000 },
+      runs(300),
     );
   });
 });
