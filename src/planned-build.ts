@@ -1,10 +1,11 @@
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-import { TsbuildError, type EmitBuildEvent } from './core/index.ts';
+import type { EmitBuildEvent } from './core/index.ts';
 import {
   baseResolver,
   buildChecks,
+  layoutResolver,
   checkSecrets,
   openBuildInputs,
   openSshAgents,
@@ -127,9 +128,7 @@ export async function openPlannedBuild(
     contexts: named,
     allow: options.allow ?? new Set(),
     extraHosts: extraHosts.map(({ name }) => name),
-    resolveLayout: () => {
-      throw new TsbuildError('DOCKERFILE_UNSUPPORTED', 'bases of OCI layouts are not supported yet');
-    },
+    resolveLayout: layoutResolver({ store, lease, emit, bases }),
     resolveBase: checks.watch(baseResolver({ store, pull: options.pull ?? false, signal, emit, bases })),
   });
   const planned = await checks.around(planning);

@@ -6,6 +6,7 @@ export { openImage } from './image.ts';
 export type { Image, Layer } from './image.ts';
 export { inspectImage } from './inspect.ts';
 export { openLayer } from './layer.ts';
+export { readLayoutImage } from './layout.ts';
 export { imageSize, listImages } from './list.ts';
 export type { ImageRow } from './list.ts';
 export { removeImage, tagImage } from './names.ts';

@@ -27,6 +27,7 @@ export { parseVolumes } from './container/volumes.ts';
 export type { ContainerRecord, ContainerState } from './container/types.ts';
 export { hostDecompressor } from './decompress.ts';
 export type { ImageServices } from './image.ts';
+export { layoutResolver } from './layout.ts';
 export { liveItems } from './live.ts';
 export {
   openBuildInputs,
