@@ -23,8 +23,8 @@ export interface GitRun {
   readonly limit?: number | undefined;
 }
 
-/** A remote that sends nothing at all for that long has failed, whatever the transport. */
-const longestTalk = 30 * 60 * 1000;
+/** The longest that a command may take. Connections over http and ssh that stand still end long before. */
+const longestTalk = 60 * 60 * 1000;
 
 const outputLimit = 256 * 1024 * 1024;
 
@@ -97,6 +97,11 @@ export async function tryGit(args: readonly string[], run: GitRun): Promise<Tool
 export async function git(args: readonly string[], run: GitRun): Promise<Buffer> {
   const { status, stdout, stderr } = await tryGit(args, run);
   if (status === 0) return stdout;
+  if (/No space left on device|Disk quota exceeded/.test(stderr)) {
+    throw new TsbuildError('DISK_FULL', 'fetching from git: no space left on the device', {
+      hint: 'free some space, or point --root (TSBUILD_ROOT) to a larger disk',
+    });
+  }
   throw new TsbuildError(
     'IO_ERROR',
     `git ${args[0] ?? ''} failed: ${lastWords(stderr) || `status ${status}`}`,

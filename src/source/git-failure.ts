@@ -41,7 +41,7 @@ const failures: readonly Failure[] = [
   },
   {
     pattern:
-      /Authentication failed|could not read (?:Username|Password)|returned error: 40[13]|Access denied/i,
+      /Authentication failed|could not read (?:Username|Password)|returned error: 40[13]|Access denied(?! or repository)/i,
     error: ({ shown, host }) =>
       new TsbuildError('SOURCE_DENIED', `${shown} wants other credentials, or does not exist`, {
         hint: `pass a token as the build secret GIT_AUTH_TOKEN.${host} or GIT_AUTH_TOKEN`,

@@ -149,10 +149,11 @@ export class GitRepository {
   }
 }
 
-/** What git says of the repository that it fetches into. */
+/** What git says of the repository that it fetches into; lines that begin with `remote:` are the server's. */
 function isDamage(stderr: string): boolean {
+  const own = stderr.replaceAll(/^remote:.*$/gm, '');
   return /bad object|corrupt|unable to (?:read|create|update)|File exists|missing (?:blob|tree|commit)/.test(
-    stderr,
+    own,
   );
 }
 

@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { testRepository, type TestRepository } from '../support/git-repository.ts';
+import { startGitDaemon } from '../support/git-daemon.ts';
 import { startGitServer, type GitServer } from '../support/git-server.ts';
 import { checkOut, errorOf, gitWorld } from '../support/git-world.ts';
 import { requires } from '../support/requires.ts';
+import { runOk } from '../support/run-command.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 requires('tool:git');
@@ -157,5 +159,54 @@ describe('what was fetched', () => {
     const { fetcher } = gitWorld();
     expect(readme(await checkOut(fetcher, `${old.url}/app.git#v2`))).toBe('two\n');
     expect(readme(await checkOut(fetcher, `${old.url}/app.git#${commits[0]}`))).toBe('one\n');
+  });
+
+  it('is fetched although a killed git left its locks', async () => {
+    const { fetcher, folder } = gitWorld();
+    await checkOut(fetcher, url('#v1'));
+    const [bare = ''] = readdirSync(join(folder, 'repositories'));
+    writeFileSync(join(folder, 'repositories', bare, 'shallow.lock'), '');
+    writeFileSync(join(folder, 'repositories', bare, `refs/tsbuild/${commits[1]}.lock`), '');
+    expect(readme(await checkOut(fetcher, url('#v2')))).toBe('two\n');
+  });
+
+  it('S-37 by two steps at once does not mix', async () => {
+    const { fetcher } = gitWorld();
+    const texts = ['#v1', '#v2', '#main', `#${commits[0]}`, `#${commits[1]}`];
+    const folders = await Promise.all(texts.map((text) => checkOut(fetcher, url(text))));
+    expect(folders.map(readme)).toEqual(['one\n', 'two\n', 'three\n', 'one\n', 'two\n']);
+  });
+});
+
+describe('other kinds of repositories', () => {
+  it('L-177 one with SHA-256 ids', async () => {
+    const modern = await testRepository(served, 'modern', { format: 'sha256' });
+    const commit = await modern.commit({ README: 'modern' });
+    expect(commit).toHaveLength(64);
+    const { fetcher } = gitWorld();
+    expect(readme(await checkOut(fetcher, `${server.url}/modern.git`))).toBe('modern');
+    const kept = await checkOut(fetcher, `${server.url}/modern.git?keep-git-dir&ref=${commit}`);
+    expect(await runOk(['git', '-c', 'safe.directory=*', '-C', kept, 'rev-parse', 'HEAD'])).toBe(commit);
+  });
+
+  it('L-177 one behind git://', async () => {
+    await using daemon = await startGitDaemon(served);
+    expect(readme(await checkOut(gitWorld().fetcher, `${daemon.url}/app.git#v2`))).toBe('two\n');
+    const error = await errorOf(checkOut(gitWorld().fetcher, `${daemon.url}/none`));
+    expect(error).toMatchObject({ code: 'SOURCE_NOT_FOUND' });
+  });
+
+  it('a machine without git is told so', async () => {
+    const { PATH } = process.env;
+    process.env['PATH'] = tempFolder('empty').path;
+    try {
+      const error = await errorOf(checkOut(gitWorld().fetcher, url()));
+      expect(error).toMatchObject({
+        code: 'HOST_UNSUPPORTED',
+        hint: expect.stringContaining('git') as unknown,
+      });
+    } finally {
+      process.env['PATH'] = PATH;
+    }
   });
 });

@@ -19,7 +19,11 @@ export interface TestRepository {
 export const firstCommitTime = Date.UTC(2020, 0, 1) / 1000;
 
 /** Makes `<name>.git` below the folder, on the branch `main`. */
-export async function testRepository(parent: string, name: string): Promise<TestRepository> {
+export async function testRepository(
+  parent: string,
+  name: string,
+  { format = 'sha1' }: { readonly format?: 'sha1' | 'sha256' } = {},
+): Promise<TestRepository> {
   const folder = join(parent, `${name}.git`);
   mkdirSync(folder, { recursive: true });
   let commits = 0;
@@ -40,7 +44,7 @@ export async function testRepository(parent: string, name: string): Promise<Test
       },
     });
   };
-  await run('init', '--quiet', '--initial-branch=main', '.');
+  await run('init', '--quiet', '--initial-branch=main', `--object-format=${format}`, '.');
   return {
     folder,
     git: run,

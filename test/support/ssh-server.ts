@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { answers, freePort } from './ports.ts';
 import { findTool } from './requires.ts';
 import { runOk } from './run-command.ts';
 
@@ -60,27 +60,4 @@ export async function startSshServer(folder: string): Promise<SshServer> {
       await Promise.all(ended);
     },
   };
-}
-
-/** Nobody else takes it at once: the kernel gives out the others first. */
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
-}
-
-function answers(
-  where: { readonly host: string; readonly port: number } | { readonly path: string },
-): Promise<boolean> {
-  const socket = connect(where);
-  return new Promise((resolve) => {
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }
