@@ -1,7 +1,7 @@
 import type { BuildForecast, StepForecast } from '../../plan.ts';
 import { printableLine } from '../terminal-text.ts';
 import { cut } from './cut.ts';
-import { reasonOf, shortNames, stageGroups, type StageGroup } from './groups.ts';
+import { reasonOf, shortNames, stageGroups, wordOf, type StageGroup } from './groups.ts';
 import type { NameOf } from './reason-text.ts';
 
 type Status = StepForecast['outlook']['status'];
@@ -35,7 +35,7 @@ function nodesOf(forecast: BuildForecast): Nodes {
 /** Name, status, reason. */
 function linesOf(step: StepForecast, nameOf: NameOf): readonly string[] {
   const reason = reasonOf(step, nameOf);
-  const status = reason === '' ? step.outlook.status : `${step.outlook.status}: ${reason}`;
+  const status = reason === '' ? wordOf(step) : `${wordOf(step)}: ${reason}`;
   return [printableLine(step.name), status].map((line) => cut(line, longestLine));
 }
 
@@ -50,7 +50,7 @@ export function mermaidText(forecast: BuildForecast): string {
     });
     if (stage === undefined) lines.push(...nodes.map((node) => `  ${node}`));
     else {
-      lines.push(`  subgraph stage${index}["${mermaidEscaped(stage)}"]`);
+      lines.push(`  subgraph stage${index}["${mermaidEscaped(printableLine(stage))}"]`);
       lines.push(...nodes.map((node) => `    ${node}`), '  end');
     }
   }
@@ -72,7 +72,7 @@ export function mermaidText(forecast: BuildForecast): string {
  */
 function mermaidEscaped(text: string): string {
   return text.replace(
-    /[^\p{L}\p{N} ,./:=+_()-]|[\u{fb00}-\u{fb06}]/gu,
+    /[^\p{L}\p{N} ,./:=+_()[\]*…-]|[\u{fb00}-\u{fb06}]/gu,
     (character) => `#${character.codePointAt(0) ?? 0};`,
   );
 }
@@ -88,7 +88,7 @@ export function dotText(forecast: BuildForecast): string {
     });
     if (stage === undefined) lines.push(...nodes.map((node) => `  ${node}`));
     else {
-      lines.push(`  subgraph cluster_${index} {`, `    label="${dotEscaped(stage)}";`);
+      lines.push(`  subgraph cluster_${index} {`, `    label="${dotEscaped(printableLine(stage))}";`);
       lines.push(...nodes.map((node) => `    ${node}`), '  }');
     }
   }

@@ -31,9 +31,16 @@ export function shortNames({ steps }: BuildForecast): NameOf {
   return (id) => names.get(id) ?? id;
 }
 
-/** Why the step would run; empty for one that would not. */
-export function reasonOf({ outlook }: StepForecast, nameOf: NameOf): string {
-  if (!('reasons' in outlook)) return '';
+/** The step's status in a word. Most steps of a first build have the same reason: it is a word of its own. */
+export function wordOf({ outlook }: StepForecast): string {
+  const isNew = outlook.status === 'run' && outlook.reasons[0]?.kind === 'first-time';
+  return isNew ? 'new' : outlook.status;
+}
+
+/** Why the step would run; empty for one that would not, or whose word says it. */
+export function reasonOf(step: StepForecast, nameOf: NameOf): string {
+  const { outlook } = step;
+  if (!('reasons' in outlook) || wordOf(step) === 'new') return '';
   return printableLine(reasonText(outlook.reasons, { nameOf, undecided: outlook.status === 'maybe' }));
 }
 

@@ -1,7 +1,7 @@
 import type { BuildForecast, StepForecast } from '../../plan.ts';
 import { displayWidth, printableLine } from '../terminal-text.ts';
 import { cut } from './cut.ts';
-import { reasonOf, shortNames, stageGroups, summaryText, type StageGroup } from './groups.ts';
+import { reasonOf, shortNames, stageGroups, summaryText, wordOf, type StageGroup } from './groups.ts';
 import type { NameOf } from './reason-text.ts';
 
 /** How parts of the tree look; text for a file stays as it is. */
@@ -47,7 +47,7 @@ interface Layout extends TreeOptions {
 function groupText({ stage, steps }: StageGroup, layout: Layout): string {
   const { paint, forecast } = layout;
   const isTarget = steps.some(({ id }) => id === forecast.target);
-  const heading = paint('heading', stage ?? 'sources');
+  const heading = paint('heading', printableLine(stage ?? 'sources'));
   const lines = steps.map((step, index) =>
     stepText(step, { ...layout, stage, last: index === steps.length - 1 }),
   );
@@ -65,7 +65,7 @@ function stepText(
   const width = layout.width === undefined ? Infinity : Math.max(layout.width, narrowest);
   const [branch, rest] = last ? ['└─ ', '   '] : ['├─ ', '│  '];
   const room = width - branch.length - column - 2;
-  const taken = takenFrom(step, layout);
+  const taken = cut(takenFrom(step, layout), Math.floor(room / 2));
   const name = cut(nameIn(stage, step.name), room - displayWidth(taken));
   const shownName = status === 'unneeded' ? paint('dim', name) : name;
   const line = `${branch}${paint(status, word.padEnd(column))}  ${shownName}${paint('dim', taken)}\n`;
@@ -77,12 +77,6 @@ function stepText(
           room,
         );
   return reason === '' ? line : `${line}${rest}${' '.repeat(column + 2)}${paint('dim', reason)}\n`;
-}
-
-/** Most steps of a first build have the same reason: it is told in a word. */
-function wordOf({ outlook }: StepForecast): string {
-  const first = outlook.status === 'run' && outlook.reasons[0]?.kind === 'first-time';
-  return first ? 'new' : outlook.status;
 }
 
 /** Inputs of other stages, which the order of the lines does not show. */
