@@ -2,6 +2,8 @@ import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
+import { liveItems } from '../../src/ops/index.ts';
+import { collectGarbage, openStore } from '../../src/store/index.ts';
 import { built, treeLines, type Built } from '../support/built-tree.ts';
 import { makeContext, writeContext } from '../support/context.ts';
 import { requires } from '../support/requires.ts';
@@ -113,5 +115,22 @@ describe('COPY --link', () => {
         'c/x 644 0:0',
       ],
     ]);
+  });
+
+  it('L-153 keeps what is shared while anything of it is in use', async () => {
+    const { path: root } = tempFolder('root');
+    const context = makeContext({ 'src/a': 'a' });
+    for (const content of ['one', 'two']) {
+      writeContext(context, { Dockerfile: [...base(content), 'COPY --link src /dest/'].join('\n') });
+      await built({ context, root });
+    }
+    {
+      await using store = await openStore(root);
+      await collectGarbage(store, { liveItems: () => liveItems(store) });
+    }
+    for (const content of ['one', 'two']) {
+      writeContext(context, { Dockerfile: [...base(content), 'COPY --link src /dest/'].join('\n') });
+      expect((await built({ context, root })).ran).toEqual([]);
+    }
   });
 });

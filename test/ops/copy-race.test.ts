@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
+import { mainContext } from '../../src/graph/index.ts';
 import { CopyOp } from '../../src/ops/copy/copy-op.ts';
 import { emptyState, stateOf } from '../../src/ops/state.ts';
 import { contextOrigin, copyStep } from '../support/copy-step.ts';
@@ -149,5 +150,42 @@ describe('a context that changes between key and copy', () => {
       ...['dir dest 755 0:0', 'dir dest/src 755 0:0', 'dir dest/src/sub 755 0:0'],
       ...['file dest/src/sub/file 644 0:0 4', 'file dest/src/x 644 0:0 1'],
     ]);
+  });
+});
+
+describe('a context that changes while it is read for its key', () => {
+  requires('root', 'overlay');
+
+  /** Keys a copy of three files of which as many vanish, one a reading, right before they are opened. */
+  async function keyed(vanishing: readonly string[]): Promise<string> {
+    const context = makeContext({ 'src/a': 'a', 'src/b': 'b', 'src/c': 'c' });
+    await using world = await opsWorld(context);
+    const [first] = world.services.contexts.values();
+    if (first === undefined) throw new Error('no context');
+    const left = [...vanishing];
+    const root = new Proxy(first.root, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name, target);
+        if (typeof value !== 'function') return value;
+        return (...given: readonly unknown[]): unknown => {
+          if (name === 'open' && given[0] === left[0]) rmSync(join(context, left.shift() ?? ''));
+          return Reflect.apply(value, target, given);
+        };
+      },
+    });
+    const contexts = new Map([[mainContext, { ...first, root }]]);
+    const op = new CopyOp(copyStep(), { ...world.services, contexts });
+    const { parts } = await op.cacheMap(unwatched.signal);
+    const steady = await new CopyOp(copyStep(), world.services).cacheMap(unwatched.signal);
+    expect(parts).toEqual(steady.parts);
+    return readdirSync(join(context, 'src')).join(' ');
+  }
+
+  it('S-75 is read once more', async () => {
+    expect(await keyed(['src/b'])).toBe('a c');
+  });
+
+  it('S-75 is an error when it changes again', async () => {
+    await expect(keyed(['src/b', 'src/c'])).rejects.toMatchObject({ code: 'CONTEXT_CHANGED' });
   });
 });
