@@ -38,6 +38,7 @@ describe('hosts', () => {
     ['db:2001:db8::5', 'db', '2001:db8::5'],
     ['db=[2001:db8::5]', 'db', '2001:db8::5'],
     ['my-db.example.org:[::1]', 'my-db.example.org', '::1'],
+    ['gate:host-gateway', 'gate', '127.0.0.1'],
   ])('R-41 reads --add-host %s', (text, name, address) => {
     expect(parseAddHost(text)).toEqual({ name, address });
   });
