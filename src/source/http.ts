@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 
-import { fileNameOfUrl } from '../core/index.ts';
+import { fileNameOfUrl, fromErrno, redactUrl } from '../core/index.ts';
 import type { HttpSource } from '../dockerfile/types.ts';
 import {
   CutOffError,
@@ -116,7 +116,7 @@ export function createHttpFetcher(settings: HttpFetcherOptions): HttpFetcher {
         return fetchedFile(cache, url, answer);
       } catch (error) {
         options.signal.throwIfAborted();
-        throw httpFailure(error, url);
+        throw fromErrno(httpFailure(error, url), `fetching ${redactUrl(url)}`);
       }
     },
   };

@@ -81,7 +81,7 @@ describe('a URL as context', () => {
     const context = `${server.origin}/a.tar`;
     await built({ root, context });
     const again = await built({ root, context });
-    expect(again.ran).toEqual([]);
+    expect(again.ran).toEqual([`load ${context}`]);
   });
 
   it.each([

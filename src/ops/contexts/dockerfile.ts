@@ -5,6 +5,7 @@ import { fromErrno, fromText, isErrno, redactUrl, TsbuildError } from '../../cor
 import { openRootDir } from '../../sys/index.ts';
 import { isHttpUrl } from './place.ts';
 import { maxTextBytes, readHostText, readText, tooLarge } from './read.ts';
+import { shown } from './shown.ts';
 import { standardInput } from './stdin.ts';
 import type { InputOptions, NamedText, Place } from './types.ts';
 
@@ -39,8 +40,11 @@ async function fromStdin(options: InputOptions): Promise<FoundDockerfile> {
 
 async function fromUrl(url: string, options: InputOptions): Promise<FoundDockerfile> {
   const { sources } = await options.remote();
-  const file = await sources.http.fetch({ url }, { signal: options.signal, limit: maxTextBytes });
+  const { signal } = options;
   const name = redactUrl(url);
+  const file = await shown(options, `load ${name}`, (onProgress) =>
+    sources.http.fetch({ url }, { signal, limit: maxTextBytes, onProgress }),
+  );
   return { name, bytes: await readHostText(file.path, name) };
 }
 

@@ -8,6 +8,7 @@ import type { GitSource } from '../../dockerfile/types.ts';
 import { peek } from '../../tar/index.ts';
 import { isArchive, unpackContext } from './archive.ts';
 import { readHostText, readText } from './read.ts';
+import { shown } from './shown.ts';
 import { standardInput } from './stdin.ts';
 import type { InputOptions, Place } from './types.ts';
 
@@ -75,24 +76,29 @@ async function fromStdin(options: InputOptions, held: AsyncDisposableStack): Pro
   const name = 'standard input';
   if (!isArchive(head)) return textPlace(options, { name: 'stdin', bytes: await readText(bytes, name) });
   const path = await emptyFolder(options, held);
-  await unpackContext(bytes, path, { name, signal: options.signal });
+  await shown(options, `load ${name}`, () => unpackContext(bytes, path, { name, signal: options.signal }));
   return { kind: 'fetched', path, name, from: 'stdin' };
 }
 
 async function fromGit(source: GitSource, options: InputOptions, held: AsyncDisposableStack): Promise<Place> {
   const { sources } = await options.remote();
   const { signal, context } = options;
-  const commit = await sources.git.resolve(source, { signal });
+  const name = redactUrl(context);
   const folder = await emptyFolder(options, held);
-  await sources.git.checkout(source, { commit, folder }, { signal });
-  return { kind: 'fetched', path: folder, name: redactUrl(context), from: 'remote' };
+  await shown(options, `load ${name}`, async (onProgress) => {
+    const commit = await sources.git.resolve(source, { signal });
+    await sources.git.checkout(source, { commit, folder }, { signal, onProgress });
+  });
+  return { kind: 'fetched', path: folder, name, from: 'remote' };
 }
 
 async function fromUrl(options: InputOptions, held: AsyncDisposableStack): Promise<Place> {
   const { context: url, signal } = options;
   const { sources } = await options.remote();
-  const file = await sources.http.fetch({ url }, { signal });
   const name = redactUrl(url);
+  const file = await shown(options, `load ${name}`, (onProgress) =>
+    sources.http.fetch({ url }, { signal, onProgress }),
+  );
   const { head, bytes } = await peek(createReadStream(file.path) as AsyncIterable<Uint8Array>);
   if (!isArchive(head)) {
     await bytes[Symbol.asyncIterator]().return?.();

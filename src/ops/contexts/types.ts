@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 
+import type { EmitBuildEvent } from '../../core/index.ts';
 import type { Dockerfile, ParseOptions } from '../../dockerfile/index.ts';
 import type { ContextReference } from '../../graph/index.ts';
 import type { Sources } from '../../source/types.ts';
@@ -26,6 +27,8 @@ export interface InputOptions {
   /** This process's own unless told. */
   readonly stdin?: StandardInput | undefined;
   readonly signal: AbortSignal;
+  /** Told of what is fetched and unpacked. */
+  readonly emit?: EmitBuildEvent | undefined;
   /** Called only where something is to be fetched or unpacked; asked for once. */
   readonly remote: () => Promise<RemoteServices>;
 }
