@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import { digestOf, type BuildEvent } from '../../src/core/index.ts';
+import { mediaTypes } from '../../src/oci/index.ts';
 import { layoutResolver, parseBuildContext } from '../../src/ops/index.ts';
 import { openStore } from '../../src/store/index.ts';
 import { built, treeLines } from '../support/built-tree.ts';
@@ -76,6 +77,36 @@ describe('an OCI layout', () => {
     await expect(resolve('3')).rejects.toMatchObject({ code: 'IMAGE_NOT_FOUND' });
     // What the index does not list may be asked for by its digest.
     expect((await resolve(one.manifest.digest)).base.digest).toBe(one.manifest.digest);
+  });
+
+  it('L-222 gives the image of the platform, from the index or from one inside it', async () => {
+    const store = await openStore(join(tempFolder('other').path, 'store'));
+    const platform = { os: 'linux', architecture: 's390x' };
+    const other = await makeTinyImage(store, { layers: [{ file: '3' }], platform });
+    await runOk(['cp', '-rn', `${store.layout}/blobs`, layout]);
+    await store[Symbol.asyncDispose]();
+    const manifests = [
+      { ...two.manifest, platform: here },
+      { ...other.manifest, platform },
+      { ...one.manifest, platform: { os: 'unknown', architecture: 'unknown' } },
+    ];
+    const index = JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.index, manifests });
+    const digest = digestOf(index);
+    writeFileSync(join(layout, 'blobs', digest.replace(':', '/')), index);
+    const outer = {
+      schemaVersion: 2,
+      manifests: [{ mediaType: mediaTypes.index, digest, size: index.length }],
+    };
+    for (const text of [index, JSON.stringify(outer)]) {
+      writeFileSync(join(layout, 'index.json'), text);
+      expect((await resolve(undefined, { platform })).base.digest).toBe(other.manifest.digest);
+      expect((await resolve()).base.digest).toBe(two.manifest.digest);
+      await expect(
+        resolve(undefined, { platform: { os: 'plan9', architecture: 'mips' } }),
+      ).rejects.toMatchObject({
+        code: 'PLATFORM_MISMATCH',
+      });
+    }
   });
 
   it('L-222 is only looked at where nothing will run', async () => {
