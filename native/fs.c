@@ -151,5 +151,6 @@ NAPI_MODULE_INIT() {
   define_descriptors(env, exports);
   define_xattrs(env, exports);
   define_mounts(env, exports);
+  define_network(env, exports);
   return exports;
 }

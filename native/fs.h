@@ -72,5 +72,6 @@ void define_files(napi_env env, napi_value exports);
 void define_descriptors(napi_env env, napi_value exports);
 void define_xattrs(napi_env env, napi_value exports);
 void define_mounts(napi_env env, napi_value exports);
+void define_network(napi_env env, napi_value exports);
 
 #endif

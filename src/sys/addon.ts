@@ -67,6 +67,13 @@ export interface Addon {
     auxiliary: number,
   ) => number;
   readonly fsmount: (context: number, attributes: number) => number;
+  readonly newNetns: () => number;
+  /** Close-on-exec, in the namespace of the descriptor, or in the caller's own. */
+  readonly socketIn: (netns: number | null, domain: number, type: number, protocol: number) => number;
+  readonly bindInet: (fd: number, address: number, port: number) => number;
+  readonly send: (fd: number, bytes: string) => number;
+  /** One datagram that is there already; EAGAIN when there is none. */
+  readonly receive: (fd: number) => string | number;
 }
 
 let loaded: Addon | undefined;

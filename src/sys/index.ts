@@ -3,6 +3,13 @@ export { errno, errnoError } from './errno.ts';
 export { flock, tryFlock, type Flock, type FlockOptions } from './lock.ts';
 export { openRootDir, rootDirOf } from './open-rootdir.ts';
 export { mountOverlay, mountOverlayView, overlayOptions, type OverlaySource } from './overlay.ts';
+export {
+  bindInNamespace,
+  newNetworkNamespace,
+  openNetlinkSocket,
+  type NetlinkSocket,
+  type NetworkNamespace,
+} from './network.ts';
 export { nativePath, packageRoot } from './paths.ts';
 export { openPidfd, signalPidfd } from './pidfd.ts';
 export { filterThrough, runTool, type ToolOptions, type ToolResult } from './process.ts';
