@@ -251,7 +251,7 @@ describe('why, in words', () => {
     const nameOf = (id: Digest): string => (id === idOf(0) ? '[a 1/1]' : '[b 2/3]');
     const options = { nameOf, undecided: true };
     expect(reasonText([{ kind: 'inputs', created, inputs }], options)).toBe(
-      'runs if [a 1/1] or [b 2/3] changes',
+      'runs if [a 1/1] or [b 2/3] comes out different',
     );
   });
 

@@ -41,7 +41,7 @@ function inputsText(
     return joined(selected.map(({ id }) => `takes other files from ${nameOf(id)}`));
   }
   const names = [...new Set(inputs.map(({ id }) => nameOf(id)))];
-  if (undecided) return `runs if ${names.join(' or ')} changes`;
+  if (undecided) return `runs if ${names.join(' or ')} comes out different`;
   return `${names.join(' and ')} ${names.length === 1 ? 'has' : 'have'} changed`;
 }
 
