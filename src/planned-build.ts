@@ -26,6 +26,7 @@ import { hostPlatform, type Platform } from './oci/index.ts';
 import { buildHosts, createRuntime, resolvConf, type HostEntry } from './runtime/index.ts';
 import { overlaySnapshotter } from './snapshot/index.ts';
 import type { Vertex } from './solver/index.ts';
+import type { Sources } from './source/types.ts';
 import { openStore, type Store } from './store/index.ts';
 
 /** What says which steps there are. */
@@ -93,9 +94,8 @@ export async function openPlannedBuild(
   const ssh = options.ssh ?? new Map<string, SshSource>();
   const fetching = { secrets, ssh: held.use(openSshAgents(ssh)) };
   // Made before it is needed only where something must be fetched: a mistyped path makes no store.
-  let opening: Promise<Store> | undefined;
-  const openedStore = (): Promise<Store> =>
-    (opening ??= openStore(options.root).then((opened) => held.use(opened)));
+  let opening: Promise<OpenedStore> | undefined;
+  const opened = (): Promise<OpenedStore> => (opening ??= openWithSources(options.root, fetching, held));
   const buildArgs = options.buildArgs ?? new Map<string, string>();
   const inputs = held.use(
     await openBuildInputs({
@@ -105,15 +105,15 @@ export async function openPlannedBuild(
       parse: { syntax: buildArgs.get('BUILDKIT_SYNTAX') },
       keepGitDir: isTrue(buildArgs.get('BUILDKIT_CONTEXT_KEEP_GIT_DIR')),
       remote: async () => {
-        const store = await openedStore();
-        return { tempDir: () => store.tempDir(), sources: sourcesOf(store, fetching) };
+        const { store, sources } = await opened();
+        return { tempDir: () => store.tempDir(), sources };
       },
     }),
   );
   const { dockerfile, context, contexts, named } = inputs;
   const checks = buildChecks(dockerfile, { ...options, context }, emit);
 
-  const store = await openedStore();
+  const { store, sources } = await opened();
   // Before the first look into the store: what is found from here on stays until the build ends (design decision 9).
   const lease = held.use(await store.lease());
   const extraHosts = options.extraHosts ?? [];
@@ -141,7 +141,7 @@ export async function openPlannedBuild(
     snapshotter: overlaySnapshotter(store.snapshots),
     runtime: createRuntime({ stubs: join(store.root, 'runtime') }),
     contexts,
-    sources: sourcesOf(store, fetching),
+    sources,
     interrupted: signal,
     secrets,
     ssh: fetching.ssh,
@@ -161,6 +161,21 @@ export async function openPlannedBuild(
     emit,
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
+}
+
+interface OpenedStore {
+  readonly store: Store;
+  /** One for context and steps, so that a ref that moves meanwhile means one commit (S-66). */
+  readonly sources: Sources;
+}
+
+async function openWithSources(
+  root: string,
+  fetching: Parameters<typeof sourcesOf>[1],
+  held: AsyncDisposableStack,
+): Promise<OpenedStore> {
+  const store = held.use(await openStore(root));
+  return { store, sources: sourcesOf(store, fetching) };
 }
 
 /** What is compared with what, when a miss is explained: builds of one Dockerfile with one context. */
