@@ -12,6 +12,7 @@ export function requireEntitlements(step: RunStep, options: Pick<PlanOptions, 'a
     if (entitlement === 'network.host' && options.network === 'host') continue;
     throw new TsbuildError('ENTITLEMENT_REQUIRED', `RUN ${flag} is not allowed`, {
       hint: `if you trust this Dockerfile, add --allow ${entitlement}`,
+      fault: flag,
     });
   }
 }

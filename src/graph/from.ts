@@ -4,7 +4,7 @@ import { parsePlatform } from '../oci/index.ts';
 import type { ContainerDefaults, Platform } from '../oci/types.ts';
 import { resolveContext } from './bases.ts';
 import { describeContext, findContext } from './contexts.ts';
-import { excerptOf } from './place.ts';
+import { blame, excerptOf } from './place.ts';
 import { scratchStep, treeOf } from './source-steps.ts';
 import {
   stateOfBase,
@@ -32,6 +32,7 @@ export async function beginStage(
   if (image === '') {
     throw new TsbuildError('DOCKERFILE_INVALID', `base name (${from.image}) should not be blank`, {
       hint: 'an ARG used in FROM must be declared, with a default, before the first FROM',
+      fault: from.image,
     });
   }
   const platform = platformOf(context, from);
@@ -45,7 +46,9 @@ export async function beginStage(
   if (image.toLowerCase() === 'scratch') return stateOfScratch(scratchStep(), context.options.platform);
   const reference = findContext(around.contexts, image, platform);
   if (reference !== undefined) return beginOnContext(context, reference, { from, name: image, whole: false });
-  const base = await context.options.resolveBase(image, platform);
+  const base = await context.options
+    .resolveBase(image, platform)
+    .catch((error: unknown) => blame(error, from.image));
   return beginOnImage(context, base, {
     from,
     text: `FROM ${base.name}`,
@@ -116,8 +119,15 @@ export function platformOf(
 ): Platform {
   if (written === undefined) return context.options.platform;
   const text = expandIn(context, context.globals, written);
-  if (text !== '') return parsePlatform(text);
+  if (text !== '') {
+    try {
+      return parsePlatform(text);
+    } catch (error) {
+      blame(error, written);
+    }
+  }
   throw new TsbuildError('DOCKERFILE_INVALID', `empty platform value from expression ${written}`, {
     hint: 'an ARG used in FROM must be declared, with a default, before the first FROM',
+    fault: written,
   });
 }

@@ -28,3 +28,8 @@ export async function locatedAsync<T>(
     throw error;
   }
 }
+
+/** What is thrown is the fault of these words of the instruction. */
+export function blame(error: unknown, words: string): never {
+  throw error instanceof TsbuildError ? error.blaming(words) : error;
+}

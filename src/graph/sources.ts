@@ -4,6 +4,7 @@ import { resolveContext } from './bases.ts';
 import { findContext, type ContextIndex } from './contexts.ts';
 import { gitStep, imageStep, scratchStep, treeOf } from './source-steps.ts';
 import type { FileSource, SourceRequest, StageState } from './stage.ts';
+import { blame } from './place.ts';
 import { stageIndex, stageNames } from './stage-names.ts';
 import { makeStep } from './steps.ts';
 import type { ContextReference, PlanOptions, ResolvedBase } from './types.ts';
@@ -43,7 +44,7 @@ export async function findSource(
     throw new TsbuildError(
       'STAGE_NOT_FOUND',
       `${kind.toUpperCase()} takes files from ${JSON.stringify(from)}, which is ${where}`,
-      { hint: 'files can come from earlier stages only' },
+      { hint: 'files can come from earlier stages only', fault: `from=${from}` },
     );
   }
   if (from.toLowerCase() === 'scratch') return { kind: 'step', step: scratchStep() };
@@ -64,6 +65,7 @@ function noSuchNumber(instruction: string, from: string, before: number): Tsbuil
         before === 0
           ? 'there is no stage before this one'
           : `earlier stages have the numbers 0 to ${before - 1}`,
+      fault: `from=${from}`,
     },
   );
 }
@@ -78,9 +80,10 @@ async function resolveSource(
     return await options.resolveBase(from, options.platform);
   } catch (error) {
     const near = nearestName(from.toLowerCase(), stageNames(dockerfile, before));
-    if (near === undefined || !(error instanceof TsbuildError)) throw error;
+    if (near === undefined || !(error instanceof TsbuildError)) blame(error, `from=${from}`);
     throw new TsbuildError('STAGE_NOT_FOUND', `no stage and no image is called ${JSON.stringify(from)}`, {
       hint: `did you mean the stage ${near}?`,
+      fault: `from=${from}`,
       cause: error,
     });
   }

@@ -27,7 +27,10 @@ export function parseBoundedJson(bytes: Uint8Array, options: { what: string; lim
       ? (JSON.parse(text, dropProto) as unknown)
       : (JSON.parse(text) as unknown);
   } catch (error) {
-    throw new TsbuildError('IMAGE_INVALID', `${what} is not JSON`, { cause: error });
+    throw new TsbuildError('IMAGE_INVALID', `${what} is not JSON`, {
+      hint: 'whoever made or serves it is at fault; is the address that of a registry?',
+      cause: error,
+    });
   }
 }
 

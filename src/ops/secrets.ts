@@ -11,7 +11,9 @@ export function readSecret(id: string, source: SecretSource): Buffer {
   if (source.kind === 'env') {
     const value = process.env[source.name];
     if (value === undefined) {
-      throw new TsbuildError('SECRET_INVALID', `secret ${id}: the variable ${source.name} is not set`);
+      throw new TsbuildError('SECRET_INVALID', `secret ${id}: the variable ${source.name} is not set`, {
+        hint: `set ${source.name} in the environment of tsbuild, and export it`,
+      });
     }
     return Buffer.from(value);
   }
@@ -25,7 +27,10 @@ export function readSecret(id: string, source: SecretSource): Buffer {
     return readFileSync(source.path);
   } catch (error) {
     if (error instanceof TsbuildError) throw error;
-    throw new TsbuildError('SECRET_INVALID', `secret ${id} cannot be read: ${source.path}`, { cause: error });
+    throw new TsbuildError('SECRET_INVALID', `secret ${id} cannot be read: ${source.path}`, {
+      hint: 'src= must name a readable file, relative to the current folder',
+      cause: error,
+    });
   }
 }
 
@@ -37,7 +42,10 @@ export function checkSecrets(secrets: ReadonlyMap<string, SecretSource>): void {
       accessSync(source.path, constants.R_OK);
     } catch (error) {
       const message = `secret ${id} cannot be read: ${source.path}`;
-      throw new TsbuildError('SECRET_INVALID', message, { cause: error });
+      throw new TsbuildError('SECRET_INVALID', message, {
+        hint: 'src= must name a readable file, relative to the current folder',
+        cause: error,
+      });
     }
   }
 }

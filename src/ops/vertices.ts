@@ -64,29 +64,48 @@ const scratchOp: Op<State> = {
 /** Errors show the instruction, those of making the op included. */
 function placed({ op: stepOp, at }: Step, services: BuildServices): Op<State> {
   if (at === undefined) return opOf(stepOp, services);
+  const place: Place = { at, words: wordsOf(stepOp) };
   let op: Op<State>;
   try {
     op = opOf(stepOp, services);
   } catch (error) {
-    throw locatedError(error, at);
+    throw locatedError(error, place);
   }
   return {
-    cacheMap: (signal) => locate(at, () => op.cacheMap(signal)),
-    exec: (inputs, context) => locate(at, () => op.exec(inputs, context)),
+    cacheMap: (signal) => locate(place, () => op.cacheMap(signal)),
+    exec: async (inputs, context) => {
+      const state = await locate(place, () => op.exec(inputs, context));
+      // What a layer cannot hold shows while it is packed, after the step.
+      const settled = locate(place, () => state.settled);
+      settled.catch(() => undefined);
+      return { ...state, settled };
+    },
   };
 }
 
-async function locate<T>(at: SourceExcerpt, action: () => Promise<T>): Promise<T> {
+/** Where a step stands in the user's text, and what of it the user would look at. */
+interface Place {
+  readonly at: SourceExcerpt;
+  readonly words: string | undefined;
+}
+
+function wordsOf(op: StepOp): string | undefined {
+  if (op.kind === 'http') return op.source.url;
+  return op.kind === 'git' ? op.source.remote : undefined;
+}
+
+async function locate<T>(place: Place, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (error) {
-    throw locatedError(error, at);
+    throw locatedError(error, place);
   }
 }
 
 /** What the machine refused (a full disk, a file that may not be read) is the user's to know, not a defect. */
-function locatedError(thrown: unknown, at: SourceExcerpt): unknown {
+function locatedError(thrown: unknown, { at, words = '' }: Place): unknown {
   const error = fromErrno(thrown, (at.lines[0] ?? '').trim());
-  if (error instanceof TsbuildError && error.code !== 'INTERRUPTED') return error.locatedAt(at);
+  if (error instanceof TsbuildError && error.code !== 'INTERRUPTED')
+    return error.blaming(words).locatedAt(at);
   return error;
 }

@@ -55,6 +55,9 @@ function statusFailure(error: HttpStatusError, { name, host }: Asked): TsbuildEr
         cause: error,
       });
     default:
-      return new TsbuildError('REGISTRY_ERROR', `${host} failed on ${name}: ${said}`, { cause: error });
+      return new TsbuildError('REGISTRY_ERROR', `${host} failed on ${name}: ${said}`, {
+        hint: 'the fault is on the side of the registry: try again later',
+        cause: error,
+      });
   }
 }

@@ -61,7 +61,9 @@ async function fetchToken(response: Response, { registry, scope, signal }: Token
   const challenges = parseChallenges(response.headers.get('www-authenticate') ?? '');
   const bearer = challenges.find((challenge) => challenge.scheme === 'bearer');
   if (bearer === undefined) {
-    throw new TsbuildError('REGISTRY_DENIED', `${registry.host} wants a user name and a password`);
+    throw new TsbuildError('REGISTRY_DENIED', `${registry.host} wants a user name and a password`, {
+      hint: 'tsbuild cannot log in yet: fetch the image with another tool, and give its archive to tsbuild load',
+    });
   }
   const url = checkRealm(bearer.parameters.get('realm'), registry);
   const service = bearer.parameters.get('service');

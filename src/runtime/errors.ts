@@ -27,12 +27,14 @@ export function setupError(report: ErrorReport, plan: readonly SetupOp[]): Tsbui
         {
           hint: interpreter
             ? 'its first line, or the loader it was linked for, names a program the image lacks'
-            : undefined,
+            : 'it must be in a folder of its PATH, or be given with its whole path',
         },
       );
     }
     if (notExecutable.includes(report.errno)) {
-      return new TsbuildError('COMMAND_NOT_EXECUTABLE', `cannot execute ${command}: ${reason}`);
+      return new TsbuildError('COMMAND_NOT_EXECUTABLE', `cannot execute ${command}: ${reason}`, {
+        hint: 'it must be a file with the permission to execute, of a format the kernel knows',
+      });
     }
   }
   const step = op === undefined ? 'reading the request' : op.kind;

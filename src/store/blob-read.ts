@@ -109,7 +109,10 @@ function damaged(path: string, found: { digest: Digest; actual: Digest; opened: 
 
 function notOpened(error: unknown, digest: Digest): unknown {
   if (isErrno(error, 'ENOENT', 'ENOTDIR')) {
-    return new TsbuildError('BLOB_NOT_FOUND', `blob ${digest} is not in the store`, { cause: error });
+    return new TsbuildError('BLOB_NOT_FOUND', `blob ${digest} is not in the store`, {
+      hint: 'pull or build the image again to have it back',
+      cause: error,
+    });
   }
   return fromErrno(error, `reading blob ${digest}`);
 }

@@ -46,6 +46,7 @@ function refuseRemote(path: string): void {
   const what = remote.kind === 'git' ? 'a git ref' : 'a URL';
   throw new TsbuildError('DOCKERFILE_INVALID', `source can't be ${what} for COPY: ${redactUrl(path)}`, {
     hint: 'use ADD for remote sources',
+    fault: path,
   });
 }
 

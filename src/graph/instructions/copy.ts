@@ -95,6 +95,7 @@ function requireFolder(
     `${name} of ${sources} sources needs a folder as destination`,
     {
       hint: `end the destination with a slash: ${destination}/`,
+      fault: destination,
     },
   );
 }

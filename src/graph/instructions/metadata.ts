@@ -122,7 +122,9 @@ export function applyVolume(
 ): StageState {
   const paths = instruction.paths.map((path) => expand(context, state, path));
   if (paths.some((path) => path === ''))
-    throw new TsbuildError('DOCKERFILE_INVALID', 'VOLUME specified can not be an empty string');
+    throw new TsbuildError('DOCKERFILE_INVALID', 'VOLUME specified can not be an empty string', {
+      hint: 'a variable in it is not set, or empty',
+    });
   const all = [...new Set([...Object.keys(state.config.Volumes ?? {}), ...paths])].sort();
   const next = withConfig(state, { Volumes: Object.fromEntries(all.map((path) => [path, {}])) });
   return withHistory(next, `VOLUME [${paths.join(' ')}]`, 'empty');
@@ -141,6 +143,7 @@ export function applyStopsignal(
   if (!known && !number) {
     throw new TsbuildError('DOCKERFILE_INVALID', `invalid signal: ${signal}`, {
       hint: 'a name such as SIGTERM, or a number from 1 to 64',
+      fault: signal,
     });
   }
   return withHistory(withConfig(state, { StopSignal: signal }), `STOPSIGNAL ${signal}`, 'empty');

@@ -24,5 +24,6 @@ function parsePort(word: string): readonly string[] {
 function invalid(word: string, why: string): TsbuildError {
   return new TsbuildError('DOCKERFILE_INVALID', `EXPOSE ${word}: ${why}`, {
     hint: 'write port[-port][/tcp|udp|sctp], with ports from 0 to 65535',
+    fault: word,
   });
 }

@@ -64,6 +64,7 @@ function planMount(
   if (target === '/') {
     throw new TsbuildError('DOCKERFILE_INVALID', `invalid mount target ${JSON.stringify(written)}`, {
       hint: 'a mount cannot replace the root of the file system',
+      fault: `target=${written}`,
     });
   }
   const id = mount.type === 'cache' ? cacheId(options.buildArgs, mount.id ?? cleanPath(written)) : mount.id;

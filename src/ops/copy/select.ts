@@ -78,6 +78,7 @@ function literal(tree: SourceTree, clean: string, word: string): Match {
     throw new TsbuildError(
       'COPY_SOURCE_NOT_FOUND',
       `${JSON.stringify(word)} is a socket, which cannot be copied`,
+      { hint: 'exclude it: it means nothing in an image', fault: word },
     );
   }
   return { path, stat, wildcard: false, word };
@@ -91,6 +92,7 @@ function requireVisible(tree: SourceTree, clean: string, word: string): void {
     `${JSON.stringify(word)} is excluded by ${tree.ignoreFile ?? 'the ignore file'}`,
     {
       hint: `remove the pattern that matches it, or add an exception: !${clean}`,
+      fault: word,
     },
   );
 }
@@ -98,6 +100,7 @@ function requireVisible(tree: SourceTree, clean: string, word: string): void {
 function notFound(tree: SourceTree, clean: string, word: string, cause?: unknown): TsbuildError {
   return new TsbuildError('COPY_SOURCE_NOT_FOUND', `${JSON.stringify(word)} does not exist in ${tree.name}`, {
     hint: tree.missingHint ?? nearHint(tree, clean),
+    fault: word,
     cause,
   });
 }
