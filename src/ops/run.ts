@@ -104,7 +104,7 @@ function failUnlessZero(step: RunStep, { status, usage }: RunResult): void {
     {
       hint: outOfMemory
         ? 'the step needs more memory than its limit: raise -m/--memory'
-        : (hints[code] ?? 'what the command itself says stands above'),
+        : hints[code],
     },
   );
 }

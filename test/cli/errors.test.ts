@@ -68,9 +68,7 @@ const situations: Readonly<Record<ErrorCode, ((world: World) => Situation | Prom
   SOURCE_NOT_FOUND: ({ server }) => build(`FROM busybox:1\nADD http://${server}/404/release.tar /\n`)(),
   SOURCE_INVALID: ({ server }) =>
     build(`FROM busybox:1\nADD --checksum=sha256:${'0'.repeat(64)} http://${server}/200/release.tar /\n`)(),
-  RUN_FAILED: build(
-    'FROM busybox:1\nRUN echo compiling && \\\n    echo "main.c:3: no" >&2 && \\\n    exit 3\n',
-  ),
+  RUN_FAILED: build('FROM busybox:1\nRUN echo compiling && \\\n    mkae --jobs=4 all\n'),
   USER_NOT_FOUND: build('FROM busybox:1\nUSER nobdy\nRUN true\n'),
   IMAGE_NOT_FOUND: command('rmi', 'busybx:1'),
   IMAGE_INVALID: ({ server }) => ({ args: ['pull', `${server}/v2-not-json:1`] }),
