@@ -102,9 +102,7 @@ function failUnlessZero(step: RunStep, { status, usage }: RunResult): void {
     'RUN_FAILED',
     `process ${JSON.stringify(step.display)} did not complete successfully: exit code: ${code}${reason}`,
     {
-      hint: outOfMemory
-        ? 'the step needs more memory than its limit: raise -m/--memory'
-        : hints[code],
+      hint: outOfMemory ? 'the step needs more memory than its limit: raise -m/--memory' : hints[code],
     },
   );
 }
