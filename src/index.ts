@@ -16,3 +16,5 @@ export { parseDockerfile } from './dockerfile/index.ts';
 export type { Image, Layer } from './image/index.ts';
 export type { Platform } from './oci/index.ts';
 export type { RunLimits, SecretSource } from './ops/index.ts';
+export { planBuild, type BuildForecast, type InputRole, type StepForecast } from './plan.ts';
+export type { InputChange, MissReason, Outlook, PartChange } from './solver/index.ts';

@@ -1,5 +1,12 @@
 import { digestOf, type BuildEvent, type Digest, type Json } from '../../src/core/index.ts';
-import { solve, type ResultCache, type RunContext, type Vertex } from '../../src/solver/index.ts';
+import {
+  assess,
+  solve,
+  type Assessment,
+  type ResultCache,
+  type RunContext,
+  type Vertex,
+} from '../../src/solver/index.ts';
 import { MemoryCache } from './memory-cache.ts';
 
 /** A result that can be checked by arithmetic. Each execution makes a new one; equal values are equal content. */
@@ -108,6 +115,14 @@ export function solveSum(target: Vertex<Sum>, world: SolveWorld = {}): Promise<S
 
 export async function valueOf(target: Vertex<Sum>, world?: SolveWorld): Promise<number> {
   return (await solveSum(target, world)).value;
+}
+
+/** How a build on that cache would fare. */
+export function assessSum(
+  target: Vertex<Sum>,
+  cache: ResultCache<Sum> = new MemoryCache(contentOf),
+): Promise<readonly Assessment<Sum>[]> {
+  return assess(target, { cache, signal: new AbortController().signal });
 }
 
 /** Until nothing moves any more but what waits for the test: microtasks and immediates, no clock. */
