@@ -55,13 +55,21 @@ export async function selectOnlyFile(tree: SourceTree, options: SelectOptions): 
   return read(tree, [{ path, stat: tree.root.lstat(path), wildcard: false }], options);
 }
 
-/** What a path is in which wildcards mean nothing. */
+/**
+ * What a path is in which wildcards mean nothing, as a mount shows it: a folder's own mode and owner count, but for the
+ * root of the tree.
+ */
 export async function selectOnePath(
   tree: SourceTree,
   path: string,
   options: SelectOptions,
 ): Promise<Selected> {
-  return read(tree, [selectPath(tree, path)], options);
+  const match = selectPath(tree, path);
+  const { selection, digests } = await read(tree, [match], options);
+  const { mode, uid, gid } = match.stat;
+  const own = match.path === '' ? [] : [mode, ...(options.owners ? [uid, gid] : [])];
+  const digest = digestOf(canonicalJson({ own, below: digests.digest }));
+  return { selection, digests: { ...digests, digest } };
 }
 
 async function read(
@@ -96,7 +104,7 @@ export interface SelectionDigest {
  * of a source are one file, since they are in the copy, too. Times do not count, and owners only where the copy keeps
  * them (L-172).
  */
-export async function digestSelection(
+async function digestSelection(
   root: RootDir,
   selection: Selection,
   { owners, breath }: { readonly owners: boolean; readonly breath: Breath },

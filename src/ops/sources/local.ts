@@ -70,9 +70,7 @@ function destinationOf(selected: Selected): string {
   return stat.type === 'directory' && path !== '' ? `/${path}/` : `/${path}`;
 }
 
-/** The context's own folder has whatever mode it was checked out with; a folder in it shows its mode. */
+/** The same files at another path are another tree. */
 function treeDigest(selected: Selected): Digest {
-  const { path, stat } = onlyMatch(selected);
-  const mode = path === '' ? null : stat.mode;
-  return digestOf(canonicalJson({ local: path, mode, files: selected.digests.digest }));
+  return digestOf(canonicalJson({ local: onlyMatch(selected).path, files: selected.digests.digest }));
 }
