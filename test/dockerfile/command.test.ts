@@ -120,6 +120,18 @@ describe('parseTrigger', () => {
     });
   });
 
+  it('L-012 marks the words of a trigger', () => {
+    expect(() => parseTrigger('COPY --form=x . /app', file)).toThrow(
+      expect.objectContaining({
+        at: {
+          file,
+          range: { startLine: 1, endLine: 1, startColumn: 5, endColumn: 13 },
+          lines: ['COPY --form=x . /app'],
+        },
+      }),
+    );
+  });
+
   it.each([
     ['FROM x', "FROM isn't allowed"],
     ['', 'is empty'],

@@ -160,6 +160,30 @@ describe('properties', () => {
     );
   });
 
+  it('L-224 comments, blanks, empty names and ends of lines change nothing', () => {
+    const odd = fc.constantFrom<(pattern: string) => string>(
+      (pattern) => `  ${pattern}\t`,
+      (pattern) => `/${pattern}`,
+      (pattern) => `./${pattern}`,
+      (pattern) => `${pattern}//`,
+      (pattern) => `x/../${pattern}`,
+      (pattern) => `${pattern.replaceAll('/', '//')}/.`,
+    );
+    const between = fc.constantFrom('\n', '\r\n', '\n\n', '\n# a\n', '\n#b*\r\n \t\n');
+    const oddRules = fc.array(fc.record({ pattern: patterns, exception: fc.boolean(), odd, between }), {
+      maxLength: 4,
+    });
+    fc.assert(
+      fc.property(oddRules, paths, (rules, name) => {
+        const line = (exception: boolean, pattern: string) => (exception ? `! ${pattern}` : pattern);
+        const plain = rules.map(({ pattern, exception }) => line(exception, pattern)).join('\n');
+        const written = rules.map((rule) => line(rule.exception, rule.odd(rule.pattern)) + rule.between);
+        expect(matcherOf(written.join('')).matches(name)).toBe(matcherOf(plain).matches(name));
+      }),
+      runs(700),
+    );
+  });
+
   it('L-225 what a walk may skip holds nothing that is kept', () => {
     fc.assert(
       fc.property(ruleLists, paths, paths, (rules, folder, below) => {

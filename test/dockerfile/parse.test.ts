@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TsbuildError } from '../../src/core/index.ts';
-import { excerpt, parseDockerfile } from '../../src/dockerfile/index.ts';
+import { checkDockerfile, excerpt, outlineOf, parseDockerfile } from '../../src/dockerfile/index.ts';
+import { checkOptions } from '../support/check-options.ts';
 import { expectGolden } from '../support/golden.ts';
 import { projectRoot } from '../support/paths.ts';
 import { runs } from '../support/series.ts';
@@ -96,7 +97,7 @@ describe('parseDockerfile', () => {
     else expect(parse).toThrow('only BuildKit can run');
   });
 
-  it('L-002…L-008 reads megabytes in one pass', () => {
+  it('S-33 L-002…L-008 reads, checks and outlines megabytes', () => {
     const many = 1 << 18;
     const inputs = {
       continuations: `FROM a\nRUN x${' \\\n'.repeat(many)}y\n`,
@@ -111,10 +112,25 @@ describe('parseDockerfile', () => {
       escapes: `FROM a\nRUN ${'\\'.repeat(65_000)}\n`,
       blanks: `FROM a\nRUN \\${' \t'.repeat(30_000)}x\n`,
       flags: `FROM a\nCOPY ${'--exclude=x \\\n'.repeat(20_000)} a b\n`,
+      'heredocs one by one': `FROM a\n${'COPY <<A /a\n$X\nA\n'.repeat(many / 16)}`,
+      'a heredoc that never ends': `FROM a\nRUN <<EOF\n${'x\n'.repeat(many)}`,
+      'a heredoc after many that end': `FROM a\n${'RUN <<A\nA\n'.repeat(many / 16)}RUN <<B\n${'A\n'.repeat(many)}`,
+      nesting: `FROM a\nENV A=${'${B:-\\\n'.repeat(many / 8)}x${'}\\\n'.repeat(many / 8)}\n`,
+      'one line': `FROM a\nRUN ${'x'.repeat(many * 8)}\n`,
+      NULs: '\0'.repeat(many * 8),
+      'NULs in a comment': `#${'\0'.repeat(60_000)}\nFROM a\n`,
+      'no UTF-8': Buffer.alloc(many * 4, 0xff),
+      'no UTF-8 in lines': Buffer.alloc(many * 4, Buffer.from([0xc3, 0x0a])),
+      'line ends': '\r\n'.repeat(many),
+      marks: '\ufeff'.repeat(many),
+      triggers: `FROM a\nONBUILD ${'ONBUILD '.repeat(8000)}RUN x\n`,
     };
     for (const [name, text] of Object.entries(inputs)) {
       try {
-        expect(parseDockerfile(text, name).stages).toHaveLength(1);
+        const dockerfile = parseDockerfile(text, name);
+        expect(dockerfile.stages).toHaveLength(1);
+        checkDockerfile(dockerfile, checkOptions());
+        outlineOf(dockerfile, checkOptions());
       } catch (error) {
         expect(error, name).toBeInstanceOf(TsbuildError);
       }
