@@ -25,7 +25,7 @@ export function planCommand(): Command {
   command.addHelpText(
     'after',
     examples([
-      ['tsbuild plan .', 'which steps of this folder are cached, which would run, and why'],
+      ['tsbuild plan .', 'what is cached, what would run, and why'],
       ['tsbuild plan --target test --build-arg DEBUG=1 .', 'the same for one stage, with a build arg'],
       ['tsbuild plan --format json . | jq .summary', 'for programs'],
       ['tsbuild plan --format dot . | dot -Tsvg > plan.svg', 'as a picture'],
