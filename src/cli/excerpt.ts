@@ -1,4 +1,4 @@
-import type { SourceExcerpt } from '../core/index.ts';
+import { redactUrl, type SourceExcerpt } from '../core/index.ts';
 import { displayWidth, printable } from './terminal-text.ts';
 
 /** Lines of one instruction that are shown; of a longer one the first, and how many there are. */
@@ -22,8 +22,10 @@ export function formatExcerpt({ file, range, lines }: SourceExcerpt, columns = 1
   const width = String(range.endLine).length;
   const shown = lines.length > maxLines ? lines.slice(0, maxLines - 2) : lines;
   const room = Math.max(20, columns - width - '  >>>  | '.length);
-  const rows = shown.map((text, index) => {
-    const line = cut(printable(text), index === 0 ? region(range, text) : undefined, room);
+  const rows = shown.map((written, index) => {
+    const text = redactUrl(written);
+    const wrong = index === 0 ? redactedRegion(region(range, written), written, text) : undefined;
+    const line = cut(printable(text), wrong, room);
     const number = String(range.startLine + index).padStart(width);
     const marks = line.marks === '' ? '' : `      ${' '.repeat(width)} | ${line.marks}\n`;
     return `  >>> ${number} | ${line.text}\n${marks}`;
@@ -44,6 +46,17 @@ function region(range: SourceExcerpt['range'], line: string): Region | undefined
   const start = Math.min(range.startColumn, line.length);
   const end = range.endLine === range.startLine ? Math.min(range.endColumn ?? 0, line.length) : 0;
   return { start, end: Math.max(end, start + 1) };
+}
+
+/** Where the region is in the line without the passwords of its URLs (S-61); what lay within one is marked at its place. */
+function redactedRegion(wrong: Region | undefined, written: string, text: string): Region | undefined {
+  if (wrong === undefined || written === text) return wrong;
+  let first = 0;
+  while (written[first] === text[first]) first++;
+  const moved = (column: number): number =>
+    column <= first ? column : Math.max(first, column + text.length - written.length);
+  const start = moved(wrong.start);
+  return { start, end: Math.max(start + 1, moved(wrong.end)) };
 }
 
 /** The line and the marks below it, so that both fit and the beginning of the region is seen. */

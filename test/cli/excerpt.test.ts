@@ -36,6 +36,16 @@ describe('the lines of an error', () => {
     ]);
   });
 
+  it('S-61 shows no password of a URL, and marks what is wrong all the same', () => {
+    const line = 'ADD http://user:secret@host/file.tar /x --oops';
+    expect(rowsOf(line, '--oops')).toEqual([
+      '  >>> 1 | ADD http://xxxxx@host/file.tar /x --oops',
+      '        |                                   ^^^^^^',
+    ]);
+    expect(rowsOf(line, 'ADD')[1]).toBe('        | ^^^');
+    expect(rowsOf(line, 'http://user:secret@host/file.tar')[1]).toBe(`        |     ${'^'.repeat(26)}`);
+  });
+
   it('L-012 marks behind wide characters, joined ones and tabs', () => {
     expect(rowsOf('ENV 変数=日本 X', 'X')[1]).toBe('        |               ^');
     expect(rowsOf('ENV a=🚀 日本', '日本')[1]).toBe('        |          ^^^^');
