@@ -24,7 +24,8 @@ export {
 export { signalNumber } from './container/signals.ts';
 export { sweepContainers } from './container/sweep.ts';
 export { parseVolumes } from './container/volumes.ts';
-export type { ContainerRecord, ContainerState } from './container/types.ts';
+export type * from './container/types.ts';
+export { healthCheckOf, type LifeChoices } from './container/life-options.ts';
 export { hostDecompressor } from './decompress.ts';
 export type { ImageServices } from './image.ts';
 export { layoutResolver } from './layout.ts';

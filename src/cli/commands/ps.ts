@@ -75,10 +75,19 @@ function statusText(state: ContainerState, now: number): string {
     case 'created':
       return 'Created';
     case 'running':
-      return `Up ${formatSpan(state.started, now)}`;
+      return `Up ${formatSpan(state.started, now)}${noteOf(state)}`;
+    case 'restarting':
+      return `Restarting (${state.exitCode}) ${formatAge(state.finished, now)}`;
     case 'exited':
       return `Exited (${state.exitCode}) ${formatAge(state.finished, now)}`;
     case 'dead':
       return 'Dead';
   }
+}
+
+/** As docker words it. */
+function noteOf({ paused, health }: Extract<ContainerState, { status: 'running' }>): string {
+  if (paused === true) return ' (Paused)';
+  if (health === undefined) return '';
+  return health.status === 'starting' ? ' (health: starting)' : ` (${health.status})`;
 }

@@ -9,6 +9,7 @@ import type { Snapshot } from '../../snapshot/index.ts';
 import { ImageOp, type ImageServices } from '../image.ts';
 import type { RunLimits } from '../types.ts';
 import { writeHostFiles } from './host-files.ts';
+import { lifeOptionsOf, type LifeChoices } from './life-options.ts';
 import { randomName } from './names.ts';
 import { containerFolder, deleteContainer, nameContainer, refuseTakenName } from './records.ts';
 import { signalNumber } from './signals.ts';
@@ -17,7 +18,7 @@ import type { ContainerRecord } from './types.ts';
 import { ensureSources } from './volumes.ts';
 import { makeWritable } from './writable.ts';
 
-export interface ContainerOptions {
+export interface ContainerOptions extends LifeChoices {
   /** As the user wrote it. */
   readonly imageName: string;
   readonly image: Image;
@@ -36,6 +37,8 @@ export interface ContainerOptions {
   readonly stdio: ContainerSpec['stdio'];
   readonly stdin?: ContainerSpec['stdin'];
   readonly autoRemove: boolean;
+  /** Instead of the image's. */
+  readonly stopSignal?: number | undefined;
   /** Ends the preparation. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -102,7 +105,8 @@ async function makeRecord(services: ImageServices, parts: ContainerParts): Promi
     command: args,
     created: new Date().toISOString(),
     autoRemove: options.autoRemove,
-    stopSignal: signalNumber(defaults.StopSignal ?? 'SIGTERM'),
+    stopSignal: options.stopSignal ?? signalNumber(defaults.StopSignal ?? 'SIGTERM'),
+    ...lifeOptionsOf(options, defaults.Healthcheck),
     chain: snapshot?.chain ?? [],
     spec: await containerSpec(services, parts, args),
   };
