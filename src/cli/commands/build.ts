@@ -45,7 +45,7 @@ export function buildCommand(status: ExitStatusHolder): Command {
   command.addHelpText(
     'after',
     examples([
-      ['tsbuild build -t app .', 'build the Dockerfile of this folder as app:latest'],
+      ['tsbuild build -t app .', 'the Dockerfile of this folder, as app:latest'],
       ['tsbuild build -t app:1.0 -f docker/Dockerfile .', 'another Dockerfile, the same folder'],
       ['tsbuild build --target test --no-cache .', 'one stage, all of it anew'],
       ['tsbuild build --check .', 'look for likely mistakes only'],
