@@ -63,24 +63,36 @@ interface Asking {
 async function recordOf(asked: Case, before: Recorded | undefined, asking: Asking): Promise<Recorded> {
   const [oracle, ...others] = asking.builders;
   if (oracle === undefined) throw new Error('no builder');
-  // Old builders lack much of the language: that they cannot answer says nothing.
-  const ask = async (other: Builder): Promise<readonly [string, Answer]> => [
-    other.name,
-    await answerTo(other, asked, asking).catch((): Answer => ({ lines: [] })),
-  ];
-  const [answer, ...theirs] = await Promise.all([answerTo(oracle, asked, asking), ...others.map(ask)]);
-  const same = theirs
-    .filter(([, { lines }]) => diffAnswers(lines, answer.lines).length === 0)
-    .map(([name]) => name);
+  const [answer, theirs] = await Promise.all([
+    answerTo(oracle, asked, asking),
+    answersOf(others, asked, asking),
+  ]);
   return {
     name: asked.name,
     by: oracle.name,
-    same,
+    same: theirs
+      .filter(([, { lines }]) => diffAnswers(lines, answer.lines).length === 0)
+      .map(([name]) => name),
     lines: answer.lines,
     theirs: answer.message,
     // Ours is kept by the tests.
     ours: before?.ours,
   };
+}
+
+/** One after the other: two builders of one engine give their images the same names. */
+async function answersOf(
+  builders: readonly Builder[],
+  asked: Case,
+  asking: Asking,
+): Promise<(readonly [string, Answer])[]> {
+  const answers: (readonly [string, Answer])[] = [];
+  for (const builder of builders) {
+    // Old builders lack much of the language: that they cannot answer says nothing.
+    const answer = await answerTo(builder, asked, asking).catch((): Answer => ({ lines: [] }));
+    answers.push([builder.name, answer]);
+  }
+  return answers;
 }
 
 function isWanted(area: Area, asked: Case, wanted: readonly string[]): boolean {

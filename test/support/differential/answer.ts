@@ -89,8 +89,16 @@ function quoted(text: string): string {
 function configLines(config: Readonly<Record<string, unknown>>): string[] {
   return Object.entries(config)
     .filter(([key, value]) => !unwanted.has(key) && !isEmpty(value))
-    .map(([key, value]) => `${key}: ${JSON.stringify(value).replace(defaultPath, 'PATH=default')}`)
+    .map(
+      ([key, value]) => `${key}: ${JSON.stringify(value, sortedKeys).replace(defaultPath, 'PATH=default')}`,
+    )
     .sort();
+}
+
+/** For `JSON.stringify`. */
+function sortedKeys(_: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Engines write absent fields in several ways. */

@@ -10,7 +10,8 @@ export async function dockerBuilder(docker: DockerClient, kind: 'buildkit' | 'cl
     name: `docker ${version} ${kind}`,
     importBase: (tar, name) => docker.ok(['import', tar, name]),
     async build({ context, file, tag, flags, env }) {
-      const args = ['build', '--network', 'host', '-t', tag, ...flags];
+      // A cached step may come from another case: times, which no key has, would be that one's.
+      const args = ['build', '--no-cache', '--network', 'host', '-t', tag, ...flags];
       if (file !== undefined) args.push('-f', file);
       const { status, stderr } = await docker.docker([...args, '.'], {
         cwd: context,

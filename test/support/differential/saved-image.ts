@@ -26,11 +26,11 @@ export async function readSavedImage(archive: string, folder: string): Promise<S
   await runOk(['tar', '-xf', archive, '-C', unpacked]);
   const read = (name: string): unknown => JSON.parse(readFileSync(join(unpacked, name), 'utf8'));
   const [manifest] = read('manifest.json') as { Config: string; Layers: string[] | null }[];
-  const image = read(manifest?.Config ?? '') as Pick<SavedImage, 'config' | 'history'>;
+  const image = read(manifest?.Config ?? '') as { [Key in 'config' | 'history']?: SavedImage[Key] | null };
   const root = join(folder, 'root');
   mkdirSync(root);
   const layers = (manifest?.Layers ?? []).map((layer) => join(unpacked, layer));
-  return { config: image.config, history: image.history, ...(await readLayers(layers, root)) };
+  return { config: image.config ?? {}, history: image.history ?? [], ...(await readLayers(layers, root)) };
 }
 
 /** Unpacks layers over one another into an empty folder, and reads it. */
@@ -47,9 +47,14 @@ export async function readLayers(
 }
 
 function textsOf(root: string, tree: readonly TreeEntry[]): Map<string, string> {
-  const files = tree.filter(({ type }) => type === 'file').map(({ path }) => path);
-  const sized = files.filter((path) => statSync(latin1(join(root, path))).size <= 800);
-  return new Map(sized.map((path) => [path, readFileSync(latin1(join(root, path)), 'utf8')] as const));
+  const texts = new Map<string, string>();
+  for (const { path, type } of tree) {
+    const at = latin1(join(root, path));
+    if (type !== 'file' || statSync(at).size > 800) continue;
+    const text = readFileSync(at, 'utf8');
+    if (!/[^\P{Cc}\t\r\n]|\uFFFD/u.test(text)) texts.set(path, text);
+  }
+  return texts;
 }
 
 const unpack = ['tar', '--numeric-owner', '--xattrs', '--xattrs-include=*', '--exclude=.wh.*'];

@@ -6,11 +6,12 @@ import { TsbuildError } from '../../../src/core/index.ts';
 import type { Image } from '../../../src/image/index.ts';
 import { tsbuild } from '../cli.ts';
 import type { Builder } from './builder.ts';
-import { readLayers, readSavedImage } from './saved-image.ts';
+import { readLayers, readSavedImage, type SavedImage } from './saved-image.ts';
 
 /**
  * tsbuild, with its store in `root`: through the library where nothing is asked of the command line, since most cases
- * take less time than starting a process, and through the command line elsewhere.
+ * take less time than starting a process, and through the command line elsewhere. Nothing comes from the cache: a step of
+ * another case that makes the same may have left other times.
  */
 export function tsbuildBuilder(root: string): Builder {
   const cli = tsbuild(root);
@@ -21,7 +22,7 @@ export function tsbuildBuilder(root: string): Builder {
     async build({ context, file, tag, flags, env }) {
       if (flags.length === 0 && Object.keys(env).length === 0) {
         try {
-          images.set(tag, (await build({ root, context, file, tags: [tag] })).image);
+          images.set(tag, (await build({ root, context, file, tags: [tag], noCache: true })).image);
           return undefined;
         } catch (error) {
           // Never a defect of ours: somebody's mistake has a code.
@@ -29,7 +30,7 @@ export function tsbuildBuilder(root: string): Builder {
           return firstLine(`${error.message} [${error.code}]`);
         }
       }
-      const args = ['build', '-t', tag, ...flags];
+      const args = ['build', '--no-cache', '-t', tag, ...flags];
       if (file !== undefined) args.push('-f', file);
       const { status, stderr } = await cli.run([...args, '.'], { cwd: context, env });
       if (status === 0) return undefined;
@@ -49,12 +50,12 @@ export function tsbuildBuilder(root: string): Builder {
       );
       const at = join(folder, 'root');
       mkdirSync(at);
-      return { config, history, ...(await readLayers(blobs, at)) };
+      return { config: config ?? {}, history: history ?? [], ...(await readLayers(blobs, at)) };
     },
   };
 }
 
-type Parsed = Pick<Awaited<ReturnType<Builder['read']>>, 'config' | 'history'>;
+type Parsed = Partial<Pick<SavedImage, 'config' | 'history'>>;
 
 function firstLine(text: string): string {
   return text.split('\n', 1)[0] ?? '';
