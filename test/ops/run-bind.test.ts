@@ -74,7 +74,7 @@ describe('RUN --mount=type=bind', () => {
     expect((await run([line], { noCache: true })).output).toBe(expected);
   });
 
-  it('S-34 a link as source leads nowhere outside its tree', async () => {
+  it('S-34 R-47 a link as source leads nowhere outside its tree', async () => {
     const { output } = await run([
       'RUN echo mine > /etc/passwd',
       'RUN --mount=from=stage,source=/data/top,target=/m cat /m/data/file',

@@ -54,6 +54,11 @@ describe('RUN', () => {
     expect(lines).toContain('made/by/workdir/here 644 1000:1000');
   });
 
+  it('L-132 shows all of an output, however long', async () => {
+    const { output } = await run(['RUN yes 0123456789abcde | head -n 200000']);
+    expect(output).toBe('0123456789abcde\n'.repeat(200_000));
+  });
+
   it('L-121 S-46 sees the variables of the image and the ARGs, and none of the host', async () => {
     process.env['LEAKS_TO_RUN'] = 'host';
     const buildArgs = new Map([
