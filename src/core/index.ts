@@ -8,3 +8,4 @@ export * from './nearest.ts';
 export * from './source.ts';
 export * from './url-name.ts';
 export * from './url.ts';
+export type { Usage } from './usage.ts';

@@ -96,14 +96,58 @@ export interface ResourceConfig {
   readonly cpu?:
     | {
         readonly shares?: number | undefined;
+        /** Microseconds, as the three after it; -1 is unlimited. */
         readonly quota?: number | undefined;
+        readonly burst?: number | undefined;
         readonly period?: number | undefined;
+        readonly realtimeRuntime?: number | undefined;
+        readonly realtimePeriod?: number | undefined;
         readonly cpus?: string | undefined;
         readonly mems?: string | undefined;
+        /** 1: runs only when nothing else wants to. */
+        readonly idle?: number | undefined;
       }
     | undefined;
   readonly pids?: { readonly limit: number } | undefined;
-  readonly blockIO?: { readonly weight?: number | undefined } | undefined;
+  readonly blockIO?:
+    | {
+        readonly weight?: number | undefined;
+        readonly weightDevice?: readonly DeviceWeight[] | undefined;
+        readonly throttleReadBpsDevice?: readonly DeviceRate[] | undefined;
+        readonly throttleWriteBpsDevice?: readonly DeviceRate[] | undefined;
+        readonly throttleReadIOPSDevice?: readonly DeviceRate[] | undefined;
+        readonly throttleWriteIOPSDevice?: readonly DeviceRate[] | undefined;
+      }
+    | undefined;
+  /** `pageSize` as the kernel names it: `2MB`, `1GB`. */
+  readonly hugepageLimits?: readonly { readonly pageSize: string; readonly limit: number }[] | undefined;
+  readonly network?:
+    | {
+        readonly classID?: number | undefined;
+        readonly priorities?: readonly { readonly name: string; readonly priority: number }[] | undefined;
+      }
+    | undefined;
+  /** By name of the RDMA device. */
+  readonly rdma?:
+    | Readonly<
+        Record<string, { readonly hcaHandles?: number | undefined; readonly hcaObjects?: number | undefined }>
+      >
+    | undefined;
+  /** Control files of cgroup v2 by name, as `memory.high`, and what to write. */
+  readonly unified?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface DeviceWeight {
+  readonly major: number;
+  readonly minor: number;
+  readonly weight: number;
+}
+
+export interface DeviceRate {
+  readonly major: number;
+  readonly minor: number;
+  /** A second: bytes, or operations. */
+  readonly rate: number;
 }
 
 export interface DeviceRule {

@@ -1,13 +1,13 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { TsbuildError } from '../core/index.ts';
+import { TsbuildError, type Usage } from '../core/index.ts';
 import { startLauncher } from '../sys/index.ts';
-import { cgroupManager, type Cgroup, type CgroupManager } from './cgroup/index.ts';
+import { cgroupManager, type Cgroup, type CgroupManager, type CgroupName } from './cgroup/index.ts';
 import { LaunchedContainer } from './container.ts';
+import { ownCapabilities } from './own-capabilities.ts';
 import { encodeRequest } from './plan/encode.ts';
 import type { HostFacts } from './plan/host.ts';
-import { capabilitiesOfMask } from './plan/numbers.ts';
 import { planSetup } from './plan/plan.ts';
 import { encodeCommand } from './reports.ts';
 import { hostSeccompArch } from './seccomp/index.ts';
@@ -53,18 +53,29 @@ class Machine {
 function readFacts(stubs: string): Omit<HostFacts, 'stubs' | 'cgroup'> {
   const scratch = { root: join(stubs, 'mnt', 'root'), tree: join(stubs, 'mnt', 'tree') };
   for (const folder of Object.values(scratch)) mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const mask = /^CapPrm:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0';
   return {
     scratch,
-    inUserNamespace: !isWholeIdMap(readFileSync('/proc/self/uid_map', 'latin1')),
-    capabilities: capabilitiesOfMask(BigInt(`0x${mask}`)),
+    inUserNamespace: inUserNamespace(),
+    capabilities: ownCapabilities(),
     architecture: hostSeccompArch(),
   };
+}
+
+function inUserNamespace(): boolean {
+  return !isWholeIdMap(readFileSync('/proc/self/uid_map', 'latin1'));
 }
 
 /** The first user namespace maps every id onto itself. */
 function isWholeIdMap(text: string): boolean {
   return /^\s*0\s+0\s+4294967295\s*$/.test(text);
+}
+
+/**
+ * What a container of any process of this machine has used up to now, read from its cgroup; undefined when it has none,
+ * or is gone.
+ */
+export function containerUsage(name: CgroupName): Usage | undefined {
+  return cgroupManager('auto', { inUserNamespace: inUserNamespace() }).usage(name);
 }
 
 /** An id becomes the name of cgroup folders. */
@@ -79,7 +90,8 @@ async function createContainer(
     throw new TsbuildError('RUNTIME_SETUP', `the container id ${JSON.stringify(spec.id)} is malformed`);
   }
   if (signal?.aborted === true) throw new TsbuildError('INTERRUPTED', 'the container was not started');
-  const cgroup = machine.cgroups.create(spec.id, spec.config.linux.resources ?? {});
+  const { resources = {}, cgroupsPath } = spec.config.linux;
+  const cgroup = machine.cgroups.create({ id: spec.id, path: cgroupsPath }, resources);
   try {
     return await launch(machine, spec, { cgroup, signal, start });
   } catch (error) {
@@ -100,7 +112,7 @@ async function launch(
       : undefined;
   const plan = planSetup(spec, { ...machine.facts, stubs, cgroup: cgroup.placement });
   const request = encodeRequest(plan);
-  const launcher = startLauncher(spec.stdio, spec.stdin ?? 'caller');
+  const launcher = startLauncher({ output: spec.stdio, stdin: spec.stdin, streams: spec.streams });
   const warnings = missingDeviceRules(machine, spec, cgroup.placement.version);
   const container = new LaunchedContainer({
     id: spec.id,

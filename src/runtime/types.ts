@@ -1,8 +1,11 @@
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 
+import type { Usage } from '../core/index.ts';
 import type { ResourceConfig, RuntimeConfig } from '../oci/runtime-spec.ts';
 import type { OverlaySource } from '../sys/overlay.ts';
 import type { FileTime } from '../sys/rootdir.ts';
+
+export type { Usage };
 
 /**
  * Where `/` comes from. An overlay is mounted by the launcher inside the container's own mount namespace.
@@ -24,8 +27,13 @@ export interface ContainerSpec {
   readonly config: RuntimeConfig;
   readonly rootfs: RootfsSource;
   readonly stdio: Stdio;
-  /** `none`: what `inherit` and `terminal` would take from the caller's descriptor 0 is /dev/null instead. */
-  readonly stdin?: 'caller' | 'none' | undefined;
+  /**
+   * What `inherit` and `terminal` take from the caller's descriptor 0 otherwise. `none`: /dev/null. `stream`: what is
+   * written to `stdin` of the container.
+   */
+  readonly stdin?: 'caller' | 'none' | 'stream' | undefined;
+  /** The output of `inherit` and `terminal` comes as streams; a terminal's as `stdout`. */
+  readonly streams?: boolean | undefined;
   /**
    * By destination of a mount: the path inside its source that is mounted, resolved there as if the source were `/`, so
    * that whoever may write to the source (two steps that share a cache) cannot lead the mount elsewhere.
@@ -53,15 +61,6 @@ export interface CreatedPoint {
 export type ExitStatus =
   { readonly kind: 'exited'; readonly code: number } | { readonly kind: 'signaled'; readonly signal: number };
 
-/** What the container used; a figure that the host cannot give is absent. Bytes and microseconds. */
-export interface Usage {
-  readonly cpuMicros?: number | undefined;
-  readonly memoryPeak?: number | undefined;
-  readonly pidsPeak?: number | undefined;
-  /** Processes killed for lack of memory under the container's own limit. */
-  readonly oomKills?: number | undefined;
-}
-
 export interface Container extends AsyncDisposable {
   readonly id: string;
   /** Process id of the container's PID 1 on the host. */
@@ -70,6 +69,7 @@ export interface Container extends AsyncDisposable {
   readonly created: readonly CreatedPoint[];
   /** What could not be had on this machine and was not asked for by name; one line each. */
   readonly warnings: readonly string[];
+  readonly stdin: Writable | undefined;
   readonly stdout: Readable | undefined;
   readonly stderr: Readable | undefined;
   /** Once; COMMAND_NOT_FOUND or COMMAND_NOT_EXECUTABLE when the program cannot be executed. */

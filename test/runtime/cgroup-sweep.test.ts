@@ -19,7 +19,7 @@ function hierarchy(): { readonly mount: string; readonly create: (id: string) =>
   return {
     mount,
     create(id) {
-      const cgroup = manager.create(id, { devices: [{ allow: false, access: 'rwm' }] });
+      const cgroup = manager.create({ id }, { devices: [{ allow: false, access: 'rwm' }] });
       return { [Symbol.dispose]: () => cgroup.remove() };
     },
   };

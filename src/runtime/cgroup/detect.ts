@@ -11,7 +11,10 @@ export interface CgroupMounts {
   readonly v2: string | undefined;
 }
 
-const v1Controllers = new Set(['blkio', 'cpu', 'cpuacct', 'cpuset', 'devices', 'freezer', 'memory', 'pids']);
+const v1Controllers: ReadonlySet<string> = new Set([
+  ...['blkio', 'cpu', 'cpuacct', 'cpuset', 'devices', 'freezer'],
+  ...['hugetlb', 'memory', 'net_cls', 'net_prio', 'pids', 'rdma'],
+]);
 
 /** proc(5), mountinfo: fields, a lone dash, then type, source and the file system's own options. */
 export function parseCgroupMounts(mountinfo: string): CgroupMounts {

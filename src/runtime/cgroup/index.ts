@@ -1,7 +1,11 @@
 export { cgroupManager, parseCgroupMounts, type CgroupMounts } from './detect.ts';
 export { deviceProgram } from './device-program.ts';
-export { cpuWeight, ioWeight, v1Writes, v2Writes, type ControlWrite } from './limits.ts';
+export { v1Writes } from './limits-v1.ts';
+export { cpuWeight, ioWeight, v2Writes } from './limits-v2.ts';
 export { noCgroups } from './none.ts';
-export type { Cgroup, CgroupManager, CgroupPlacement } from './types.ts';
+export type { Cgroup, CgroupManager, CgroupName, CgroupPlacement } from './types.ts';
+export { v1Usage } from './usage-v1.ts';
+export { v2Usage } from './usage-v2.ts';
 export { v1Cgroups } from './v1.ts';
 export { v2Cgroups } from './v2.ts';
+export type { ControlWrite } from './writes.ts';

@@ -22,19 +22,25 @@ export function noCgroups(reason: string): CgroupManager {
   };
   return {
     version: 'none',
-    create: (_id, limits) => {
+    create: (_name, limits) => {
       cgroup.update(limits);
       return cgroup;
     },
+    usage: () => undefined,
   };
 }
 
 /** What a user asked for by name; device rules are everybody's, and not among them. */
 export function askedLimits(limits: ResourceConfig): string[] {
-  const groups = { memory: limits.memory, cpu: limits.cpu, pids: limits.pids, blockIO: limits.blockIO };
-  return Object.entries(groups).flatMap(([group, values]) =>
-    Object.entries(values ?? {}).flatMap(([name, value]) =>
-      value === undefined ? [] : [`${group}.${name}`],
+  const { devices: _devices, hugepageLimits = [], rdma = {}, unified = {}, ...groups } = limits;
+  return [
+    ...Object.entries(groups).flatMap(([group, values]) =>
+      Object.entries(values ?? {}).flatMap(([name, value]) =>
+        value === undefined ? [] : [`${group}.${name}`],
+      ),
     ),
-  );
+    ...hugepageLimits.map(({ pageSize }) => `hugepageLimits.${pageSize}`),
+    ...Object.keys(rdma).map((name) => `rdma.${name}`),
+    ...Object.keys(unified).map((name) => `unified.${name}`),
+  ];
 }

@@ -1,5 +1,5 @@
+import type { Usage } from '../../core/index.ts';
 import type { ResourceConfig } from '../../oci/runtime-spec.ts';
-import type { Usage } from '../types.ts';
 
 /** Where a container's processes are counted: what the launcher joins, and what is removed afterwards. */
 export interface CgroupPlacement {
@@ -26,9 +26,19 @@ export interface Cgroup {
   remove(): void;
 }
 
+/** Which cgroup a container has. */
+export interface CgroupName {
+  /** Of the container; the folder's name unless `path` is given. */
+  readonly id: string;
+  /** `linux.cgroupsPath`: absolute below the root of the hierarchy (v2: below the topmost writable cgroup). */
+  readonly path?: string | undefined;
+}
+
 /** v1, v2 or none (design decision 18). */
 export interface CgroupManager {
   readonly version: CgroupPlacement['version'];
   /** Throws LIMIT_UNAVAILABLE when one of the limits cannot be applied on this machine. */
-  create(id: string, limits: ResourceConfig): Cgroup;
+  create(name: CgroupName, limits: ResourceConfig): Cgroup;
+  /** What a container that another process holds has used; undefined when it has no cgroup. */
+  usage(name: CgroupName): Usage | undefined;
 }

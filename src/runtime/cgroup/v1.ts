@@ -1,60 +1,72 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { isErrno, TsbuildError } from '../../core/index.ts';
+import { isErrno, TsbuildError, type Usage } from '../../core/index.ts';
 import type { ResourceConfig } from '../../oci/runtime-spec.ts';
-import type { Usage } from '../types.ts';
+import { applyWrites } from './apply.ts';
 import { fullRules, v1DeviceLine } from './device-rules.ts';
 import {
   killCgroup,
   makeCgroup,
   readControl,
-  readKeyed,
-  readNumber,
   removeCgroup,
   tryWriteControl,
-  unavailable,
   writeControl,
   writeLimit,
 } from './files.ts';
-import { v1Writes, type ControlWrite } from './limits.ts';
+import { v1Writes } from './limits-v1.ts';
+import { cgroupFolders, defaultParent } from './place.ts';
 import { sweepCgroups } from './sweep.ts';
-import type { Cgroup, CgroupManager } from './types.ts';
+import type { Cgroup, CgroupManager, CgroupName } from './types.ts';
+import { v1Accounting, v1Usage } from './usage-v1.ts';
+import type { ControlWrite } from './writes.ts';
 
-/** Every container's folder is below this one, in each hierarchy. */
-const parent = 'tsbuild';
+type Mounts = Readonly<Record<string, string>>;
 
 /** `mounts`: the folder of each writable controller. */
-export function v1Cgroups(mounts: Readonly<Record<string, string>>): CgroupManager {
+export function v1Cgroups(mounts: Mounts): CgroupManager {
   let swept = false;
   return {
     version: 'v1',
-    create(id, limits) {
-      if (!swept) for (const mount of Object.values(mounts)) sweepCgroups(join(mount, parent));
+    create(name, limits) {
+      if (!swept) for (const mount of Object.values(mounts)) sweepCgroups(join(mount, defaultParent));
       swept = true;
-      return createCgroup(mounts, id, limits);
+      return createCgroup(mounts, name, limits);
+    },
+    usage(name) {
+      const folder = (controller: string): string | undefined => {
+        const mount = mounts[controller];
+        const path = mount === undefined ? undefined : cgroupFolders(mount, name).own;
+        return path !== undefined && existsSync(path) ? path : undefined;
+      };
+      return v1Accounting.some((controller) => folder(controller) !== undefined)
+        ? v1Usage(folder)
+        : undefined;
     },
   };
 }
 
-/** Joining a hierarchy costs some 100 microseconds: only those with something to hold are joined, and devices always. */
-function createCgroup(mounts: Readonly<Record<string, string>>, id: string, limits: ResourceConfig): Cgroup {
+/** Joining a hierarchy costs some 100 microseconds: only those that hold or count something are joined. */
+function createCgroup(mounts: Mounts, name: CgroupName, limits: ResourceConfig): Cgroup {
   const writes = v1Writes(limits);
   const rules = fullRules(limits.devices ?? []);
-  const wanted = [
-    ...new Set([...(rules.length > 0 ? ['devices'] : []), ...writes.map((entry) => entry.controller)]),
-  ];
   const folders: { controller: string; path: string }[] = [];
+  const made = new Set<string>();
   try {
-    for (const controller of wanted) {
+    for (const controller of wantedControllers(mounts, writes, { devices: rules.length > 0 })) {
       const mount = mounts[controller];
       if (mount === undefined) throw missing(controller, writes);
-      folders.push({ controller, path: join(mount, parent, id) });
-      makeInHierarchy(mount, id, controller);
+      const path = cgroupFolders(mount, name).own;
+      folders.push({ controller, path });
+      // Joint controllers (cpu,cpuacct) have one folder.
+      if (!made.has(path)) makeInHierarchy(mount, name, controller);
+      else if (controller === 'cpuset') inheritCpusets(mount, name);
+      made.add(path);
     }
+    const freezer = mounts['freezer'];
     const cgroup = new V1Cgroup(
       folders,
-      mounts['freezer'] === undefined ? undefined : join(mounts['freezer'], parent, id),
+      freezer === undefined ? undefined : cgroupFolders(freezer, name).own,
     );
     cgroup.write(writes);
     const devices = cgroup.folder('devices');
@@ -71,21 +83,43 @@ function createCgroup(mounts: Readonly<Record<string, string>>, id: string, limi
   }
 }
 
+function wantedControllers(
+  mounts: Mounts,
+  writes: readonly ControlWrite[],
+  { devices }: { readonly devices: boolean },
+): Set<string> {
+  return new Set([
+    ...(devices ? ['devices'] : []),
+    ...writes.map((entry) => entry.controller),
+    ...v1Accounting.filter((controller) => mounts[controller] !== undefined),
+  ]);
+}
+
 function missing(controller: string, writes: readonly ControlWrite[]): TsbuildError {
   const what = writes.find((entry) => entry.controller === controller)?.what ?? 'on devices';
   return new TsbuildError(
     'LIMIT_UNAVAILABLE',
     `the limit ${what} cannot be applied: this machine has no writable ${controller} cgroups`,
+    {
+      hint: `mount them: mount -t cgroup -o ${controller} cgroup /sys/fs/cgroup/${controller}, where the kernel has them (/proc/cgroups)`,
+    },
   );
 }
 
-function makeInHierarchy(mount: string, id: string, controller: string): void {
-  const above = join(mount, parent);
-  if (!existsSync(above)) mkdirSync(above, { recursive: true });
-  if (controller === 'cpuset') inheritCpuset(mount, above);
-  const path = join(above, id);
-  makeCgroup(path);
-  if (controller === 'cpuset') inheritCpuset(above, path);
+function makeInHierarchy(mount: string, name: CgroupName, controller: string): void {
+  const { above, own } = cgroupFolders(mount, name);
+  mkdirSync(above.at(-1) ?? mount, { recursive: true });
+  makeCgroup(own);
+  if (controller === 'cpuset') inheritCpusets(mount, name);
+}
+
+function inheritCpusets(mount: string, name: CgroupName): void {
+  const { above, own } = cgroupFolders(mount, name);
+  let from = mount;
+  for (const to of [...above, own]) {
+    inheritCpuset(from, to);
+    from = to;
+  }
 }
 
 /** A new cpuset is empty, and no process may enter it so. */
@@ -112,41 +146,11 @@ class V1Cgroup implements Cgroup {
   }
 
   write(writes: readonly ControlWrite[]): void {
-    const failed = writes.filter((entry) => !this.#tryWrite(entry));
-    // Memory alone may not go above memory and swap together: when both are raised the second has to be first.
-    for (const entry of failed) this.#write(entry);
-  }
-
-  #tryWrite(entry: ControlWrite): boolean {
-    try {
-      this.#write(entry);
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
-  #write({ controller, files, value, what, optional = false }: ControlWrite): void {
-    const folder = this.folder(controller);
-    const file = files.find((name) => folder !== undefined && existsSync(join(folder, name)));
-    if (folder === undefined || file === undefined) {
-      if (optional) return;
-      throw unavailable(what, Object.assign(new Error('no such file'), { code: 'ENOENT' }), files[0] ?? '');
-    }
-    try {
-      writeControl(folder, file, value);
-    } catch (error) {
-      throw unavailable(what, error, file);
-    }
+    applyWrites(writes, (controller) => this.folder(controller));
   }
 
   usage(): Usage {
-    const memory = this.folder('memory');
-    if (memory === undefined) return {};
-    return {
-      memoryPeak: readNumber(memory, 'memory.max_usage_in_bytes'),
-      oomKills: readKeyed(memory, 'memory.oom_control', 'oom_kill'),
-    };
+    return v1Usage((controller) => this.folder(controller));
   }
 
   update(limits: ResourceConfig): void {

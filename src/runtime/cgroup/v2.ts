@@ -1,44 +1,42 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { isErrno, TsbuildError } from '../../core/index.ts';
+import { isErrno, TsbuildError, type Usage } from '../../core/index.ts';
 import type { DeviceRule, ResourceConfig } from '../../oci/runtime-spec.ts';
-import type { Usage } from '../types.ts';
+import { applyWrites } from './apply.ts';
 import { deviceProgram } from './device-program.ts';
-import {
-  killCgroup,
-  makeCgroup,
-  readControl,
-  readKeyed,
-  readNumber,
-  removeCgroup,
-  tryWriteControl,
-  unavailable,
-  writeControl,
-} from './files.ts';
-import { v2Writes, type ControlWrite } from './limits.ts';
+import { killCgroup, makeCgroup, readControl, removeCgroup, tryWriteControl, writeControl } from './files.ts';
+import { v2Writes } from './limits-v2.ts';
+import { cgroupFolders, defaultParent } from './place.ts';
 import { sweepCgroups } from './sweep.ts';
 import type { Cgroup, CgroupManager } from './types.ts';
-
-const parent = 'tsbuild';
-
-/** What `usage` reads; counting it costs next to nothing where it is possible at all. */
-const accounting = ['cpu', 'memory', 'pids'];
+import { v2Accounting, v2Usage } from './usage-v2.ts';
+import type { ControlWrite } from './writes.ts';
 
 /** `base`: the topmost cgroup folder that may be written to. `devices`: whether BPF programs may be attached. */
 export function v2Cgroups(base: string, { devices }: { readonly devices: boolean }): CgroupManager {
-  let enabled: ReadonlySet<string> | undefined;
+  /** By the folder that containers are made in: the controllers that it hands down. */
+  const handedDown = new Map<string, ReadonlySet<string>>();
+  let swept = false;
   return {
     version: 'v2',
-    create(id, limits) {
-      if (enabled === undefined) sweepCgroups(join(base, parent));
-      enabled ??= enableControllers(base, accounting);
+    create(name, limits) {
+      if (!swept) sweepCgroups(join(base, defaultParent));
+      swept = true;
+      const { above, own } = cgroupFolders(base, name);
       const writes = v2Writes(limits);
-      const missing = [...new Set(writes.map(({ controller }) => controller))].filter(
-        (name) => !enabled?.has(name),
+      const parent = above.at(-1) ?? base;
+      let enabled = handedDown.get(parent) ?? enableControllers([base, ...above], v2Accounting);
+      const more = [...new Set(writes.map(({ controller }) => controller))].filter(
+        (controller) => !enabled.has(controller),
       );
-      if (missing.length > 0) enabled = new Set([...enabled, ...enableControllers(base, missing)]);
-      return createCgroup(join(base, parent, id), devices ? (limits.devices ?? []) : [], { writes, enabled });
+      if (more.length > 0) enabled = new Set([...enabled, ...enableControllers([base, ...above], more)]);
+      handedDown.set(parent, enabled);
+      return createCgroup(own, devices ? (limits.devices ?? []) : [], { writes, enabled });
+    },
+    usage(name) {
+      const { own } = cgroupFolders(base, name);
+      return existsSync(own) ? v2Usage(own) : undefined;
     },
   };
 }
@@ -47,16 +45,16 @@ export function v2Cgroups(base: string, { devices }: { readonly devices: boolean
  * Hands controllers down to the containers' cgroups: each level names in cgroup.subtree_control what its children get.
  * A cgroup with processes in it may not do so, except the root of all; then limits are not to be had.
  */
-function enableControllers(base: string, wanted: readonly string[]): ReadonlySet<string> {
-  const above = join(base, parent);
-  if (!existsSync(above)) mkdirSync(above);
-  for (const level of [base, above]) {
+function enableControllers(levels: readonly string[], wanted: readonly string[]): ReadonlySet<string> {
+  const parent = levels.at(-1) ?? '';
+  mkdirSync(parent, { recursive: true });
+  for (const level of levels) {
     // One by one: a single one that is missing would make the kernel refuse all.
     for (const name of wanted) tryWriteControl(level, 'cgroup.subtree_control', `+${name}`);
   }
-  return new Set(
-    (readControl(above, 'cgroup.subtree_control') ?? '').split(' ').filter((name) => name !== ''),
-  );
+  const enabled = (readControl(parent, 'cgroup.subtree_control') ?? '').split(' ');
+  // The files of the cgroup itself belong to no controller and are always there.
+  return new Set(['cgroup', ...enabled.filter((name) => name !== '')]);
 }
 
 function createCgroup(
@@ -100,23 +98,11 @@ class V2Cgroup implements Cgroup {
   }
 
   write(writes: readonly ControlWrite[]): void {
-    for (const { files, value, what, optional = false } of writes) {
-      const file = files[0] ?? '';
-      try {
-        writeControl(this.#path, file, value);
-      } catch (error) {
-        if (!(optional && isErrno(error, 'ENOENT'))) throw unavailable(what, error, file);
-      }
-    }
+    applyWrites(writes, () => this.#path);
   }
 
   usage(): Usage {
-    return {
-      cpuMicros: readKeyed(this.#path, 'cpu.stat', 'usage_usec'),
-      memoryPeak: readNumber(this.#path, 'memory.peak'),
-      pidsPeak: readNumber(this.#path, 'pids.peak'),
-      oomKills: readKeyed(this.#path, 'memory.events', 'oom_kill'),
-    };
+    return v2Usage(this.#path);
   }
 
   update(limits: ResourceConfig): void {
