@@ -12,16 +12,14 @@ export function parseEnv(text: string): readonly string[] {
   return fromEnvironment(text);
 }
 
-/** docker's format: one variable a line, `#` comments, no quoting, blanks in values are part of them. */
+/** Variables of a file; see `readPairs`. */
 export function readEnvFile(path: string): readonly string[] {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new TsbuildError('USAGE', `--env-file: cannot read ${path}: ${why}`, { cause: error });
-  }
-  return text
+  return readPairs('--env-file', path).flatMap(fromEnvironment);
+}
+
+/** docker's format: `NAME=VALUE` or `NAME` a line, `#` comments, no quoting, blanks in values are part of them. */
+export function readPairs(flag: string, path: string): readonly string[] {
+  return readText(flag, path)
     .replace(/^\ufeff/, '')
     .split('\n')
     .map((line) => line.trimStart().replace(/\r$/, ''))
@@ -29,12 +27,21 @@ export function readEnvFile(path: string): readonly string[] {
       if (line === '' || line.startsWith('#')) return [];
       const name = line.replace(/=.*/s, '');
       if (name === '' || /\s/.test(name)) {
-        throw new TsbuildError('USAGE', `--env-file: line ${index + 1} of ${path} is no variable`, {
+        throw new TsbuildError('USAGE', `${flag}: line ${index + 1} of ${path} has no name`, {
           hint: 'expected NAME=VALUE or NAME, without blanks in the name',
         });
       }
-      return fromEnvironment(line);
+      return [line];
     });
+}
+
+function readText(flag: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new TsbuildError('USAGE', `${flag}: cannot read ${path}: ${why}`, { cause: error });
+  }
 }
 
 function fromEnvironment(text: string): readonly string[] {

@@ -18,12 +18,15 @@ export {
   findContainer,
   hasRecord,
   listContainers,
+  readState,
   tryContainerLock,
   writeState,
 } from './container/records.ts';
+export { execProcess, type ExecOptions } from './container/exec.ts';
 export { signalNumber } from './container/signals.ts';
 export { sweepContainers } from './container/sweep.ts';
-export { parseVolumes } from './container/volumes.ts';
+export type { SecurityChoices } from './container/security.ts';
+export * from './volumes/index.ts';
 export type * from './container/types.ts';
 export { healthCheckOf, type LifeChoices } from './container/life-options.ts';
 export { hostDecompressor } from './decompress.ts';

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { assertNever, TsbuildError } from '../core/index.ts';
 import type {
   CapabilitySets,
+  DeviceRule,
   IdMapping,
   LinuxConfig,
   MountConfig,
@@ -24,7 +25,7 @@ import {
 import { deviceRules, withDevices, type GrantedDevice } from './devices.ts';
 import { containerEnv } from './env.ts';
 import { insecureCapabilitySets, insecureDevices, writable, type InsecureOptions } from './insecure.ts';
-import type { Rlimit } from './limits.ts';
+import type { Rlimit } from './ulimits.ts';
 import { defaultSeccompProfile } from './seccomp/profile.ts';
 import type { ResolvedUser } from './user.ts';
 
@@ -65,6 +66,16 @@ export interface ContainerRequest {
   /** Docker's default profile for these capabilities unless told. */
   readonly seccomp?: SeccompConfig | 'unconfined' | undefined;
   readonly noNewPrivileges?: boolean | undefined;
+  /** Every device may be used, and sysfs and the cgroup tree be written to. */
+  readonly privileged?: boolean | undefined;
+  /** Nothing of /proc and /sys is masked or read-only. */
+  readonly openSystemPaths?: boolean | undefined;
+  /** After the default ones. */
+  readonly deviceRules?: readonly DeviceRule[] | undefined;
+  readonly sysctls?: Readonly<Record<string, string>> | undefined;
+  /** Namespaces that stay the machine's own. */
+  readonly sharedNamespaces?: readonly ('ipc' | 'pid' | 'uts')[] | undefined;
+  readonly apparmorProfile?: string | undefined;
   /** Nothing is withheld that the builder has (see insecure.ts); capabilities and seccomp are then not asked for. */
   readonly insecure?: InsecureOptions | undefined;
   /** Beside the default ones; one at the same path takes its place. */
@@ -87,7 +98,7 @@ export function containerConfig(request: ContainerRequest): RuntimeConfig {
     ociVersion: '1.2.0',
     process: processConfig(request, sets),
     root: { path: request.rootPath ?? 'rootfs', readonly: request.readonlyRootfs ?? false },
-    hostname: request.hostname,
+    ...(request.sharedNamespaces?.includes('uts') !== true && { hostname: request.hostname }),
     mounts: containerMounts(request),
     ...(request.annotations !== undefined && { annotations: request.annotations }),
     linux: insecure === undefined ? linuxConfig(request, capabilities) : insecureLinux(request, insecure),
@@ -115,17 +126,29 @@ function processConfig(request: ContainerRequest, capabilities: CapabilitySets):
     ...(ulimits.length > 0 && { rlimits: ulimits }),
     noNewPrivileges: request.noNewPrivileges ?? false,
     ...(oomScoreAdj !== undefined && { oomScoreAdj }),
+    ...(request.apparmorProfile !== undefined && { apparmorProfile: request.apparmorProfile }),
   };
 }
 
 function linuxConfig(request: ContainerRequest, capabilities: readonly string[]): LinuxConfig {
-  const { seccomp = defaultSeccompProfile(capabilities), devices = [], limits } = request;
+  const { seccomp = defaultSeccompProfile(capabilities), devices = [], limits, sysctls = {} } = request;
+  const rules = [...defaultDeviceRules, ...deviceRules(devices), ...(request.deviceRules ?? [])];
   return {
     ...commonLinux(request),
     devices: withDevices(defaultLinux.devices ?? [], devices),
-    resources: { devices: [...defaultDeviceRules, ...deviceRules(devices)], ...limits },
+    // Without rules every device opens.
+    resources: request.privileged === true ? { ...limits } : { devices: rules, ...limits },
+    ...(Object.keys(sysctls).length > 0 && { sysctl: sysctls }),
     ...(seccomp !== 'unconfined' && { seccomp }),
+    ...systemPaths(request),
+  };
+}
+
+function systemPaths(request: ContainerRequest): Pick<LinuxConfig, 'maskedPaths' | 'readonlyPaths'> {
+  if (request.openSystemPaths === true) return { maskedPaths: [], readonlyPaths: [] };
+  return {
     maskedPaths: [...(defaultLinux.maskedPaths ?? []), ...thermalThrottlePaths(request.processors)],
+    readonlyPaths: defaultLinux.readonlyPaths,
   };
 }
 
@@ -144,7 +167,9 @@ function insecureLinux(request: ContainerRequest, insecure: InsecureOptions): Li
 function commonLinux(request: ContainerRequest): LinuxConfig {
   const { idMappings, cgroupsPath } = request;
   const namespaces = defaultLinux.namespaces.filter(
-    ({ type }) => type !== 'network' || hasOwnNetwork(request.network),
+    ({ type }) =>
+      (type !== 'network' || hasOwnNetwork(request.network)) &&
+      !request.sharedNamespaces?.some((shared) => shared === type),
   );
   return {
     ...defaultLinux,
@@ -174,8 +199,12 @@ function containerMounts(request: ContainerRequest): MountConfig[] {
     .map((mount) =>
       mount.destination === '/dev/shm' && shmSize !== undefined ? withSize(mount, shmSize) : mount,
     )
-    .map((mount) => (request.insecure === undefined ? mount : writable(mount)));
+    .map((mount) => (isOpen(request) ? writable(mount) : mount));
   return [...base, ...own];
+}
+
+function isOpen({ insecure, privileged }: ContainerRequest): boolean {
+  return insecure !== undefined || privileged === true;
 }
 
 /** Never part of a layer, and never written to: the files belong to the builder. */

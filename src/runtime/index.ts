@@ -1,18 +1,13 @@
 export { imageAnnotations } from './annotations.ts';
 export { effectiveArgs, type ArgsOverrides } from './args.ts';
+export { chooseCapabilities, requireCapabilities } from './capabilities.ts';
 export { containerConfig, printConfig, type ContainerRequest } from './config.ts';
 export { cdiFolders, deviceEdits, type DeviceEdits, type DeviceRequest } from './cdi/index.ts';
 export type { GrantedDevice } from './devices.ts';
 export { containerEnv, defaultPath } from './env.ts';
+export { allHostDevices, parseDeviceRules, parseDevices } from './host-devices.ts';
 export type { InsecureOptions } from './insecure.ts';
-export {
-  parseBytes,
-  parseLimits,
-  parseShmSize,
-  parseUlimits,
-  type LimitOptions,
-  type Rlimit,
-} from './limits.ts';
+export { parseLimits, type LimitOptions } from './limits.ts';
 export {
   buildHostname,
   buildHosts,
@@ -25,7 +20,9 @@ export {
   type HostEntry,
 } from './resolv.ts';
 export * from './seccomp/index.ts';
-export { resolveOwner, resolveUser, type Owner, type ResolvedUser } from './user.ts';
+export { parseSecurityOptions, requireSecurity, type SecurityOptions } from './security.ts';
+export { parseSysctls } from './sysctl.ts';
+export { resolveGroups, resolveOwner, resolveUser, type Owner, type ResolvedUser } from './user.ts';
 export { removeCreatedPoints } from './created-points.ts';
 export * from './defaults.ts';
 export { encodeRequest } from './plan/encode.ts';
@@ -36,5 +33,7 @@ export { exitCodeOf, runContainer, type RunOptions, type RunResult } from './run
 export { containerUsage, createRuntime, type RuntimeOptions } from './runtime.ts';
 export { execInContainer, startTicksOf, type ExecRequest, type RunningProcess } from './exec.ts';
 export { planExec, type ExecTarget } from './plan/exec.ts';
+export { parseBytes, parseShmSize } from './sizes.ts';
 export { ensureStubs, type StubTarget } from './stubs.ts';
 export type * from './types.ts';
+export { parseUlimits, type Rlimit } from './ulimits.ts';

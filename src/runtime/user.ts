@@ -71,6 +71,11 @@ export function resolveOwner(root: RootDir, chown: string): Owner {
   return { uid: idOf(entry, 'uid'), gid };
 }
 
+/** `--group-add` values, names or numbers. Throws USER_NOT_FOUND. */
+export function resolveGroups(root: RootDir, groups: readonly string[]): readonly number[] {
+  return groups.map((group) => resolveGroup(root, group));
+}
+
 interface UserSpec {
   /** Empty when left out, as in `:staff`. */
   readonly user: string;

@@ -1,7 +1,7 @@
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { hostHosts, resolvConf } from '../../runtime/index.ts';
+import { hostHosts, resolvConf, type HostEntry } from '../../runtime/index.ts';
 
 /** The container's own copies of what Docker, too, writes for it; host paths. */
 export interface HostFiles {
@@ -18,11 +18,26 @@ export function hostFilesOf(folder: string): HostFiles {
   };
 }
 
-export function writeHostFiles(folder: string, hostname: string): HostFiles {
+/** Each instead of the machine's; empty lists leave those. */
+export interface DnsChoices {
+  readonly nameservers: readonly string[];
+  readonly search: readonly string[];
+  readonly options: readonly string[];
+}
+
+export interface HostFileChoices {
+  readonly hostname: string;
+  readonly hosts?: readonly HostEntry[] | undefined;
+  readonly dns?: DnsChoices | undefined;
+}
+
+export function writeHostFiles(folder: string, choices: HostFileChoices): HostFiles {
   const files = hostFilesOf(folder);
+  const { hostname, hosts = [], dns } = choices;
+  const entries = [{ address: '127.0.0.1', name: hostname }, ...hosts];
   const texts = {
-    [files.resolvConf]: resolvConf({ hostText: readHost('/etc/resolv.conf'), network: 'host' }),
-    [files.hosts]: hostHosts(readHost('/etc/hosts'), [{ address: '127.0.0.1', name: hostname }]),
+    [files.resolvConf]: resolvConf({ hostText: readHost('/etc/resolv.conf'), network: 'host', ...dns }),
+    [files.hosts]: hostHosts(readHost('/etc/hosts'), entries),
     [files.hostname]: `${hostname}\n`,
   };
   for (const [path, text] of Object.entries(texts)) {

@@ -3,19 +3,29 @@ import { availableParallelism } from 'node:os';
 
 import { TsbuildError } from '../../core/index.ts';
 import type { Image } from '../../image/index.ts';
-import type { MountConfig } from '../../oci/runtime-spec.ts';
-import { containerConfig, effectiveArgs, resolveUser, type ContainerSpec } from '../../runtime/index.ts';
+import {
+  containerConfig,
+  effectiveArgs,
+  resolveGroups,
+  resolveUser,
+  type ContainerSpec,
+  type HostEntry,
+  type ResolvedUser,
+} from '../../runtime/index.ts';
 import type { Snapshot } from '../../snapshot/index.ts';
+import type { RootDir } from '../../sys/index.ts';
 import { ImageOp, type ImageServices } from '../image.ts';
 import type { RunLimits } from '../types.ts';
-import { writeHostFiles } from './host-files.ts';
+import { claimMounts, inheritMounts, type ClaimedMounts, type MountRequest } from '../volumes/index.ts';
+import { askedOf } from './asked.ts';
+import { writeHostFiles, type DnsChoices } from './host-files.ts';
 import { lifeOptionsOf, type LifeChoices } from './life-options.ts';
 import { randomName } from './names.ts';
 import { containerFolder, deleteContainer, nameContainer, refuseTakenName } from './records.ts';
+import { securityRequest, type SecurityChoices } from './security.ts';
 import { signalNumber } from './signals.ts';
 import { sweepContainers } from './sweep.ts';
 import type { ContainerRecord } from './types.ts';
-import { ensureSources } from './volumes.ts';
 import { makeWritable } from './writable.ts';
 
 export interface ContainerOptions extends LifeChoices {
@@ -31,7 +41,18 @@ export interface ContainerOptions extends LifeChoices {
   readonly user?: string | undefined;
   readonly hostname?: string | undefined;
   readonly network: 'host' | 'none';
-  readonly mounts: readonly MountConfig[];
+  /** Lines more of its /etc/hosts. */
+  readonly hosts?: readonly HostEntry[] | undefined;
+  readonly dns?: DnsChoices | undefined;
+  readonly mounts: readonly MountRequest[];
+  /** Containers whose mounts it has, too, as `name[:ro]`. */
+  readonly volumesFrom?: readonly string[] | undefined;
+  /** The defaults unless told. */
+  readonly security?: SecurityChoices | undefined;
+  /** A reaper is its first process. */
+  readonly init?: boolean | undefined;
+  readonly oomScoreAdj?: number | undefined;
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
   readonly readonlyRootfs: boolean;
   readonly limits: RunLimits;
   readonly stdio: ContainerSpec['stdio'];
@@ -58,14 +79,20 @@ export async function prepareContainer(
   // Before the long work of unpacking; the last word is spoken when the record is written.
   refuseTakenName(store, name);
   const snapshot = await unpack(services, options);
-  ensureSources(options.mounts);
 
   const id = randomBytes(32).toString('hex');
   // A folder without a record that nobody holds is swept away as the rest of a killed process.
   await using _lock = await store.lock(`container-${id}`);
   try {
-    const record = await makeRecord(services, { id, name, options, snapshot });
+    await using view = await services.snapshotter.view(snapshot);
+    await using claimed = await claimMounts(store, {
+      requests: inheritMounts(store, options.volumesFrom ?? [], options.mounts),
+      imageVolumes: Object.keys(options.image.config.config?.Volumes ?? {}),
+      root: view.root,
+    });
+    const record = makeRecord(services, { id, name, options, snapshot, claimed, root: view.root });
     await nameContainer(store, record);
+    claimed.keep();
     return record;
   } catch (error) {
     deleteContainer(store, id);
@@ -92,10 +119,13 @@ interface ContainerParts {
   readonly name: string;
   readonly options: ContainerOptions;
   readonly snapshot: Snapshot | undefined;
+  readonly claimed: ClaimedMounts;
+  /** The image's. */
+  readonly root: RootDir;
 }
 
-async function makeRecord(services: ImageServices, parts: ContainerParts): Promise<ContainerRecord> {
-  const { id, name, options, snapshot } = parts;
+function makeRecord(services: ImageServices, parts: ContainerParts): ContainerRecord {
+  const { id, name, options, snapshot, claimed } = parts;
   const defaults = options.image.config.config ?? {};
   const args = effectiveArgs(defaults, { entrypoint: options.entrypoint, args: options.args });
   return {
@@ -108,7 +138,9 @@ async function makeRecord(services: ImageServices, parts: ContainerParts): Promi
     stopSignal: options.stopSignal ?? signalNumber(defaults.StopSignal ?? 'SIGTERM'),
     ...lifeOptionsOf(options, defaults.Healthcheck),
     chain: snapshot?.chain ?? [],
-    spec: await containerSpec(services, parts, args),
+    volumes: claimed.volumes,
+    asked: askedOf(options),
+    spec: containerSpec(services, parts, args),
   };
 }
 
@@ -130,37 +162,44 @@ async function unpack(
     log: () => undefined,
     status: () => undefined,
     warn: () => undefined,
+    used: () => undefined,
   });
   return state.snapshot;
 }
 
-async function containerSpec(
+function containerSpec(
   services: ImageServices,
-  { id, options, snapshot }: ContainerParts,
+  { id, options, snapshot, claimed, root }: ContainerParts,
   args: readonly string[],
-): Promise<ContainerSpec> {
+): ContainerSpec {
   const folder = containerFolder(services.store, id);
   const hostname = options.hostname ?? id.slice(0, 12);
+  const { cgroupParent } = options.limits;
   const defaults = options.image.config.config ?? {};
-  await using view = await services.snapshotter.view(snapshot);
-  const { upper, work } = makeWritable(folder, view.root);
+  const { upper, work } = makeWritable(folder, root);
+  const user = resolveUser(root, options.user ?? defaults.User ?? '');
+  const { security } = options;
   const config = containerConfig({
     purpose: 'run',
     image: defaults,
     args,
     env: options.env,
     cwd: options.cwd,
-    user: resolveUser(view.root, options.user ?? defaults.User ?? ''),
+    user: withGroups(user, resolveGroups(root, security?.groups ?? [])),
     terminal: options.stdio === 'terminal',
     hostname,
     network: options.network,
     processors: availableParallelism(),
-    files: writeHostFiles(folder, hostname),
-    mounts: options.mounts,
+    files: writeHostFiles(folder, { hostname, hosts: options.hosts, dns: options.dns }),
+    mounts: claimed.mounts,
+    oomScoreAdj: options.oomScoreAdj,
+    annotations: options.annotations,
+    ...(security !== undefined && securityRequest(security)),
     readonlyRootfs: options.readonlyRootfs,
     limits: options.limits.resources,
     ulimits: options.limits.rlimits,
     shmSize: options.limits.shmSize,
+    cgroupsPath: cgroupParent === undefined ? undefined : `${cgroupParent}/${id}`,
   });
   const lowers = services.snapshotter.lowers(snapshot);
   return {
@@ -170,5 +209,11 @@ async function containerSpec(
     stdio: options.stdio,
     stdin: options.stdin,
     createCwd: true,
+    subpaths: claimed.subpaths,
+    init: options.init,
   };
+}
+
+function withGroups(user: ResolvedUser, groups: readonly number[]): ResolvedUser {
+  return { ...user, additionalGids: [...new Set([...user.additionalGids, ...groups])] };
 }

@@ -1,6 +1,8 @@
 import type { Digest } from '../../core/index.ts';
 import type { ContainerSpec } from '../../runtime/index.ts';
 import type { SnapshotId } from '../../snapshot/index.ts';
+import type { VolumeUse } from '../volumes/types.ts';
+import type { AskedOptions } from './asked.ts';
 
 /** When a container that ended is started again; `stop`, `kill` and the end of its monitor end that. */
 export type RestartPolicy =
@@ -60,6 +62,10 @@ export interface ContainerRecord extends LifeOptions {
   /** Snapshots below its own writable folder: not to be collected. */
   readonly chain: readonly SnapshotId[];
   readonly spec: ContainerSpec;
+  /** Those it has mounted: they are kept as long as the container is. */
+  readonly volumes?: readonly VolumeUse[] | undefined;
+  /** What `inspect` tells of the options it was made with. */
+  readonly asked?: AskedOptions | undefined;
 }
 
 export interface Probe {

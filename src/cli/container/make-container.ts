@@ -1,0 +1,82 @@
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+
+import { isErrno, TsbuildError } from '../../core/index.ts';
+import { findImage, openImage, type Image } from '../../image/index.ts';
+import { formatPlatform, hostPlatform } from '../../oci/index.ts';
+import { prepareContainer, type ContainerOptions, type ContainerRecord } from '../../ops/index.ts';
+import { overlaySnapshotter } from '../../snapshot/index.ts';
+import type { Store } from '../../store/index.ts';
+import { interruptSignal } from '../interrupt.ts';
+import { warnOfPlatform } from '../platform-warning.ts';
+import { pullProgress } from '../pull-progress.ts';
+import type { RunChoices } from '../run-flags.ts';
+
+/** What `run` and `create` make: see `runChoices`; the streams are the command's own affair. */
+export interface ContainerToMake extends Pick<RunChoices, 'pull' | 'platform' | 'cidfile'> {
+  readonly imageName: string;
+  readonly container: Omit<ContainerOptions, 'image' | 'imageName' | 'signal'>;
+}
+
+/** The lease ends when the record stands, which keeps the snapshots from then on. */
+export async function makeContainer(store: Store, wanted: ContainerToMake): Promise<ContainerRecord> {
+  using interrupt = interruptSignal();
+  const { signal } = interrupt;
+  using cidfile = wanted.cidfile === undefined ? undefined : openCidfile(wanted.cidfile);
+  await using lease = await store.lease();
+  const image = await imageToRun(store, wanted, signal);
+  warnOfPlatform(wanted.imageName, { wanted: wanted.platform ?? hostPlatform(), is: image.config });
+  const snapshotter = overlaySnapshotter(store.snapshots);
+  const options = { ...wanted.container, image, imageName: wanted.imageName, signal };
+  const record = await prepareContainer({ store, lease, snapshotter }, options);
+  cidfile?.write(record.id);
+  return record;
+}
+
+/** Before any work: an older file may name a container that somebody still looks after. */
+function openCidfile(path: string): Disposable & { write(id: string): void } {
+  let fd: number;
+  try {
+    fd = openSync(path, 'wx', 0o644);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new TsbuildError(
+      'USAGE',
+      isErrno(error, 'EEXIST') ? `--cidfile: ${path} exists` : `--cidfile: cannot make ${path}: ${why}`,
+      { hint: 'it must be a new file: remove it, or name another one', cause: error },
+    );
+  }
+  let written = false;
+  return {
+    write(id) {
+      writeSync(fd, id);
+      written = true;
+    },
+    [Symbol.dispose]() {
+      closeSync(fd);
+      if (!written) rmSync(path, { force: true });
+    },
+  };
+}
+
+async function imageToRun(store: Store, wanted: ContainerToMake, signal: AbortSignal): Promise<Image> {
+  const { imageName: name, pull } = wanted;
+  const { platform } = wanted;
+  const isId = /^(sha256:)?[0-9a-f]{12,64}$/.test(name);
+  const found = pull === 'always' && !isId ? undefined : await findImage(store, name, { platform });
+  if (found !== undefined) return openImage(store, found.manifest);
+  if (isId) throw new TsbuildError('IMAGE_NOT_FOUND', `no such image: ${name}`);
+  if (pull === 'never') {
+    const which = platform === undefined ? '' : ` for ${formatPlatform(platform)}`;
+    throw new TsbuildError('IMAGE_NOT_FOUND', `${name} is not in the store${which}`, {
+      hint: 'leave out --pull never, or run: tsbuild pull',
+    });
+  }
+  if (pull === 'missing') process.stderr.write(`${name} is not in the store: pulling it\n`);
+  const { pullImage } = await import('../../registry/index.ts');
+  const pulled = await pullImage(store, name, {
+    platform: platform ?? hostPlatform(),
+    signal,
+    onProgress: pullProgress(),
+  });
+  return openImage(store, pulled.manifest);
+}

@@ -1,0 +1,62 @@
+import type { Json } from '../../core/index.ts';
+import type { MountRequest } from '../volumes/index.ts';
+import type { ContainerOptions } from './prepare.ts';
+
+/** Options of `run` as the user meant them, of which the runtime configuration shows the results only. */
+export interface AskedOptions {
+  readonly privileged?: boolean | undefined;
+  readonly capAdd?: readonly string[] | undefined;
+  readonly capDrop?: readonly string[] | undefined;
+  readonly securityOpt?: readonly string[] | undefined;
+  readonly groupAdd?: readonly string[] | undefined;
+  readonly volumesFrom?: readonly string[] | undefined;
+  readonly extraHosts?: readonly string[] | undefined;
+  readonly dns?: readonly string[] | undefined;
+  readonly tmpfs?: Readonly<Record<string, string>> | undefined;
+  /** Paths; those of `--device`, not all of `--privileged`. */
+  readonly devices?: readonly { readonly path: string; readonly access: string }[] | undefined;
+}
+
+export function askedOf(options: ContainerOptions): AskedOptions {
+  const { security, volumesFrom = [], hosts = [], dns, mounts } = options;
+  return {
+    privileged: security?.privileged,
+    capAdd: security?.capAdd,
+    capDrop: security?.capDrop,
+    securityOpt: security?.securityOpt,
+    groupAdd: security?.groups,
+    devices: security?.devices.map(({ path, access = 'rwm' }) => ({ path, access })),
+    volumesFrom,
+    extraHosts: hosts.map(({ name, address }) => `${name}:${address}`),
+    dns: dns?.nameservers,
+    tmpfs: tmpfsOf(mounts),
+  };
+}
+
+function tmpfsOf(mounts: readonly MountRequest[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    mounts.flatMap((mount) =>
+      mount.kind === 'tmpfs' ? [[mount.destination, mount.options.join()] as const] : [],
+    ),
+  );
+}
+
+/** Members of docker's HostConfig. */
+export function hostConfigOfAsked(asked: AskedOptions = {}): Readonly<Record<string, Json>> {
+  return {
+    Privileged: asked.privileged ?? false,
+    CapAdd: asked.capAdd ?? [],
+    CapDrop: asked.capDrop ?? [],
+    SecurityOpt: asked.securityOpt ?? [],
+    GroupAdd: asked.groupAdd ?? [],
+    VolumesFrom: asked.volumesFrom ?? [],
+    ExtraHosts: asked.extraHosts ?? [],
+    Dns: asked.dns ?? [],
+    Tmpfs: asked.tmpfs ?? {},
+    Devices: (asked.devices ?? []).map(({ path, access }) => ({
+      PathOnHost: path,
+      PathInContainer: path,
+      CgroupPermissions: access,
+    })),
+  };
+}

@@ -1,0 +1,116 @@
+import { lstatSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { join, posix } from 'node:path';
+
+import { isErrno, TsbuildError } from '../core/index.ts';
+import type { DeviceRule } from '../oci/runtime-spec.ts';
+import type { GrantedDevice } from './devices.ts';
+
+const expected = 'expected /dev/host[:/dev/container[:rwm]]';
+
+/**
+ * `--device HOST[:CONTAINER[:rwm]]`: the node that the host path leads to, or all nodes of a folder. Throws USAGE for a
+ * malformed value and for what is no device.
+ */
+export function parseDevices(values: readonly string[]): readonly GrantedDevice[] {
+  return values.flatMap(parseDevice);
+}
+
+function parseDevice(text: string): readonly GrantedDevice[] {
+  const [host = '', second, third, ...rest] = text.split(':');
+  // docker reads `/dev/x:r` as access to a node at the same place.
+  const access = third ?? (second !== undefined && isAccess(second) ? second : 'rwm');
+  const inside = second === undefined || (third === undefined && isAccess(second)) ? host : second;
+  if (!host.startsWith('/') || !inside.startsWith('/') || !isAccess(access) || rest.length > 0)
+    throw invalid(text, expected);
+  const container = posix.resolve('/', inside);
+  const found = devicesAt(text, realPath(text, host), container, access);
+  if (found.length === 0) throw invalid(text, `there is no device in ${host}`);
+  return found;
+}
+
+function devicesAt(text: string, host: string, container: string, access: string): readonly GrantedDevice[] {
+  const stat = statSync(host);
+  if (!stat.isDirectory()) {
+    const device = deviceOf(host, container, access);
+    if (device !== undefined) return [device];
+    throw invalid(text, `${host} is not a device`);
+  }
+  return nodesBelow(host).flatMap(
+    (path) => deviceOf(join(host, path), posix.join(container, path), access) ?? [],
+  );
+}
+
+/** Every node of the host's own /dev, for `--privileged`; what each container has of its own is left out. */
+export function allHostDevices(): readonly GrantedDevice[] {
+  const own = new Set(['pts', 'shm', 'mqueue', 'fd', 'console', 'ptmx', 'hugepages', '.lxc', '.udev']);
+  return nodesBelow('/dev', (name) => !own.has(name)).flatMap(
+    (path) => deviceOf(join('/dev', path), posix.join('/dev', path), 'rwm') ?? [],
+  );
+}
+
+/** Relative paths; links are not followed, so that the walk stays where it began. */
+function nodesBelow(folder: string, wanted: (name: string) => boolean = () => true): readonly string[] {
+  const found: string[] = [];
+  const walk = (relative: string, filter: (name: string) => boolean): void => {
+    for (const entry of readdirSync(join(folder, relative), { withFileTypes: true })) {
+      if (!filter(entry.name)) continue;
+      const path = join(relative, entry.name);
+      if (entry.isDirectory()) walk(path, () => true);
+      else if (entry.isCharacterDevice() || entry.isBlockDevice()) found.push(path);
+    }
+  };
+  walk('', wanted);
+  return found;
+}
+
+function deviceOf(host: string, path: string, access: string): GrantedDevice | undefined {
+  const stat = lstatSync(host);
+  const type = stat.isCharacterDevice() ? 'c' : stat.isBlockDevice() ? 'b' : undefined;
+  if (type === undefined) return undefined;
+  const { major, minor } = deviceNumbers(stat.rdev);
+  return { path, type, major, minor, fileMode: stat.mode & 0o777, uid: stat.uid, gid: stat.gid, access };
+}
+
+/** The encoding of dev_t that glibc and the kernel share; see makedev(3). */
+function deviceNumbers(rdev: number): { readonly major: number; readonly minor: number } {
+  const number = BigInt(rdev);
+  const major = ((number >> 8n) & 0xfffn) | ((number >> 32n) & ~0xfffn);
+  const minor = (number & 0xffn) | ((number >> 12n) & ~0xffn & 0xffff_ffffn);
+  return { major: Number(major), minor: Number(minor) };
+}
+
+function realPath(text: string, path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES'))
+      throw invalid(text, `${path} does not exist on this machine`);
+    throw error;
+  }
+}
+
+function isAccess(text: string): boolean {
+  return /^[rwm]{1,3}$/.test(text) && new Set(text).size === text.length;
+}
+
+/** `--device-cgroup-rule 'c 1:3 rwm'`. Throws USAGE. */
+export function parseDeviceRules(values: readonly string[]): readonly DeviceRule[] {
+  return values.map((text) => {
+    const [, type, major = '', minor = '', access = ''] =
+      /^([abc]) (\*|\d{1,7}):(\*|\d{1,7}) ([rwm]{1,3})$/.exec(text) ?? [];
+    if (type !== 'a' && type !== 'b' && type !== 'c') {
+      throw new TsbuildError('USAGE', `--device-cgroup-rule: invalid value ${JSON.stringify(text)}`, {
+        hint: "expected type major:minor access, such as 'c 10:200 rwm'",
+      });
+    }
+    return { allow: true, type, major: ruleNumber(major), minor: ruleNumber(minor), access };
+  });
+}
+
+function ruleNumber(text: string): number | undefined {
+  return text === '*' ? undefined : Number(text);
+}
+
+function invalid(text: string, hint: string): TsbuildError {
+  return new TsbuildError('USAGE', `--device: invalid value ${JSON.stringify(text)}`, { hint });
+}

@@ -1,0 +1,94 @@
+import { readFileSync } from 'node:fs';
+
+import { nearestName, TsbuildError } from '../core/index.ts';
+
+/** What `--security-opt` says; without any, the defaults. */
+export interface SecurityOptions {
+  readonly seccomp: 'default' | 'unconfined' | { readonly file: string };
+  /** No program gains privileges by set-id bits or file capabilities. */
+  readonly noNewPrivileges: boolean;
+  /** Nothing of /proc and /sys is masked or read-only. */
+  readonly systemPathsUnconfined: boolean;
+  /** Undefined: the host's default for containers; `unconfined`: none. */
+  readonly apparmor?: string | undefined;
+  /** `disable`, or what is asked of the label, as `type:container_t`. */
+  readonly label?: readonly string[] | undefined;
+}
+
+const names = ['apparmor', 'label', 'no-new-privileges', 'seccomp', 'systempaths'];
+
+/** `--security-opt` values; of a name given twice the last one counts, but labels add up. Throws USAGE. */
+export function parseSecurityOptions(values: readonly string[]): SecurityOptions {
+  return values.reduce<SecurityOptions>(withOption, {
+    seccomp: 'default',
+    noNewPrivileges: false,
+    systemPathsUnconfined: false,
+  });
+}
+
+function withOption(options: SecurityOptions, text: string): SecurityOptions {
+  // docker takes the colon of its first versions still.
+  const [, name = '', value] = /^([^=:]*)(?:[=:](.*))?$/s.exec(text) ?? [];
+  switch (name) {
+    case 'seccomp':
+      return { ...options, seccomp: seccompOf(text, value) };
+    case 'no-new-privileges':
+      return { ...options, noNewPrivileges: flagOf(text, value) };
+    case 'systempaths':
+      if (value === 'unconfined') return { ...options, systemPathsUnconfined: true };
+      throw invalid(text, 'expected systempaths=unconfined');
+    case 'apparmor':
+      if (value === undefined || value === '') throw invalid(text, 'expected apparmor=PROFILE');
+      return { ...options, apparmor: value };
+    case 'label':
+      if (value === undefined || !/^(disable|(user|role|type|level|filetype):.+)$/.test(value))
+        throw invalid(text, 'expected label=disable, or label= with user:, role:, type: or level:');
+      return { ...options, label: [...(options.label ?? []), value] };
+    default: {
+      const near = nearestName(name, names);
+      throw invalid(text, near === undefined ? `known are ${names.join(', ')}` : `did you mean ${near}?`);
+    }
+  }
+}
+
+function seccompOf(text: string, value: string | undefined): SecurityOptions['seccomp'] {
+  if (value === undefined || value === '') throw invalid(text, 'expected seccomp=FILE or seccomp=unconfined');
+  if (value === 'unconfined') return 'unconfined';
+  return value === 'builtin' || value === 'default' ? 'default' : { file: value };
+}
+
+function flagOf(text: string, value: string | undefined): boolean {
+  if (value === undefined || value === 'true') return true;
+  if (value === 'false') return false;
+  throw invalid(text, 'expected no-new-privileges, with =true or =false');
+}
+
+/**
+ * Refuses labels and profiles that this machine cannot give. Throws HOST_UNSUPPORTED: a container must not run less
+ * confined than its user believes.
+ */
+export function requireSecurity({ apparmor, label = [] }: SecurityOptions): void {
+  if (apparmor !== undefined && apparmor !== 'unconfined' && !hasAppArmor()) {
+    throw new TsbuildError('HOST_UNSUPPORTED', `apparmor=${apparmor}: this machine has no AppArmor`, {
+      hint: 'leave out that --security-opt',
+    });
+  }
+  const asked = label.find((each) => each !== 'disable');
+  if (asked !== undefined) {
+    throw new TsbuildError('HOST_UNSUPPORTED', `label=${asked}: this machine has no SELinux`, {
+      hint: 'leave out that --security-opt, or use label=disable',
+    });
+  }
+}
+
+function hasAppArmor(): boolean {
+  try {
+    return readFileSync('/sys/module/apparmor/parameters/enabled', 'latin1').startsWith('Y');
+  } catch {
+    return false;
+  }
+}
+
+function invalid(text: string, hint: string): TsbuildError {
+  return new TsbuildError('USAGE', `--security-opt: invalid value ${JSON.stringify(text)}`, { hint });
+}
