@@ -1,0 +1,123 @@
+import { readFileSync } from 'node:fs';
+import { isErrno } from '../core/index.ts';
+import {
+  addressBytes,
+  freeSubnet,
+  gatewayOf,
+  macOf,
+  subnetOf,
+  subnetPrefix,
+  type Subnet,
+} from './address.ts';
+import { Connection } from './netlink/connection.ts';
+import {
+  addAddress,
+  addBridge,
+  deleteLink,
+  listAddresses,
+  listLinks,
+  listRoutes,
+  setUp,
+  withoutIpv6,
+  type Block,
+} from './netlink/route.ts';
+
+export interface Bridge {
+  readonly name: string;
+  readonly index: number;
+  readonly subnet: Subnet;
+  /** Bytes of the largest packet that the way out takes as well. */
+  readonly mtu: number;
+}
+
+const usualMtu = 1500;
+
+/**
+ * The bridge of the name, made when it is not there; undefined when no subnet is free. Under the folder's lock; others
+ * on the machine, with other folders, look for a free subnet at the same time, so a choice that met another is redone.
+ */
+export function ensureBridge(name: string): Bridge | undefined {
+  using route = new Connection('route');
+  const found = existingBridge(route, name);
+  if (found !== undefined) return found;
+  removeLink(route, name);
+  for (let attempt = 0; attempt < 8; attempt++) {
+    const start = attempt === 0 ? 0 : Math.floor(Math.random() * 512);
+    const subnet = freeSubnet(takenBlocks(route), start);
+    if (subnet === undefined) return undefined;
+    const bridge = makeBridge(route, name, subnet);
+    const rivals = listAddresses(route).filter(
+      (address) => subnetOf(address) === subnet && address.index !== bridge.index,
+    );
+    if (rivals.length === 0) return bridge;
+    removeLink(route, name);
+  }
+  return undefined;
+}
+
+/** Not by looking into /sys: it shows the network of whoever mounted it. */
+export function hasLink(name: string): boolean {
+  using route = new Connection('route');
+  return listLinks(route).some((link) => link.name === name);
+}
+
+export function removeBridge(name: string): void {
+  using route = new Connection('route');
+  removeLink(route, name);
+}
+
+/** Also when it is not there any more. */
+export function removeLink(route: Connection, name: string): void {
+  try {
+    route.request([deleteLink(name)]);
+  } catch (error) {
+    if (!isErrno(error, 'ENODEV')) throw error;
+  }
+}
+
+function existingBridge(route: Connection, name: string): Bridge | undefined {
+  const link = listLinks(route).find((each) => each.name === name && each.kind === 'bridge');
+  if (link === undefined) return undefined;
+  const address = listAddresses(route).find(({ index }) => index === link.index);
+  const subnet = address === undefined ? undefined : subnetOf(address);
+  return subnet === undefined ? undefined : { name, index: link.index, mtu: link.mtu, subnet };
+}
+
+function makeBridge(route: Connection, name: string, subnet: Subnet): Bridge {
+  const gateway = gatewayOf(subnet);
+  const mtu = mtuOutwards(route);
+  route.request([addBridge({ name, mtu, mac: macOf(gateway) }), withoutIpv6(name), setUp({ name })]);
+  const link = listLinks(route).find((each) => each.name === name);
+  if (link === undefined) throw new Error(`the bridge ${name} vanished`);
+  route.request([addAddress(link.index, addressBytes(gateway), subnetPrefix)]);
+  return { name, index: link.index, subnet, mtu };
+}
+
+/** Larger packets than a tunnel on the way out takes would be lost where its "too large" is filtered. */
+function mtuOutwards(route: Connection): number {
+  const outwards = listRoutes(route).find(({ prefix, link }) => prefix === 0 && link !== undefined)?.link;
+  const mtu = listLinks(route).find(({ index }) => index === outwards)?.mtu;
+  return mtu === undefined ? usualMtu : Math.min(mtu, usualMtu);
+}
+
+/** What the host can reach and must not lose: its networks, its routes but the default one, its name servers. */
+function takenBlocks(route: Connection): Block[] {
+  return [
+    ...listAddresses(route),
+    ...listRoutes(route).filter(({ prefix }) => prefix > 0),
+    ...nameServerBlocks(),
+  ];
+}
+
+function nameServerBlocks(): Block[] {
+  let text = '';
+  try {
+    text = readFileSync('/etc/resolv.conf', 'latin1');
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT', 'EACCES')) throw error;
+  }
+  return [...text.matchAll(/^nameserver\s+(\d+\.\d+\.\d+\.\d+)/gm)].map(([, address = '']) => ({
+    address: addressBytes(address),
+    prefix: 32,
+  }));
+}

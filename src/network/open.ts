@@ -1,0 +1,178 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isErrno, TsbuildError } from '../core/index.ts';
+import { flock, newNetworkNamespace } from '../sys/index.ts';
+import { ensureBridge, hasLink, removeBridge } from './bridge.ts';
+import { acceptForwarded, withdrawAcceptance } from './forward-policy.ts';
+import { allowForwarding, restoreForwarding } from './forwarding.ts';
+import { countHolders, holdIn, type Holder } from './holders.ts';
+import { BridgedNetwork } from './network.ts';
+import { ownBridgeRules } from './rules.ts';
+import type { NetworkKind, OpenedNetwork, Unavailable } from './types.ts';
+
+export interface OpenNetworkOptions {
+  /** Where the processes that share the networks meet: on the machine's memory, and one a network namespace of hosts. */
+  readonly folder?: string | undefined;
+  readonly kind: NetworkKind;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const kinds: readonly NetworkKind[] = ['containers', 'steps'];
+
+/** The same for all stores of a machine, so that they share one bridge and know of each other's ports. */
+export function networkFolder(): string {
+  return `/run/tsbuild/network-${statSync('/proc/self/ns/net').ino}`;
+}
+
+/**
+ * Opens a network, making what of it is not there yet: the bridge, this process's rules, the host's forwarding. The
+ * last that closes it removes all of it; what a killed process left is removed by the next that opens or sweeps.
+ */
+export async function openNetwork({
+  folder = networkFolder(),
+  kind,
+  signal,
+}: OpenNetworkOptions): Promise<OpenedNetwork> {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    using _lock = await lockFolder(folder, signal);
+    // Whatever could be left from a killed process goes first, so that a bridge never outlives a change of routes.
+    await sweepLocked(folder);
+    const bridgeName = nameOf(folder, kind);
+    const spare = attempt('namespaces', () => newNetworkNamespace());
+    const holder = holdIn(holdersOf(folder, kind));
+    try {
+      attempt('forwarding', () => allowForwarding(folder));
+      const bridge = attempt('bridge', () => ensureBridge(bridgeName));
+      if (bridge === undefined)
+        throw new Refusal('subnet', 'no subnet of 10.88.0.0/15 is free on this machine');
+      const rules = attempt('nftables', () =>
+        ownBridgeRules({ kind, bridge: bridgeName, subnet: bridge.subnet }),
+      );
+      const foreign = await acceptForwarded(bridgeName);
+      if (foreign !== undefined) {
+        rules[Symbol.dispose]();
+        throw new Refusal(
+          'forward-policy',
+          `the firewall (${foreign}) drops what is forwarded between links`,
+        );
+      }
+      const close = (): Promise<void> => closeNetwork(folder, holder);
+      return {
+        available: true,
+        network: new BridgedNetwork({ kind, bridge, spare, rules, close, folder: join(folder, kind) }),
+      };
+    } catch (error) {
+      spare[Symbol.dispose]();
+      holder.leave();
+      await sweepLocked(folder);
+      throw error;
+    }
+  } catch (error) {
+    if (error instanceof Refusal) return error.unavailable;
+    if (isErrno(error, 'EPERM', 'EACCES', 'EROFS')) return unavailable('privilege', error.message);
+    throw error;
+  }
+}
+
+/** Removes what killed processes left of the networks, when no one uses them. */
+export async function sweepNetworks(folder = networkFolder()): Promise<void> {
+  if (!existsSync(folder)) return;
+  using _lock = await lockFolder(folder);
+  await sweepLocked(folder);
+}
+
+async function closeNetwork(folder: string, holder: Holder): Promise<void> {
+  using _lock = await lockFolder(folder);
+  holder.leave();
+  await sweepLocked(folder);
+}
+
+async function sweepLocked(folder: string): Promise<void> {
+  const unused = kinds.filter((kind) => countHolders(holdersOf(folder, kind)) === 0);
+  for (const kind of unused) await removeShared(nameOf(folder, kind));
+  if (unused.length === kinds.length) restoreForwarding(folder);
+}
+
+async function removeShared(bridge: string): Promise<void> {
+  if (!hasLink(bridge)) return;
+  await withdrawAcceptance(bridge);
+  removeBridge(bridge);
+}
+
+async function lockFolder(folder: string, signal?: AbortSignal): Promise<Disposable> {
+  const lock = await flock(join(folder, 'lock'), { signal });
+  return { [Symbol.dispose]: () => lock.release() };
+}
+
+function holdersOf(folder: string, kind: NetworkKind): string {
+  return join(folder, kind, 'holders');
+}
+
+/** Random but kept: folders of the same path in different containers may share one network. 15 bytes at most. */
+function nameOf(folder: string, kind: NetworkKind): string {
+  const path = join(folder, 'id');
+  let id = existsSync(path) ? readFileSync(path, 'latin1') : '';
+  if (!/^[0-9a-f]{8}$/.test(id)) {
+    id = randomBytes(4).toString('hex');
+    writeFileSync(path, id);
+  }
+  return `tsb-${kind.slice(0, 1)}${id}`;
+}
+
+/** A step of the set-up that can be forbidden, or missing in the kernel. */
+function attempt<T>(reason: Unavailable['reason'], work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (isErrno(error, 'EPERM', 'EACCES') && reason !== 'forwarding')
+      throw new Refusal('privilege', error.message);
+    const lacking = [
+      'EOPNOTSUPP',
+      'ENOTSUP',
+      'EPROTONOSUPPORT',
+      'EAFNOSUPPORT',
+      'ENOENT',
+      'EINVAL',
+      'ENOSYS',
+      'EROFS',
+      'EPERM',
+      'EACCES',
+    ];
+    if (isErrno(error, ...lacking)) throw new Refusal(reason, error.message);
+    throw error;
+  }
+}
+
+const hints: Readonly<Record<Unavailable['reason'], string | undefined>> = {
+  privilege: 'inside a container give it --cap-add NET_ADMIN, or use --network host',
+  namespaces: 'the kernel needs CONFIG_NET_NS and user.max_net_namespaces above 0; or use --network host',
+  bridge: 'load the kernel modules bridge and veth, or use --network host',
+  nftables:
+    'load the kernel modules nf_tables, nft_chain_nat, nft_masq and nft_fib_ipv4 (Linux 5.12), or use --network host',
+  forwarding: 'run "sysctl -w net.ipv4.ip_forward=1" on the host, or use --network host',
+  'forward-policy':
+    'let the firewall forward what comes from and goes to links named tsb-*, or use --network host',
+  subnet: 'remove a route, or use --network host',
+};
+
+class Refusal extends Error {
+  readonly unavailable: Unavailable;
+
+  constructor(reason: Unavailable['reason'], message: string) {
+    super(message);
+    this.unavailable = unavailable(reason, message);
+  }
+}
+
+function unavailable(reason: Unavailable['reason'], message: string): Unavailable {
+  return { available: false, reason, message, hint: hints[reason] };
+}
+
+/** For callers that were asked for the network by name and cannot fall back. */
+export function unavailableError({ message, hint }: Unavailable): TsbuildError {
+  return new TsbuildError('NETWORK_UNAVAILABLE', `no network for containers can be set up: ${message}`, {
+    hint,
+  });
+}
