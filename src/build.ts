@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 
+import { collectSteps, type StepReport } from './core/index.ts';
 import { finishImage } from './ops/index.ts';
 import { tagImage, type Image } from './image/index.ts';
 import { parseReference } from './oci/index.ts';
@@ -17,6 +18,8 @@ export interface BuildResult {
   readonly image: Image;
   /** Full names given. */
   readonly names: readonly string[];
+  /** In the order in which they ended. */
+  readonly steps: readonly StepReport[];
 }
 
 /** Builds an image from a Dockerfile and a folder. Throws TsbuildError; what was built up to there stays cached. */
@@ -25,7 +28,8 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   const tags = options.tags ?? [];
   for (const tag of tags) parseReference(tag);
   await using planned = await openPlannedBuild(options, { bases: 'pull' });
-  const { store, plan, cache, signal, emit } = planned;
+  const { store, plan, cache, signal } = planned;
+  const { emit, steps } = collectSteps(planned.emit);
   const jobs = options.jobs ?? availableParallelism();
   const state = await solve(planned.target, { cache, jobs, signal, emit });
   const epoch = sourceDateEpoch(options);
@@ -34,7 +38,7 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   await store.settle();
   const names: string[] = [];
   for (const tag of tags) names.push(await tagImage(store, image.id, tag));
-  return { image, names };
+  return { image, names, steps };
 }
 
 /** Build arg before environment (O-50). */

@@ -11,6 +11,8 @@ export {
   type SourceExcerpt,
   type SourceRange,
   type StepLabel,
+  type StepReport,
+  type Usage,
 } from './core/index.ts';
 export { parseDockerfile } from './dockerfile/index.ts';
 export type { Image, Layer } from './image/index.ts';

@@ -82,7 +82,11 @@ function parseResources(values: readonly string[]): LimitOptions {
       if (name !== undefined) return [name, value];
       const names = Object.keys(resourceKeys);
       const near = nearestName(key, names);
-      throw invalid('--resource', text, near === undefined ? `a limit among ${names.join(', ')}` : `${near}=VALUE`);
+      throw invalid(
+        '--resource',
+        text,
+        near === undefined ? `a limit among ${names.join(', ')}` : `${near}=VALUE`,
+      );
     }),
   );
 }

@@ -1,6 +1,7 @@
 import type { Digest } from './digest.ts';
 import type { TsbuildError } from './errors.ts';
 import type { SourceRange } from './source.ts';
+import type { Usage } from './usage.ts';
 
 /** A step as progress shows it. */
 export interface StepLabel {
@@ -11,8 +12,13 @@ export interface StepLabel {
 
 /** What a build tells its observers; the engine emits, only `cli/` renders. Times are milliseconds since the epoch. */
 export type BuildEvent =
-  | { readonly type: 'step-started'; readonly step: StepLabel; readonly time: number }
-  | { readonly type: 'step-cached'; readonly step: StepLabel; readonly time: number }
+  | {
+      readonly type: 'step-started' | 'step-cached';
+      readonly step: StepLabel;
+      /** The steps whose results it takes. */
+      readonly inputs?: readonly Digest[] | undefined;
+      readonly time: number;
+    }
   | {
       readonly type: 'step-log';
       readonly step: StepLabel;
@@ -20,12 +26,18 @@ export type BuildEvent =
       readonly data: Uint8Array;
       readonly time: number;
     }
-  | { readonly type: 'step-done'; readonly step: StepLabel; readonly time: number }
+  | {
+      readonly type: 'step-done';
+      readonly step: StepLabel;
+      readonly time: number;
+      readonly usage?: Usage | undefined;
+    }
   | {
       readonly type: 'step-failed';
       readonly step: StepLabel;
       readonly error: TsbuildError;
       readonly time: number;
+      readonly usage?: Usage | undefined;
     }
   | { readonly type: 'step-cancelled'; readonly step: StepLabel; readonly time: number }
   | {

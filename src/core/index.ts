@@ -6,6 +6,7 @@ export * from './events.ts';
 export * from './json.ts';
 export * from './nearest.ts';
 export * from './source.ts';
+export * from './step-reports.ts';
 export * from './url-name.ts';
 export * from './url.ts';
 export type { Usage } from './usage.ts';

@@ -65,4 +65,6 @@ export interface RunLimits {
   readonly rlimits: readonly { readonly type: string; readonly soft: number; readonly hard: number }[];
   /** Bytes of /dev/shm. */
   readonly shmSize?: number | undefined;
+  /** Absolute below the root of the cgroups: where the container's own is made. */
+  readonly cgroupParent?: string | undefined;
 }

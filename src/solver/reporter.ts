@@ -1,4 +1,4 @@
-import { TsbuildError, type Digest, type EmitBuildEvent, type StepLabel } from '../core/index.ts';
+import { TsbuildError, type Digest, type EmitBuildEvent, type StepLabel, type Usage } from '../core/index.ts';
 import type { RunContext, Vertex } from './types.ts';
 
 /** Tells observers how each vertex fares: once as cached, or once as started and once as done, failed or cancelled. */
@@ -7,6 +7,7 @@ export class StepReporter<R> {
   /** How many consumers of a vertex may still ask for it. */
   readonly #undecided = new Map<Digest, number>();
   readonly #asked = new Set<Digest>();
+  readonly #usage = new Map<Digest, Usage>();
 
   constructor(target: Vertex<R>, emit: EmitBuildEvent) {
     this.#emit = emit;
@@ -46,7 +47,7 @@ export class StepReporter<R> {
   #emitCached(vertex: Vertex<R>, left: Map<Digest, Vertex<R>>): void {
     if (!left.delete(vertex.id)) return;
     for (const input of vertex.inputs) this.#emitCached(input, left);
-    this.#emit({ type: 'step-cached', step: labelOf(vertex), time: Date.now() });
+    this.#emit({ type: 'step-cached', ...shownOf(vertex), time: Date.now() });
   }
 
   waiting({ name }: Vertex<R>, holder: string): void {
@@ -57,11 +58,12 @@ export class StepReporter<R> {
   }
 
   started(vertex: Vertex<R>): void {
-    this.#emit({ type: 'step-started', step: labelOf(vertex), time: Date.now() });
+    this.#emit({ type: 'step-started', ...shownOf(vertex), time: Date.now() });
   }
 
   done(vertex: Vertex<R>): void {
-    this.#emit({ type: 'step-done', step: labelOf(vertex), time: Date.now() });
+    const usage = this.#usage.get(vertex.id);
+    this.#emit({ type: 'step-done', step: labelOf(vertex), time: Date.now(), usage });
   }
 
   failed(vertex: Vertex<R>, error: unknown): void {
@@ -70,6 +72,7 @@ export class StepReporter<R> {
       step: labelOf(vertex),
       error: asTsbuildError(error),
       time: Date.now(),
+      usage: this.#usage.get(vertex.id),
     });
   }
 
@@ -85,12 +88,17 @@ export class StepReporter<R> {
       log: (stream, data) => this.#emit({ type: 'step-log', step, stream, data, time: Date.now() }),
       status: (id, current, total) => this.#emit({ type: 'status', step, id, current, total }),
       warn: (message) => this.#emit({ type: 'warning', message }),
+      used: (usage) => this.#usage.set(vertex.id, usage),
     };
   }
 }
 
 function labelOf<R>({ id, name }: Vertex<R>): StepLabel {
   return { id, name };
+}
+
+function shownOf<R>(vertex: Vertex<R>): { readonly step: StepLabel; readonly inputs: readonly Digest[] } {
+  return { step: labelOf(vertex), inputs: vertex.inputs.map(({ id }) => id) };
 }
 
 function asTsbuildError(error: unknown): TsbuildError {

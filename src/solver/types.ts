@@ -1,4 +1,4 @@
-import type { Digest, Json } from '../core/index.ts';
+import type { Digest, Json, Usage } from '../core/index.ts';
 
 /**
  * The solver's vocabulary. Three identities are kept apart: `Vertex.id` (the same definition within this run,
@@ -27,6 +27,8 @@ export interface RunContext {
   /** Progress of a part of the step (bytes of a layer). */
   status(id: string, current: number, total?: number): void;
   warn(message: string): void;
+  /** What the step used of the machine; the last word counts. */
+  used(usage: Usage): void;
 }
 
 export interface Op<R> {

@@ -1,3 +1,6 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync, readdirSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import { tsbuildWithBusybox, type Tsbuild } from '../support/cli.ts';
@@ -73,7 +76,50 @@ describe('limits', () => {
     const context = makeContext({ Dockerfile: 'FROM busybox:1\nRUN tail -c 200000000 /dev/zero\n' });
     const { status, stderr } = await cli.run(['build', '-m', '32m', '--memory-swap', '32m', context]);
     expect(status).toBe(5);
-    expect(stderr).toMatch(/exit code: 137 \(out of memory\) \[RUN_FAILED\]\n {2}hint: .*--memory/);
+    expect(stderr).toMatch(
+      /exit code: 137 \(out of memory: the limit is 32 MiB \(-m 32m\)\) \[RUN_FAILED\]\n {2}hint: .*--memory/,
+    );
+  });
+
+  it('C-22 a step whose shell goes on after such a kill is warned of', async () => {
+    const script = 'tail -c 200000000 /dev/zero | true; tail -c 200000000 /dev/zero || echo goes on';
+    const context = makeContext({ Dockerfile: `FROM busybox:1\nRUN ${script}\n` });
+    const { status, stderr } = await cli.run(['build', '-m', '32m', '--memory-swap', '32m', context]);
+    expect(status, stderr).toBe(0);
+    expect(stderr).toMatch(/^warning: .* ended well, but .* killed for lack of memory: the limit is 32 MiB/m);
+  });
+
+  it('C-22 --resource says the same as the flags, which win', async () => {
+    const context = makeContext({ Dockerfile: `FROM busybox:1\nRUN echo other; ${seen}\n` });
+    const resources = ['--resource', 'memory=48m', '--resource', 'cpu-quota=20000', '--cpu-quota', '30000'];
+    const { stderr } = await cli.run(['build', ...resources, context]);
+    expect(stderr).toContain('memory 50331648\n');
+    expect(stderr).toContain('quota 30000\n');
+    const wrong = await cli.run(['build', '--resource', 'memry=48m', context]);
+    expect(wrong).toMatchObject({ status: 2, stderr: expect.stringContaining('memory=VALUE') as string });
+  });
+
+  it('C-24 --cgroup-parent is where the cgroup of a step and of a container is', async () => {
+    const group = `tsbuild-test-${randomUUID()}`;
+    const show = 'grep -c . /proc/self/cgroup';
+    const context = makeContext({ Dockerfile: `FROM busybox:1\nRUN ${show}\n` });
+    using _folders = {
+      [Symbol.dispose]: () => {
+        for (const mount of readdirSync('/sys/fs/cgroup')) {
+          const path = join('/sys/fs/cgroup', mount, group);
+          if (existsSync(path)) rmdirSync(path);
+        }
+      },
+    };
+    await cli.ok(['build', '--no-cache', '--cgroup-parent', group, context]);
+    expect(existsSync(join('/sys/fs/cgroup/memory', group))).toBe(true);
+    await cli.ok(['run', '--rm', '--cgroup-parent', `/${group}`, 'busybox:1', 'true']);
+    expect(readdirSync(join('/sys/fs/cgroup/memory', group), { withFileTypes: true })).not.toContainEqual(
+      expect.objectContaining({
+        isDirectory: expect.any(Function) as unknown,
+        name: expect.stringMatching(/^(build-|[0-9a-f]{64})/) as string,
+      }),
+    );
   });
 
   it('C-71 a container that was killed for its memory says so', async () => {
@@ -93,10 +139,18 @@ describe('limits', () => {
     ['--pids-limit', 'x', 'whole number'],
     ['--ulimit', 'x=1', 'nofile'],
     ['--shm-size', '0', '512m'],
+    ['--memory-reservation', 'x', '512m'],
+    ['--cpu-period', '1', '1000'],
+    ['--blkio-weight', '1', '10 to 1000'],
+    ['--device-read-bps', '/dev/null:1m', 'block device'],
+    ['--cgroup-parent', '../x', '/group'],
+    ['--cgroup-parent', 'user.slice', 'systemd'],
   ])('C-22 C-23 refuses %s %s with what it expects', async (flag, value, hint) => {
     const build = await cli.run(['build', flag, value, makeContext({ Dockerfile: 'FROM busybox:1\n' })]);
     expect(build).toMatchObject({ status: 2, stdout: '' });
-    expect(build.stderr).toContain(`tsbuild: ${flag}: invalid value "${value}" [USAGE]\n`);
+    expect(build.stderr).toContain(
+      `tsbuild: ${flag}: invalid value "${value.replace(/:1m$/, '')}" [USAGE]\n`,
+    );
     expect(build.stderr).toContain(hint);
     expect(await cli.run(['run', '--rm', flag, value, 'busybox:1', 'true'])).toMatchObject({ status: 125 });
   });

@@ -1,7 +1,10 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { parseLimits, parseShmSize, parseUlimits, type LimitOptions } from '../../src/runtime/index.ts';
 import type { ResourceConfig } from '../../src/oci/runtime-spec.ts';
+import { requires } from '../support/requires.ts';
 
 const MiB = 1024 * 1024;
 const usage = expect.objectContaining({ code: 'USAGE' }) as Error;
@@ -75,6 +78,56 @@ describe('resource options', () => {
     [{ blkioWeight: '1001' }, /--blkio-weight: .*1000/],
   ];
 
+  it.each(invalid)('C-22 refuses %j and says what is expected', (options, text) => {
+    expect(() => parseLimits(options)).toThrow(usage);
+    expect(failure(() => parseLimits(options))).toMatch(text);
+  });
+});
+
+describe('limits of disks', () => {
+  const path = ['/dev/vda', '/dev/sda', '/dev/loop0'].find((each) => existsSync(each)) ?? '/dev/loop0';
+  const disk = { major: expect.any(Number) as number, minor: expect.any(Number) as number };
+
+  it('C-22 R-16 name the disk by its numbers; the last of a disk counts', () => {
+    requires('root');
+    expect(
+      parseLimits({
+        blkioWeightDevice: [`${path}:200`],
+        deviceReadBps: [`${path}:1mb`, `${path}:2m`],
+        deviceWriteBps: [`${path}:512`],
+        deviceReadIops: [`${path}:100`],
+        deviceWriteIops: [`${path}:0`],
+      }),
+    ).toEqual({
+      blockIO: {
+        weightDevice: [{ ...disk, weight: 200 }],
+        throttleReadBpsDevice: [{ ...disk, rate: 2 * MiB }],
+        throttleWriteBpsDevice: [{ ...disk, rate: 512 }],
+        throttleReadIOPSDevice: [{ ...disk, rate: 100 }],
+        throttleWriteIOPSDevice: [{ ...disk, rate: 0 }],
+      },
+    });
+  });
+
+  it('C-22 have the numbers that the kernel shows', () => {
+    requires('root');
+    const shown = readFileSync(`/sys/class/block/${basename(path)}/dev`, 'latin1').trim();
+    const [rate] = parseLimits({ deviceReadIops: [`${path}:1`] }).blockIO?.throttleReadIOPSDevice ?? [];
+    expect(`${rate?.major}:${rate?.minor}`).toBe(shown);
+  });
+
+  const invalid: readonly (readonly [LimitOptions, RegExp])[] = [
+    [{ deviceReadBps: ['1mb'] }, /--device-read-bps: .*sda:1mb/],
+    [{ deviceReadBps: ['/dev/null:1mb'] }, /--device-read-bps: .*not a block device/],
+    [{ deviceWriteBps: ['/dev/nothing:1mb'] }, /--device-write-bps: .*does not exist/],
+    [{ deviceWriteBps: ['/dev/null/x:1mb'] }, /--device-write-bps: .*does not exist/],
+    [{ deviceWriteBps: ['/dev/null:much'] }, /--device-write-bps: .*512m/],
+    [{ deviceReadIops: ['/dev/null:1mb'] }, /--device-read-iops: .*sda:1000/],
+    [{ deviceWriteIops: ['/dev/null:-1'] }, /--device-write-iops: .*sda:1000/],
+    [{ deviceWriteIops: ['/dev/null:1e3'] }, /--device-write-iops: .*sda:1000/],
+    [{ blkioWeightDevice: ['/dev/null:9'] }, /--blkio-weight-device: .*10 to 1000/],
+    [{ blkioWeightDevice: ['/dev/null:'] }, /--blkio-weight-device: .*sda:200/],
+  ];
   it.each(invalid)('C-22 refuses %j and says what is expected', (options, text) => {
     expect(() => parseLimits(options)).toThrow(usage);
     expect(failure(() => parseLimits(options))).toMatch(text);

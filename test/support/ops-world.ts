@@ -42,6 +42,7 @@ export const unwatched: RunContext = {
   log: () => undefined,
   status: () => undefined,
   warn: () => undefined,
+  used: () => undefined,
 };
 
 const noSources: BuildServices['sources'] = {

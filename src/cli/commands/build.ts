@@ -1,22 +1,25 @@
 import { Option, type Command } from 'commander';
 
+import type { BuildResult } from '../../build.ts';
 import { parseJobs, parseLabel } from '../build-values.ts';
 import { parseCall, runCall, type Call, type CallFlags } from '../call.ts';
 import { collect, examples, makeCommand } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
-import { addLimitOptions, limitsOf } from '../limits.ts';
+import { addLimitOptions, addResourceOption, limitsOf, type LimitFlags } from '../limits.ts';
 import { removeOutputFile, writeSmallFile } from '../output-file.ts';
 import { addPlanningOptions, planningOptionsOf, type PlanningFlags } from '../planning-flags.ts';
 import type { ExitStatusHolder } from '../program.ts';
-import { plainProgress, type Progress } from '../progress/plain.ts';
+import type { Progress } from '../progress/plain.ts';
+import { progressOf, progressOption, progressStyle, type ProgressStyle } from '../progress/style.ts';
 import { storeRoot } from '../root.ts';
 
-interface BuildFlags extends CallFlags, PlanningFlags {
+interface BuildFlags extends CallFlags, PlanningFlags, LimitFlags {
   readonly tag?: readonly string[];
   readonly label?: readonly string[];
   readonly jobs?: string;
   readonly iidfile?: string;
   readonly quiet?: boolean;
+  readonly progress?: ProgressStyle;
 }
 
 export function buildCommand(status: ExitStatusHolder): Command {
@@ -36,12 +39,10 @@ export function buildCommand(status: ExitStatusHolder): Command {
     .addOption(new Option('--format <style>', 'what --call and --check print').choices(['text', 'json']))
     .option('--iidfile <file>', 'write the image id to a file')
     .option('-q, --quiet', 'print nothing but the image id, on standard output')
-    .addOption(
-      new Option('--progress <auto|plain>', 'style of the progress')
-        .choices(['auto', 'plain'])
-        .default('auto'),
-    );
-  addLimitOptions(command.optionsGroup('Limits of RUN steps, which never make a step run anew:'));
+    .addOption(progressOption());
+  addResourceOption(
+    addLimitOptions(command.optionsGroup('Limits of RUN steps, which never make a step run anew:')),
+  );
   command.addHelpText(
     'after',
     examples([
@@ -60,11 +61,10 @@ export function buildCommand(status: ExitStatusHolder): Command {
       status.code = await answerCall(command, call, { context, flags });
       return;
     }
-    const progress = plainProgress((text) => {
-      if (flags.quiet !== true) process.stderr.write(text);
-    });
+    const style = progressStyle(flags);
+    const progress = progressOf(style, (text) => process.stderr.write(text));
     try {
-      await runBuild(command, { context, flags, progress });
+      await runBuild(command, { context, flags, style, progress });
     } catch (error) {
       showFailedOutput(progress);
       throw error;
@@ -83,30 +83,50 @@ async function answerCall(
 
 async function runBuild(
   command: Command,
-  request: { readonly context: string; readonly flags: BuildFlags; readonly progress: Progress },
+  request: {
+    readonly context: string;
+    readonly flags: BuildFlags;
+    readonly style: ProgressStyle;
+    readonly progress: Progress;
+  },
 ): Promise<void> {
-  const { context, flags, progress } = request;
+  const { context, flags, style, progress } = request;
   const { build } = await import('../../build.ts');
-  const { familiarName } = await import('../../oci/index.ts');
   // A script must not take the id of an earlier build for that of one that failed.
   if (flags.iidfile !== undefined) removeOutputFile(flags.iidfile);
   using interrupt = interruptSignal();
-  const { image, names } = await build({
+  const result = await build({
     ...(await planningOptionsOf(flags)),
     root: storeRoot(command),
     context,
     tags: flags.tag,
     labels: (flags.label ?? []).map(parseLabel),
-    limits: limitsOf(command.opts()),
+    limits: limitsOf(flags),
     jobs: flags.jobs === undefined ? undefined : parseJobs(flags.jobs),
     signal: interrupt.signal,
     emit: (event) => progress.handle(event),
   });
-  if (flags.iidfile !== undefined) writeSmallFile(flags.iidfile, image.id);
-  if (flags.quiet === true) process.stdout.write(`${image.id}\n`);
-  else {
-    const named = names.map((name) => `\n  as ${familiarName(name)}`).join('');
-    process.stderr.write(`built ${image.id}${named}\n`);
+  if (flags.iidfile !== undefined) writeSmallFile(flags.iidfile, result.image.id);
+  await tellResult(style, result);
+}
+
+async function tellResult(style: ProgressStyle, { image, names, steps }: BuildResult): Promise<void> {
+  switch (style) {
+    case 'auto':
+    case 'plain': {
+      const { familiarName } = await import('../../oci/index.ts');
+      const named = names.map((name) => `\n  as ${familiarName(name)}`).join('');
+      process.stderr.write(`built ${image.id}${named}\n`);
+      return;
+    }
+    case 'rawjson':
+      process.stderr.write(`${JSON.stringify({ result: { image: image.id, names, steps } })}\n`);
+      return;
+    case 'quiet':
+      process.stdout.write(`${image.id}\n`);
+      return;
+    case 'none':
+      return;
   }
 }
 

@@ -1,9 +1,13 @@
-import type { BuildEvent, StepLabel } from '../../core/index.ts';
+import type { BuildEvent, StepLabel, Usage } from '../../core/index.ts';
+import { formatSize } from '../table.ts';
 import { printable, printableLine, printableOutput } from '../terminal-text.ts';
 import { OutputLines } from './output-lines.ts';
 
 /** Lines of a step's output that are kept for the report of its failure. */
 const tailLines = 20;
+
+/** Milliseconds from which on it is told what a step used; of short ones nobody asks. */
+const worthUsage = 5000;
 
 interface StepView {
   readonly number: number;
@@ -69,7 +73,9 @@ export function plainProgress(write: (text: string) => void): Progress {
         }
         case 'step-done': {
           const step = ended(event.step, event.time);
-          write(`#${step.number} DONE ${seconds(event.time, step.started)}s\n`);
+          const elapsed = event.time - (step.started ?? event.time);
+          const used = elapsed < worthUsage ? '' : usageText(event.usage);
+          write(`#${step.number} DONE ${seconds(event.time, step.started)}s${used}\n`);
           return;
         }
         case 'step-failed': {
@@ -89,6 +95,15 @@ export function plainProgress(write: (text: string) => void): Progress {
       }
     },
   };
+}
+
+/** ` (cpu 12.3s, memory 512MB)`; nothing where nothing was measured. */
+function usageText({ cpuMicros, memoryPeak }: Usage = {}): string {
+  const parts = [
+    ...(cpuMicros === undefined ? [] : [`cpu ${(cpuMicros / 1e6).toFixed(1)}s`]),
+    ...(memoryPeak === undefined ? [] : [`memory ${formatSize(memoryPeak)}`]),
+  ];
+  return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
 }
 
 function placeOf({ file, range }: Extract<BuildEvent, { type: 'warning' }>): string {

@@ -27,6 +27,8 @@ export async function runSpec(parts: {
   const { step, services, active, mounts, devices } = parts;
   await using view = await services.snapshotter.view(parts.parent.snapshot);
   const user = resolveUser(view.root, step.user);
+  const id = `build-${randomBytes(6).toString('hex')}`;
+  const { cgroupParent } = services.limits;
   const config = containerConfig({
     purpose: 'build',
     args: step.argv,
@@ -43,9 +45,10 @@ export async function runSpec(parts: {
     limits: services.limits.resources,
     ulimits: withoutCores(services.limits.rlimits),
     shmSize: services.limits.shmSize,
+    cgroupsPath: cgroupParent === undefined ? undefined : `${cgroupParent}/${id}`,
   });
   return {
-    id: `build-${randomBytes(6).toString('hex')}`,
+    id,
     config,
     rootfs: { kind: 'overlay', overlay: active.overlay, volatile: true },
     stdio: 'pipe',
