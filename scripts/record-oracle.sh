@@ -3,7 +3,8 @@
 # folder recorded/, and prints what changed. Needs root and Debian's mirror.
 #   npm run oracle -- copy-file onbuild/chain      only these areas or cases
 # The engine that answers is the newest that Debian has; it is unpacked in the cache folder, beside the system's, which
-# is asked as well: where both agree, the tests can ask the system's alone. TSBUILD_ORACLE_SUITE names another suite.
+# is asked as well: where both agree, the tests can ask the system's alone. TSBUILD_ORACLE_SUITE names another suite;
+# to get a newer engine of the same suite, remove its folder from the cache.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/install.sh

@@ -17,7 +17,10 @@ export async function dockerBuilder(docker: DockerClient, kind: 'buildkit' | 'cl
         cwd: context,
         env: { DOCKER_BUILDKIT: kind === 'buildkit' ? '1' : '0', BUILDKIT_PROGRESS: 'plain', ...env },
       });
-      return status === 0 ? undefined : lastWords(stderr);
+      if (status === 0) return undefined;
+      const said = lastWords(stderr);
+      if (/^Internal:|Cannot connect to the Docker daemon/.test(said)) throw new Error(said);
+      return said;
     },
     async read(name, folder) {
       const archive = join(folder, 'image.tar');

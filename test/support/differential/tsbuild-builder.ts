@@ -25,8 +25,8 @@ export function tsbuildBuilder(root: string): Builder {
           images.set(tag, (await build({ root, context, file, tags: [tag], noCache: true })).image);
           return undefined;
         } catch (error) {
-          // Never a defect of ours: somebody's mistake has a code.
-          if (!(error instanceof TsbuildError)) throw error;
+          // Never a defect of ours, nor of the machine: somebody's mistake has a code.
+          if (!(error instanceof TsbuildError) || error.code === 'HOST_UNSUPPORTED') throw error;
           return firstLine(`${error.message} [${error.code}]`);
         }
       }
@@ -34,7 +34,7 @@ export function tsbuildBuilder(root: string): Builder {
       if (file !== undefined) args.push('-f', file);
       const { status, stderr } = await cli.run([...args, '.'], { cwd: context, env });
       if (status === 0) return undefined;
-      if (stderr.includes('internal error')) throw new Error(stderr);
+      if (/internal error|HOST_UNSUPPORTED/.test(stderr)) throw new Error(stderr);
       return firstLine(/^tsbuild: (.*)$/ms.exec(stderr)?.[1] ?? stderr);
     },
     async read(name, folder) {
