@@ -127,6 +127,8 @@ const situations: Readonly<Record<ErrorCode, ((world: World) => Situation | Prom
     await cli.ok(['run', '--name', 'over', 'busybox:1', 'true']);
     return { args: ['kill', 'over'] };
   },
+  PORT_IN_USE: 'test/network/publish.test.ts',
+  NETWORK_UNAVAILABLE: 'test/network/open.test.ts',
   ENTITLEMENT_REQUIRED: build('FROM busybox:1\nRUN --security=insecure mount -t tmpfs none /mnt\n'),
   SSH_INVALID: build('FROM busybox:1\nRUN --mount=type=ssh true\n', {}, ['--ssh', 'default=/nowhere/agent']),
   SECRET_INVALID: build('FROM busybox:1\n', {}, ['--secret', 'id=key,src=/nowhere/key']),

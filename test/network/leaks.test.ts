@@ -1,0 +1,94 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { parsePublish } from '../../src/network/index.ts';
+import { idleProcess, NetworkWorld } from '../support/network-world.ts';
+import { requires } from '../support/requires.ts';
+
+describe('what processes leave behind', () => {
+  requires('root', 'tool:ip', 'tool:nft', 'tool:nsenter');
+  let world: NetworkWorld;
+  let before: string;
+  beforeEach(async () => {
+    world = await NetworkWorld.make();
+    before = await world.traces();
+  });
+  afterEach(async () => {
+    await world[Symbol.asyncDispose]();
+  });
+
+  it.each(['containers', 'steps'] as const)(
+    'R-53 is nothing after %s are closed: no link, no rule, no setting',
+    async (kind) => {
+      const agent = world.agent();
+      await agent.open(kind);
+      await agent.attach({ names: ['a'], ports: parsePublish('8080:80') });
+      const two = await agent.attach();
+      await agent.ask({ do: 'detach', id: two.id });
+      expect(await world.traces()).not.toBe(before);
+      await agent.close();
+      expect(await world.traces()).toBe(before);
+    },
+  );
+
+  it('R-53 the last of several processes removes what they share', async () => {
+    const agents = [world.agent(), world.agent()];
+    const opened = await Promise.all(agents.map((agent) => agent.open('containers')));
+    expect(new Set(opened.map(({ bridge }) => bridge)).size).toBe(1);
+    await agents[0]?.close();
+    expect(await world.traces()).toContain(opened[0]?.bridge);
+    expect(await world.onHost('cat /proc/sys/net/ipv4/ip_forward')).toBe('1');
+    await agents[1]?.close();
+    expect(await world.traces()).toBe(before);
+  });
+
+  it('R-53 a killed process leaves no veth and no rule, and the next sweep takes the bridge', async () => {
+    const agent = world.agent();
+    await agent.open('containers');
+    const { address } = await agent.attach({ names: ['db'], ports: parsePublish('8080:80') });
+    await agent.kill();
+    await vi.waitFor(async () => {
+      const traces = await world.traces();
+      expect(traces).not.toContain('tsv');
+      expect(traces).not.toContain('table');
+    }, 20_000);
+    const next = world.agent();
+    await next.ask({ do: 'sweep' });
+    expect(await world.traces()).toBe(before);
+    await next.open('containers');
+    const again = await next.attach({ ports: parsePublish('8080:80') });
+    expect(again.address).toBe(address);
+    await next.close();
+    expect(await world.traces()).toBe(before);
+  });
+
+  it('gives the address of a killed process on though its container still runs', async () => {
+    const agent = world.agent();
+    const { bridge } = await agent.open('containers');
+    const { path, address } = await agent.attach();
+    await using _left = await idleProcess(path);
+    await agent.kill();
+    expect(await world.traces()).toContain(bridge.replace('tsb-', 'tsv'));
+    const next = world.agent();
+    await next.open('containers');
+    expect((await next.attach()).address).toBe(address);
+    await next.close();
+    expect(await world.traces()).toBe(before);
+  });
+
+  it('leaves forwarding alone where it was on', async () => {
+    await world.onHost('echo 1 >/proc/sys/net/ipv4/ip_forward');
+    before = await world.traces();
+    const agent = world.agent();
+    await agent.open('steps');
+    await agent.close();
+    expect(await world.traces()).toBe(before);
+  });
+
+  it('R-53 fifty attached at once by four processes have fifty addresses', async () => {
+    const agents = [world.agent(), world.agent(), world.agent(), world.agent()];
+    await Promise.all(agents.map((agent) => agent.open('steps')));
+    const attached = await Promise.all(Array.from({ length: 50 }, (_, index) => agents[index % 4]?.attach()));
+    expect(new Set(attached.map((each) => each?.address)).size).toBe(50);
+    await Promise.all(agents.map((agent) => agent.close()));
+    expect(await world.traces()).toBe(before);
+  });
+});
