@@ -10,6 +10,7 @@
  *
  * Needs Linux 5.12 (mount_setattr); x86_64 or arm64.
  */
+#include "launcher_enter.h"
 #include "launcher_relay.h"
 #include "launcher_seal.h"
 #include <linux/bpf.h>
@@ -53,6 +54,7 @@ static bool kill_cgroup(const char *folder) {
 /* Without a pid namespace of its own, what the program left behind is found through its cgroups and its session. */
 static void kill_rest(void) {
   if (self.new_pid_namespace || outer.pid == 0) return;
+  if (outer.leaves_rest && outer.exited && !outer.killed) return;
   SYS(kill, -outer.pid, SIGKILL);
   for (int round = 0; round < 200; round++) {
     struct cursor folders = outer.cleanup;
@@ -148,6 +150,7 @@ static void carry_out(uint32_t code, struct cursor *fields) {
   switch (code) {
     case OP_JOIN_CGROUP: return op_join_cgroup(fields);
     case OP_UNSHARE: return op_unshare(fields);
+    case OP_ENTER: return op_enter(fields);
     case OP_PROPAGATION: return op_propagation(fields);
     case OP_ROOT_OVERLAY: return op_root_overlay(fields);
     case OP_ROOT_BIND: return op_root_bind(fields);
@@ -179,6 +182,7 @@ static void carry_out(uint32_t code, struct cursor *fields) {
     case OP_SECCOMP: return op_seccomp(fields);
     case OP_CAPABILITIES: return op_capabilities(fields);
     case OP_STDIO: op_stdio(fields); break;
+    case OP_INIT: self.reaper = true; break;
     case OP_EXEC: op_exec(fields);
     default: fail("unknown operation", "", -ENOSYS);
   }
@@ -190,16 +194,10 @@ static __attribute__((noreturn)) void run_inner(struct cursor request, bool mapp
   check(SYS(setsid), "setsid", "");
   char word;
   if (mapped && SYS(read, self.sync, &word, 1) != 1) leave(1);
-  bool as_root = mapped;
+  if (mapped) become_root();
   for (uint32_t i = 0; i < join_count; i++) {
     if (join_flags[i] == CLONE_NEWPID) continue;
-    check(SYS(setns, joins[i], join_flags[i]), "setns", "");
-    as_root |= join_flags[i] == CLONE_NEWUSER;
-  }
-  if (as_root) {
-    check(SYS(setresgid, 0, 0, 0), "setresgid", "");
-    check(SYS(setresuid, 0, 0, 0), "setresuid", "");
-    check(SYS(prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), "set the death signal", "");
+    join_namespace(joins[i], join_flags[i]);
   }
   SYS(umask, 0);
   struct cursor fields;
@@ -471,6 +469,7 @@ __attribute__((noreturn, used)) void launcher(const long *stack) {
       case OP_CLEANUP: op_cleanup(&fields); break;
       case OP_DEVICE_PROGRAM: op_device_program(&fields); break;
       case OP_OOM_SCORE: write_file(AT_FDCWD, "/proc/self/oom_score_adj", take_string(&fields)); break;
+      case OP_LEAVE_REST: outer.leaves_rest = true; break;
       case OP_CLONE: op_clone(&fields, request); supervise();
       default: fail("unknown operation", "", -ENOSYS);
     }

@@ -3,6 +3,7 @@
 #define LAUNCHER_PROCESS_H
 
 #include "launcher_overlay.h"
+#include "launcher_reaper.h"
 #include <asm/ioctls.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
@@ -157,6 +158,18 @@ static void send_master(int master) {
   check(SYS(sendmsg, self.sync, &message, MSG_NOSIGNAL), "send", "the terminal");
 }
 
+static void mount_console(int slave) {
+  const char *name;
+  int device_folder = ensure_parent("/dev/console", &name);
+  long made = SYS(openat, device_folder, name, O_CREAT | O_NOFOLLOW | O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+  check(made, "create", "/dev/console");
+  SYS(close, made);
+  int console = (int)check(SYS(openat, device_folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0), "open", "/dev/console");
+  int tree = clone_tree(slave, false, "/dev/console");
+  check(SYS(move_mount, tree, "", console, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH), "mount",
+        "/dev/console");
+}
+
 static void op_terminal(struct cursor *fields) {
   struct winsize size = {.ws_col = 0};
   size.ws_col = (unsigned short)take_u32(fields), size.ws_row = (unsigned short)take_u32(fields);
@@ -173,15 +186,8 @@ static void op_terminal(struct cursor *fields) {
   if (size.ws_col != 0) check(SYS(ioctl, slave, TIOCSWINSZ, &size), "set the size of", "the terminal");
   check(SYS(fchown, slave, uid, -1), "chown", "the terminal");
 
-  const char *name;
-  int device_folder = ensure_parent("/dev/console", &name);
-  long made = SYS(openat, device_folder, name, O_CREAT | O_NOFOLLOW | O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
-  check(made, "create", "/dev/console");
-  SYS(close, made);
-  int console = (int)check(SYS(openat, device_folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0), "open", "/dev/console");
-  int tree = clone_tree(slave, false, "/dev/console");
-  check(SYS(move_mount, tree, "", console, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH), "mount",
-        "/dev/console");
+  /* The console is the terminal that a container was made with. */
+  if (!self.entered) mount_console(slave);
   send_master(master);
   check(SYS(ioctl, slave, TIOCSCTTY, 0), "take", "the terminal");
   for (int fd = 0; fd < 3; fd++) check(SYS(dup3, slave, fd, 0), "dup", "the terminal");
@@ -247,8 +253,6 @@ static __attribute__((noreturn)) void op_exec(struct cursor *fields) {
   if (self.sync != 3) check(SYS(dup3, self.sync, 3, O_CLOEXEC), "dup", "the socket");
   self.sync = 3;
   check(SYS(close_range, 4, ~0u, 0), "close_range", "");
-  uint64_t none = 0;
-  check(SYS(rt_sigprocmask, SIG_SETMASK, &none, 0, sizeof none), "unblock signals", "");
 
   struct frame frame = {.length = 0};
   put_u8(&frame, REPORT_READY);
@@ -256,6 +260,9 @@ static __attribute__((noreturn)) void op_exec(struct cursor *fields) {
   char word;
   /* End of file: the outer process is gone, and with it whoever wanted this. */
   if (SYS(read, self.sync, &word, 1) != 1) leave(1);
+  if (self.reaper) become_reaper();
+  uint64_t none = 0;
+  check(SYS(rt_sigprocmask, SIG_SETMASK, &none, 0, sizeof none), "unblock signals", "");
 
   long result = search_and_exec(arguments, environment);
   if (result == -ENOENT && SYS(faccessat, AT_FDCWD, arguments[0], 0) == 0)

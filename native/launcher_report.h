@@ -14,6 +14,8 @@ static struct {
   int sync;          /* packet socket between the two */
   int32_t operation; /* index of the operation under way, -1 before the first */
   bool new_pid_namespace;
+  bool reaper;       /* stays, and the program is its child */
+  bool entered;      /* a container that was there before */
 } self = {.operation = -1, .sync = -1};
 
 /* A report to the builder; from the inner process it goes through the outer one. */

@@ -25,6 +25,7 @@ enum operation {
   OP_DEVICE_PROGRAM = 2,
   OP_OOM_SCORE = 3,
   OP_CLONE = 4,
+  OP_LEAVE_REST = 5,
   /* By the container's first process, in its new namespaces. */
   OP_JOIN_CGROUP = 16,
   OP_UNSHARE = 17,
@@ -58,6 +59,8 @@ enum operation {
   OP_EXEC = 45,
   OP_NODEV_ROOT = 46,
   OP_STDIO = 47,
+  OP_ENTER = 48,
+  OP_INIT = 49,
 };
 
 enum command { COMMAND_START = 1, COMMAND_SIGNAL = 2, COMMAND_KILL = 3, COMMAND_RESIZE = 4 };

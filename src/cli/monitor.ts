@@ -2,10 +2,10 @@ import { closeSync, writeSync } from 'node:fs';
 
 import { TsbuildError } from '../core/index.ts';
 import type { MonitorReady } from './container/detach.ts';
-import { monitorContainer } from './container/monitor-container.ts';
+import { monitorContainer, type MonitorMode } from './container/monitor-container.ts';
 
-/** The process that owns one detached container: `node monitor.cjs ROOT CONTAINER-ID`, told the outcome on descriptor 3. */
-const [root = '', id = ''] = process.argv.slice(2);
+/** The process that owns one container in the background: `node monitor.cjs ROOT ID MODE`, told the outcome on descriptor 3. */
+const [root = '', id = '', mode = 'new'] = process.argv.slice(2);
 let told = false;
 
 /** Once only: after it the descriptor's number may be another file's. */
@@ -20,12 +20,11 @@ function tell(answer: MonitorReady): void {
   closeSync(3);
 }
 
-monitorContainer({ root, id, onStarted: (warnings) => tell({ ready: true, warnings }) }).catch(
-  (error: unknown) => {
-    const known = error instanceof TsbuildError;
-    const message = error instanceof Error ? error.message : String(error);
-    const [code, hint] = known ? ([error.code, error.hint] as const) : (['INTERNAL', undefined] as const);
-    tell({ ready: false, code, message, hint });
-    process.exitCode = 1;
-  },
-);
+const onReady = (warnings: readonly string[]): void => tell({ ready: true, warnings });
+monitorContainer({ root, id, mode: mode as MonitorMode, onReady }).catch((error: unknown) => {
+  const known = error instanceof TsbuildError;
+  const message = error instanceof Error ? error.message : String(error);
+  const [code, hint] = known ? ([error.code, error.hint] as const) : (['INTERNAL', undefined] as const);
+  tell({ ready: false, code, message, hint });
+  process.exitCode = 1;
+});

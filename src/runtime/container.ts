@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 
 import { TsbuildError } from '../core/index.ts';
 import type { ResourceConfig } from '../oci/runtime-spec.ts';
@@ -24,6 +24,7 @@ export interface LaunchedParts {
  */
 export class LaunchedContainer implements Container {
   readonly id: string;
+  readonly stdin: Writable | undefined;
   readonly stdout: Readable | undefined;
   readonly stderr: Readable | undefined;
   readonly created: CreatedPoint[] = [];
@@ -48,6 +49,9 @@ export class LaunchedContainer implements Container {
     this.#cgroup = parts.cgroup;
     this.warnings = [...parts.warnings];
     this.#startAsked = parts.startAtOnce;
+    this.stdin = parts.launcher.stdin;
+    // Written to when nobody reads any more; the exit status tells.
+    this.stdin?.on('error', () => undefined);
     this.stdout = parts.launcher.stdout;
     this.stderr = parts.launcher.stderr;
     // Each is for whoever asks; a failure nobody asked about is told by the next call.

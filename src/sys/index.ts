@@ -14,4 +14,4 @@ export { nativePath, packageRoot } from './paths.ts';
 export { openPidfd, signalPidfd } from './pidfd.ts';
 export { filterThrough, runTool, type ToolOptions, type ToolResult } from './process.ts';
 export type { FileStat, FileTime, FileType, RootDir } from './rootdir.ts';
-export { startLauncher, type Launcher, type LauncherOutput } from './launcher.ts';
+export { startLauncher, type Launcher, type LauncherOutput, type LauncherStreams } from './launcher.ts';

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { Socket } from 'node:net';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 
 import { fromErrno, TsbuildError } from '../core/index.ts';
 import { nativePath } from './paths.ts';
@@ -8,11 +8,20 @@ import { nativePath } from './paths.ts';
 /** How the launcher's own descriptors 0, 1 and 2 are made; see `Stdio` of the runtime. */
 export type LauncherOutput = 'inherit' | 'pipe' | 'terminal';
 
+export interface LauncherStreams {
+  readonly output: LauncherOutput;
+  /** What `inherit` and `terminal` take their input from; `stream`: from `stdin` of the launcher. */
+  readonly stdin?: 'caller' | 'none' | 'stream' | undefined;
+  /** Output of `inherit` and `terminal`, too, comes as streams. */
+  readonly streams?: boolean | undefined;
+}
+
 /** A running launcher: native/launcher.c. */
 export interface Launcher {
   readonly process: ChildProcess;
   /** The request and commands go in, reports come out; the launcher ends the container when it closes. */
   readonly control: Socket;
+  readonly stdin: Writable | undefined;
   readonly stdout: Readable | undefined;
   readonly stderr: Readable | undefined;
 }
@@ -21,16 +30,12 @@ export interface Launcher {
  * Starts a launcher. From the main thread only: its death signal follows the thread that started it. The environment is
  * empty, since nothing of the host's may show in the container.
  */
-export function startLauncher(output: LauncherOutput, stdin: 'caller' | 'none' = 'caller'): Launcher {
-  const pipe = output === 'pipe';
-  const input = pipe || stdin === 'none' ? 'ignore' : 'inherit';
+export function startLauncher({ output, stdin = 'caller', streams = false }: LauncherStreams): Launcher {
   let child: ChildProcess;
   try {
-    child = spawn(nativePath('launcher'), [], {
-      cwd: '/',
-      env: {},
-      stdio: pipe ? [input, 'pipe', 'pipe', 'pipe'] : [input, 'inherit', 'inherit', 'pipe'],
-    });
+    const out = output === 'pipe' || streams ? 'pipe' : 'inherit';
+    const input = output === 'pipe' || stdin === 'none' ? 'ignore' : stdin === 'stream' ? 'pipe' : 'inherit';
+    child = spawn(nativePath('launcher'), [], { cwd: '/', env: {}, stdio: [input, out, out, 'pipe'] });
   } catch (error) {
     throw fromErrno(error, 'start the launcher');
   }
@@ -42,5 +47,11 @@ export function startLauncher(output: LauncherOutput, stdin: 'caller' | 'none' =
       hint: 'the process or descriptor limit of this user may be reached (ulimit -u, ulimit -n)',
     });
   }
-  return { process: child, control, stdout: child.stdout ?? undefined, stderr: child.stderr ?? undefined };
+  return {
+    process: child,
+    control,
+    stdin: child.stdin ?? undefined,
+    stdout: child.stdout ?? undefined,
+    stderr: child.stderr ?? undefined,
+  };
 }

@@ -20,7 +20,7 @@ function request(...operations: Buffer[]): Buffer {
 
 /** All that a launcher reports to these bytes, until it is let go. */
 async function reportsTo(bytes: Buffer): Promise<Report[]> {
-  const launcher = startLauncher('pipe');
+  const launcher = startLauncher({ output: 'pipe' });
   const reader = new ReportReader();
   const reports: Report[] = [];
   const ended = once(launcher.process, 'exit');
@@ -59,7 +59,7 @@ describe('a request', () => {
   it('the builder that leaves in the middle of a request leaves nothing', async () => {
     const whole = encodeRequest([{ kind: 'cleanup', folders: ['/no/such/folder'] }]);
     for (const end of [0, 3, 12, whole.length - 1]) {
-      const launcher = startLauncher('pipe');
+      const launcher = startLauncher({ output: 'pipe' });
       const ended = once(launcher.process, 'exit');
       launcher.control.resume();
       launcher.control.on('error', () => undefined);

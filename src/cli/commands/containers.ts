@@ -7,21 +7,16 @@ import { makeCommand } from '../command.ts';
 import { forEachName } from '../each-name.ts';
 import type { ExitStatusHolder } from '../program.ts';
 import { storeRoot } from '../root.ts';
+import { addStopOptions, stopOptions, type StopFlags } from '../stop-flags.ts';
 import { withStore } from '../with-store.ts';
 
 export function stopCommand(status: ExitStatusHolder): Command {
-  const command = makeCommand('stop', 'Stop running containers')
-    .argument('<container...>', 'names or ids')
-    .option('-t, --time <seconds>', 'how long to wait before it is killed', '10');
-  return command.action(async (names: readonly string[], flags: { time: string }) => {
-    if (!/^\d{1,6}$/.test(flags.time)) {
-      throw new TsbuildError('USAGE', `--time: invalid value ${JSON.stringify(flags.time)}`, {
-        hint: 'expected a whole number of seconds',
-      });
-    }
+  const command = addStopOptions(makeCommand('stop', 'Stop running containers'));
+  return command.action(async (names: readonly string[], flags: StopFlags) => {
     const { stopContainer } = await import('../container/end.ts');
+    const options = await stopOptions(flags);
     await eachContainer({ command, names, status }, async (store, record, name) => {
-      await stopContainer(store, record, Number(flags.time));
+      await stopContainer(store, record, options);
       process.stdout.write(`${name}\n`);
     });
   });
@@ -36,7 +31,7 @@ export function killCommand(status: ExitStatusHolder): Command {
     const { signalContainer } = await import('../container/end.ts');
     const signal = signalNumber(flags.signal);
     await eachContainer({ command, names, status }, async (store, record, name) => {
-      await signalContainer(store, record, signal);
+      await signalContainer(store, record, { signal });
       process.stdout.write(`${name}\n`);
     });
   });
@@ -75,17 +70,23 @@ async function removeContainer(store: Store, { id, name }: ContainerRecord): Pro
   const { status } = await containerState(store, id);
   // One that has ended may be held a moment longer, as may one of --rm that is just removing itself; one that was
   // created may be about to run.
-  const mayRun = status === 'running' || (status === 'created' && hasRecord(store, id));
+  const mayRun =
+    status === 'running' || status === 'restarting' || (status === 'created' && hasRecord(store, id));
   await using lock = mayRun ? await tryContainerLock(store, id) : await containerLock(store, id);
   if (lock === undefined) {
-    throw new TsbuildError('CONTAINER_STATE', `container ${name} is running`, {
-      hint: 'stop it first, or use --force',
-    });
+    throw new TsbuildError(
+      'CONTAINER_STATE',
+      `container ${name} is ${status === 'restarting' ? 'about to start again' : 'running'}`,
+      {
+        hint: 'stop it first, or use --force',
+      },
+    );
   }
   deleteContainer(store, id);
 }
 
-async function eachContainer(
+/** Does the same to each container that the command line names; see `forEachName`. */
+export async function eachContainer(
   given: { readonly command: Command; readonly names: readonly string[]; readonly status: ExitStatusHolder },
   action: (store: Store, record: ContainerRecord, name: string) => Promise<void>,
 ): Promise<void> {

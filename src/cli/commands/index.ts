@@ -4,6 +4,7 @@ import type { ExitStatusHolder } from '../program.ts';
 import { importCommand, loadCommand, saveCommand } from './archives.ts';
 import { buildCommand } from './build.ts';
 import { killCommand, rmCommand, stopCommand, waitCommand } from './containers.ts';
+import { execCommand } from './exec.ts';
 import { historyCommand } from './history.ts';
 import { imagesCommand, rmiCommand, tagCommand } from './images.ts';
 import { inspectCommand } from './inspect.ts';
@@ -17,6 +18,7 @@ import { versionCommand } from './version.ts';
 /** All commands by name. */
 export const commandBuilders = {
   build: buildCommand,
+  exec: execCommand,
   history: historyCommand,
   images: imagesCommand,
   import: importCommand,
@@ -44,6 +46,6 @@ export const commandGroups: readonly (readonly [heading: string, names: readonly
   ['Build and run:', ['build', 'plan', 'run']],
   ['Images:', ['images', 'inspect', 'history', 'tag', 'rmi']],
   ['Images from and to elsewhere:', ['pull', 'load', 'save', 'import']],
-  ['Containers:', ['ps', 'logs', 'stop', 'kill', 'wait', 'rm']],
+  ['Containers:', ['ps', 'logs', 'exec', 'stop', 'kill', 'wait', 'rm']],
   ['Other:', ['version']],
 ];

@@ -13,7 +13,7 @@ export function logsCommand(): Command {
   return command.action(async (name: string) => {
     await withStore(storeRoot(command), async (store) => {
       const { containerFolder, findContainer } = await import('../../ops/index.ts');
-      const { readLog } = await import('../container/log.ts');
+      const { readLog } = await import('../container/log-reader.ts');
       const record = findContainer(store, name);
       if (record.spec.stdio !== 'pipe') {
         process.stderr.write(`${record.name} has no log: it was not started with run -d\n`);

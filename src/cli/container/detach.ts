@@ -4,10 +4,11 @@ import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 
 import { errorCodes, TsbuildError, type ErrorCode } from '../../core/index.ts';
-import { containerLock, deleteContainer, type ContainerRecord } from '../../ops/index.ts';
+import { containerLock, discardContainer, type ContainerRecord } from '../../ops/index.ts';
 import type { Store } from '../../store/index.ts';
 import { packageRoot } from '../../sys/index.ts';
 import { printable } from '../terminal-text.ts';
+import type { MonitorMode } from './monitor-container.ts';
 
 /** First and only line of a monitor to who started it. */
 export type MonitorReady =
@@ -21,11 +22,15 @@ export type MonitorReady =
 
 /**
  * Starts the container's monitor in a session of its own, so that neither this command's end nor its terminal's takes
- * it along, and returns when the container runs. Throws what kept it from running.
+ * it along, and returns when the container runs, or is held. Throws what kept it from running.
  */
-export async function startDetached(store: Store, record: ContainerRecord): Promise<void> {
+export async function startDetached(
+  store: Store,
+  record: ContainerRecord,
+  mode: MonitorMode = 'new',
+): Promise<void> {
   const monitor = join(packageRoot(), 'dist', 'monitor.cjs');
-  const child = spawn(process.execPath, [monitor, store.root, record.id], {
+  const child = spawn(process.execPath, [monitor, store.root, record.id, mode], {
     detached: true,
     cwd: '/',
     stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
@@ -36,9 +41,11 @@ export async function startDetached(store: Store, record: ContainerRecord): Prom
     for (const warning of answer.warnings) process.stderr.write(`warning: ${printable(warning)}\n`);
     return;
   }
-  // It has done so itself, unless it was killed.
-  await using _lock = await containerLock(store, record.id);
-  deleteContainer(store, record.id);
+  if (mode === 'new') {
+    // It has done so itself, unless it was killed.
+    await using _lock = await containerLock(store, record.id);
+    await discardContainer(store, record);
+  }
   throw new TsbuildError(answer.code, answer.message, { hint: answer.hint });
 }
 

@@ -1,94 +1,169 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
 
 import { TsbuildError } from '../../core/index.ts';
 import {
   containerFolder,
-  deleteContainer,
+  discardContainer,
+  readState,
   tryContainerLock,
   writeState,
   type ContainerRecord,
   type ContainerState,
 } from '../../ops/index.ts';
-import { createRuntime, exitCodeOf, type Container } from '../../runtime/index.ts';
+import {
+  createRuntime,
+  exitCodeOf,
+  startTicksOf,
+  type Container,
+  type ContainerSpec,
+} from '../../runtime/index.ts';
 import type { Store } from '../../store/index.ts';
+import type { Attachments } from './attachments.ts';
+import { ContainerControl } from './control.ts';
+import { Restarts } from './restarts.ts';
+import type { RunningState } from './running.ts';
 import { serveContainer } from './serve.ts';
 
 export interface LifeHooks {
+  /** As it runs here; the record's unless told. */
+  readonly spec?: ContainerSpec | undefined;
+  /** Where there are any, others can attach to it, and its restart policy counts. */
+  readonly attachments?: Attachments | undefined;
+  /** It is new and nobody has seen it: when it cannot be started, nothing of it stays. */
+  readonly isNew: boolean;
   /** It is set up, but does not run yet. What is returned is disposed of when the program has ended. */
   attach(container: Container): AsyncDisposable;
-  /** The program runs. */
-  onStarted?: (() => void) | undefined;
+  /** Its program begins when this resolves. */
+  readonly mayStart?: ((asked: Promise<unknown>) => Promise<unknown>) | undefined;
+  /** The program runs. What is returned is disposed of before the program's own end is looked into. */
+  readonly onStarted?: ((life: RunningLife) => AsyncDisposable | undefined) | undefined;
 }
 
-type Exited = Extract<ContainerState, { status: 'exited' }>;
+/** A program that runs, and what is told about it. */
+export interface RunningLife {
+  readonly container: Container;
+  isPaused(): boolean;
+  /** Changes some of the state that other commands read. */
+  note(changes: Partial<Pick<RunningState, 'paused' | 'health'>>): void;
+}
+
+interface Run extends LifeHooks {
+  readonly store: Store;
+  readonly record: ContainerRecord;
+  readonly control: ContainerControl;
+  readonly restarts: number;
+}
+
+interface Ended {
+  readonly exitCode: number;
+  readonly outOfMemory?: boolean | undefined;
+  readonly started: string;
+}
 
 /**
  * Runs a container from its first moment to its last, and gives its exit status: in the terminal of the command that
- * started it, or in a monitor's process. Throws what kept it from running, and then nothing of it is left.
+ * started it, or in a monitor's process. Throws what kept it from running.
  */
 export async function liveContainer(
   store: Store,
   record: ContainerRecord,
   hooks: LifeHooks,
 ): Promise<number> {
-  const { id, name, autoRemove } = record;
+  const { id, name } = record;
   await using lock = await tryContainerLock(store, id);
   if (lock === undefined) throw new TsbuildError('CONTAINER_STATE', `container ${name} is running already`);
-  const settled = Promise.withResolvers<number>();
-  await using control = await serveContainer(containerFolder(store, id), settled.promise);
-  let started: string | undefined;
-  const end = async (exited: Exited): Promise<number> => {
-    if (autoRemove) deleteContainer(store, id);
-    else writeState(store, id, exited);
-    settled.resolve(exited.exitCode);
-    return exited.exitCode;
+  const control = new ContainerControl(record, hooks.attachments);
+  await using _control = await serveContainer(containerFolder(store, id), control);
+  const before = readState(store, id);
+  const end = async (state: ContainerState & { readonly exitCode?: number | undefined }): Promise<number> => {
+    if (record.autoRemove && !control.keep && state.status === 'exited')
+      await discardContainer(store, record);
+    else writeState(store, id, state);
+    const exitCode = state.exitCode ?? 0;
+    control.settle(exitCode);
+    return exitCode;
   };
+  const restarts = new Restarts(hooks.attachments === undefined ? undefined : record.restart);
   try {
-    const onStarted = (container: Container): void => {
-      started = new Date().toISOString();
-      control.attach(container);
-      writeState(store, id, { status: 'running', pid: container.pid, started });
-      hooks.onStarted?.();
-    };
-    const ended = await runToEnd(store, record, {
-      attach: (container) => hooks.attach(container),
-      onStarted,
-    });
-    return await end({ status: 'exited', started, finished: new Date().toISOString(), ...ended });
+    for (;;) {
+      const began = performance.now();
+      const ended = await runOnce({ ...hooks, store, record, control, restarts: restarts.count });
+      const finished = new Date().toISOString();
+      const count = restarts.count;
+      const past = { ...ended, finished, ...(count > 0 && { restarts: count }) };
+      const pause = control.final.aborted
+        ? undefined
+        : restarts.next(ended.exitCode, performance.now() - began);
+      if (pause === undefined) return await end({ status: 'exited', ...past });
+      hooks.attachments?.end({ kind: 'exit', exitCode: ended.exitCode });
+      const { exitCode, started } = ended;
+      writeState(store, id, { status: 'restarting', exitCode, started, finished, restarts: restarts.count });
+      await sleep(pause, undefined, { signal: control.final }).catch(() => undefined);
+      if (control.final.aborted) return await end({ status: 'exited', ...past });
+    }
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
-    const exitCode = 125;
-    if (started === undefined) deleteContainer(store, id);
-    else await end({ status: 'exited', exitCode, started, finished: new Date().toISOString(), error: text });
-    settled.resolve(exitCode);
+    const exitCode = error instanceof TsbuildError && /^COMMAND_/.test(error.code) ? error.exitStatus : 125;
+    const state = readState(store, id);
+    const finished = new Date().toISOString();
+    if (state?.status === 'running' || state?.status === 'restarting') {
+      await end({ status: 'exited', exitCode, started: state.started, finished, error: text });
+    } else if (hooks.isNew) {
+      await discardContainer(store, record);
+      control.settle(exitCode);
+    } else if (before?.status === 'exited') {
+      await end({ ...before, exitCode, finished, error: text });
+    } else {
+      await end({ status: 'created', exitCode, error: text });
+    }
     throw error;
   }
 }
 
-async function runToEnd(
-  store: Store,
-  record: ContainerRecord,
-  hooks: Pick<LifeHooks, 'attach'> & { readonly onStarted: (container: Container) => void },
-): Promise<Pick<Exited, 'exitCode' | 'outOfMemory'>> {
+async function runOnce(run: Run): Promise<Ended> {
+  const { store, record, control, attachments } = run;
   const runtime = createRuntime({ stubs: join(store.root, 'runtime') });
-  await using container = await runtime.create(record.spec);
-  const exitCode = await attached(container, hooks);
+  await using container = await runtime.create(run.spec ?? record.spec);
+  attachments?.serve(container);
+  const { started, exitCode } = await attached(container, run).finally(() => {
+    control.serve(undefined);
+    attachments?.serve(undefined);
+  });
+  await control.endBackground();
   const { oomKills = 0 } = await container.usage();
-  return { exitCode, ...(oomKills > 0 && { outOfMemory: true }) };
+  return { exitCode, started, ...(oomKills > 0 && { outOfMemory: true }) };
 }
 
-async function attached(
-  container: Container,
-  hooks: Pick<LifeHooks, 'attach'> & { readonly onStarted: (container: Container) => void },
-): Promise<number> {
-  await using _attached = hooks.attach(container);
+async function attached(container: Container, run: Run): Promise<Ended> {
+  await using _attached = run.attach(container);
   try {
+    await run.mayStart?.(run.control.startAsked());
     await container.start();
-    hooks.onStarted(container);
-    return exitCodeOf(await container.wait());
+    return await untilEnd(container, run);
   } catch (error) {
     // What is attached may wait for the end of its output.
     await container.kill();
     throw error;
   }
+}
+
+async function untilEnd(container: Container, run: Run): Promise<Ended> {
+  const { store, record, control, restarts } = run;
+  const started = new Date().toISOString();
+  let state: RunningState = {
+    status: 'running',
+    pid: container.pid,
+    startTicks: startTicksOf(container.pid),
+    started,
+    ...(restarts > 0 && { restarts }),
+  };
+  const note = (changes: Partial<RunningState>): void => {
+    state = { ...state, ...changes };
+    writeState(store, record.id, state);
+  };
+  note({});
+  control.serve({ container, onPaused: (paused) => note({ paused }) });
+  await using _started = run.onStarted?.({ container, note, isPaused: () => control.paused });
+  return { started, exitCode: exitCodeOf(await container.wait()) };
 }

@@ -1,41 +1,102 @@
-import { containerFolder, findContainer } from '../../ops/index.ts';
-import type { Container } from '../../runtime/index.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { TsbuildError } from '../../core/index.ts';
+import { containerFolder, findContainer, type ContainerRecord } from '../../ops/index.ts';
+import type { Container, ContainerSpec } from '../../runtime/index.ts';
 import { openStore } from '../../store/index.ts';
+import { Attachments } from './attachments.ts';
 import { liveContainer } from './life.ts';
-import { openLog } from './log.ts';
+import { openLog, type LogWriter } from './log.ts';
+
+import { refused } from './serve.ts';
+
+/**
+ * `new`: removed when it cannot be started, since nobody has seen it. `held`: it is set up, and begins when the first
+ * command attaches to it.
+ */
+export type MonitorMode = 'new' | 'again' | 'held';
 
 export interface MonitorOptions {
   readonly root: string;
   readonly id: string;
-  /** Called when the program runs. */
-  readonly onStarted: (warnings: readonly string[]) => void;
+  readonly mode: MonitorMode;
+  /** Called when the program runs; when it is held, as soon as it can. */
+  readonly onReady: (warnings: readonly string[]) => void;
 }
 
-/** Runs a detached container to its end: log, state, commands over a socket, removal. */
-export async function monitorContainer({ root, id, onStarted }: MonitorOptions): Promise<void> {
+/** Whoever asked for a held container is gone when it has not begun after so many milliseconds. */
+const heldLongest = 60_000;
+
+/** Runs a container in the background to its end: log, state, commands over a socket, restarts, removal. */
+export async function monitorContainer({ root, id, mode, onReady }: MonitorOptions): Promise<void> {
   await using store = await openStore(root);
   const record = findContainer(store, id);
+  const spec = backgroundSpec(record);
+  const attachments = new Attachments({ terminal: spec.stdio === 'terminal' });
+  using log = openLog(containerFolder(store, id), record.logOptions);
   let warnings: readonly string[] = [];
-  await liveContainer(store, record, {
-    attach: (container) => {
-      ({ warnings } = container);
-      const held = new AsyncDisposableStack();
-      held.use(logOutput(containerFolder(store, id), container));
-      held.use(stopAtShutdown(container, record.stopSignal));
-      return held;
-    },
-    onStarted: () => onStarted(warnings),
-  });
+  try {
+    const exitCode = await liveContainer(store, record, {
+      spec,
+      attachments,
+      isNew: mode === 'new',
+      attach: (container) => {
+        ({ warnings } = container);
+        const held = new AsyncDisposableStack();
+        held.use(passOutput(container, log, attachments));
+        held.use(stopAtShutdown(container, record.stopSignal));
+        return held;
+      },
+      mayStart: async (asked) => {
+        if (mode !== 'held') return;
+        onReady(warnings);
+        const late = sleep(heldLongest, 'late', { ref: false });
+        if ((await Promise.race([asked, late])) === 'late')
+          throw new TsbuildError('CONTAINER_STATE', 'nobody attached to the container');
+      },
+      onStarted: () => {
+        onReady(warnings);
+        return undefined;
+      },
+    });
+    attachments.end({ kind: 'exit', exitCode });
+  } catch (error) {
+    const { code, hint, error: text } = refused(error);
+    const exitCode = error instanceof TsbuildError ? error.exitStatus : 125;
+    attachments.end({ kind: 'exit', exitCode, code, hint, error: text });
+    throw error;
+  }
+}
+
+/** Its streams end here and not at a command's descriptors. A terminal without input keeps waiting for keys. */
+function backgroundSpec({ spec, openStdin }: ContainerRecord): ContainerSpec {
+  const terminal = spec.stdio === 'terminal';
+  const input = terminal || (openStdin ?? spec.stdin === 'caller');
+  return {
+    ...spec,
+    stdio: terminal ? 'terminal' : 'inherit',
+    stdin: input ? 'stream' : 'none',
+    streams: true,
+  };
 }
 
 /** Its end is that of the output, not of the program alone: what it left in the pipes belongs into the log. */
-function logOutput(folder: string, container: Container): AsyncDisposable {
-  const log = openLog(folder);
-  const copied = [log.copy('stdout', container.stdout), log.copy('stderr', container.stderr)];
+function passOutput(container: Container, log: LogWriter, attachments: Attachments): AsyncDisposable {
+  const pass = async (kind: 'stdout' | 'stderr'): Promise<void> => {
+    const source = container[kind];
+    if (source === undefined) return;
+    async function* chunks(): AsyncGenerator<Buffer> {
+      for await (const chunk of source ?? []) {
+        await attachments.send(kind, chunk as Buffer);
+        yield chunk as Buffer;
+      }
+    }
+    await log.copy(kind, chunks());
+  };
+  const passed = [pass('stdout'), pass('stderr')];
   return {
     [Symbol.asyncDispose]: async () => {
-      await Promise.all(copied);
-      await log[Symbol.asyncDispose]();
+      await Promise.all(passed);
     },
   };
 }

@@ -1,38 +1,27 @@
 import { rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
-import { createInterface } from 'node:readline';
 
-import type { Container } from '../../runtime/index.ts';
-import { socketPath, type ContainerAnswer, type ContainerRequest } from './protocol.ts';
+import { TsbuildError } from '../../core/index.ts';
+import { readLine, socketPath, type ContainerAnswer, type ContainerRequest } from './protocol.ts';
 
-/** The socket by which other commands reach a container. */
-export interface ControlSocket extends AsyncDisposable {
-  /** From now on signals go to it. */
-  attach(container: Pick<Container, 'signal'>): void;
+export interface RequestHandler {
+  answer(request: Exclude<ContainerRequest, { command: 'attach' }>): Promise<ContainerAnswer>;
+  /** Has the connection from now on, the answer included. */
+  attach(request: ContainerRequest & { readonly command: 'attach' }, socket: Socket): void;
 }
 
-/** Answers commands about the container of this folder. `settled`: its exit status, when all is over. */
-export async function serveContainer(folder: string, settled: Promise<number>): Promise<ControlSocket> {
-  let container: Pick<Container, 'signal'> | undefined;
-  const answer = async (request: ContainerRequest): Promise<ContainerAnswer> => {
-    switch (request.command) {
-      case 'signal':
-        if (container === undefined) return { ok: false, error: 'the container has not started yet' };
-        await container.signal(request.signal);
-        return { ok: true };
-      case 'wait':
-        return { ok: true, exitCode: await settled };
-    }
-  };
-
+/** Answers commands about the container of this folder, on the socket by which they reach it. */
+export async function serveContainer(folder: string, handler: RequestHandler): Promise<AsyncDisposable> {
   const place = socketPath(folder);
   rmSync(place.path, { force: true });
-  const connections = new Map<Socket, Promise<void>>();
+  const connections = new Set<Socket>();
   const server = createServer((socket) => {
     // Whoever asks and then goes to sleep must not keep this process alive.
     socket.unref();
+    socket.on('error', () => socket.destroy());
     socket.on('close', () => connections.delete(socket));
-    connections.set(socket, answerAll(socket, answer));
+    connections.add(socket);
+    void answerAll(socket, handler);
   });
   await new Promise<void>((resolve, reject) => {
     server.on('error', reject);
@@ -40,30 +29,38 @@ export async function serveContainer(folder: string, settled: Promise<number>): 
   });
   server.unref();
   return {
-    attach: (started) => {
-      container = started;
-    },
     [Symbol.asyncDispose]: async () => {
       server.close();
       place[Symbol.dispose]();
       // Those who wait have their answer by now.
       await new Promise((resolve) => setImmediate(resolve));
-      for (const socket of connections.keys()) socket.destroySoon();
+      for (const socket of connections) socket.destroySoon();
     },
   };
 }
 
-async function answerAll(
-  socket: Socket,
-  answer: (request: ContainerRequest) => Promise<ContainerAnswer>,
-): Promise<void> {
-  socket.on('error', () => socket.destroy());
+async function answerAll(socket: Socket, handler: RequestHandler): Promise<void> {
   try {
-    for await (const line of createInterface({ input: socket })) {
-      socket.write(`${JSON.stringify(await answer(JSON.parse(line) as ContainerRequest))}\n`);
+    for (let line = await readLine(socket); line !== undefined; line = await readLine(socket)) {
+      const request = JSON.parse(line) as ContainerRequest;
+      if (request.command === 'attach') {
+        handler.attach(request, socket);
+        return;
+      }
+      writeAnswer(socket, await handler.answer(request));
     }
+    socket.end();
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    socket.end(`${JSON.stringify({ ok: false, error: text } satisfies ContainerAnswer)}\n`);
+    writeAnswer(socket, refused(error));
+    socket.end();
   }
+}
+
+export function writeAnswer(socket: Socket, answer: ContainerAnswer): void {
+  socket.write(`${JSON.stringify(answer)}\n`);
+}
+
+export function refused(error: unknown): ContainerAnswer & { readonly ok: false } {
+  const { code, hint } = error instanceof TsbuildError ? error : { code: undefined, hint: undefined };
+  return { ok: false, error: error instanceof Error ? error.message : String(error), code, hint };
 }

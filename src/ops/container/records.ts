@@ -88,11 +88,13 @@ export async function containerLock(store: Store, id: string): Promise<Lock> {
 /** The state as it is: a container whose holder is gone does not run, whatever its file says. */
 export async function containerState(store: Store, id: string): Promise<ContainerState> {
   const state = readState(store, id) ?? { status: 'created' };
-  if (state.status !== 'running') return state;
+  if (state.status !== 'running' && state.status !== 'restarting') return state;
   await using lock = await tryContainerLock(store, id);
   if (lock === undefined) return state;
   const again = readState(store, id) ?? state;
-  return again.status === 'running' ? { status: 'dead', started: state.started } : again;
+  if (again.status === 'running') return { status: 'dead', started: again.started };
+  // The program had ended before its monitor did.
+  return again.status === 'restarting' ? { ...again, status: 'exited' } : again;
 }
 
 export function readState(store: Store, id: string): ContainerState | undefined {

@@ -10,7 +10,14 @@ import {
   propagationFlags,
   rlimits,
 } from './numbers.ts';
-import type { MountAttribute, MountChanges, OverlayLayers, Propagation, SetupOp } from './ops.ts';
+import type {
+  MountAttribute,
+  MountChanges,
+  NamespaceToJoin,
+  OverlayLayers,
+  Propagation,
+  SetupOp,
+} from './ops.ts';
 import { RequestWriter } from './writer.ts';
 
 /** Of native/launcher_wire.h. */
@@ -42,6 +49,8 @@ function writeFields(to: RequestWriter, op: SetupOp): RequestWriter {
       return writeClone(to, op);
     case 'join-cgroup':
       return to.strings(op.files);
+    case 'enter':
+      return writeJoins(to, op.join);
     case 'unshare':
       return to.u32(flagsOf(op.namespaces, namespaceFlags));
     case 'propagation':
@@ -95,6 +104,8 @@ function writeFields(to: RequestWriter, op: SetupOp): RequestWriter {
       return to.u64(capabilityMask(op.inheritable)).u64(capabilityMask(op.ambient));
     case 'exec':
       return to.strings(op.args).strings(op.env);
+    case 'leave-rest':
+    case 'init':
     case 'readonly-root':
     case 'nodev-root':
     case 'pivot':
@@ -113,8 +124,12 @@ const outputs = { relayed: 0, pipes: 1, terminal: 2 } as const;
 
 function writeClone(to: RequestWriter, op: SetupOp & { readonly kind: 'clone' }): RequestWriter {
   to.u64(BigInt(flagsOf(op.create, namespaceFlags))).u32(outputs[op.output]);
-  to.string(op.uidMap).string(op.gidMap).u32(op.join.length);
-  for (const { type, path } of op.join) to.u32(namespaceFlags[type]).string(path);
+  return writeJoins(to.string(op.uidMap).string(op.gidMap), op.join);
+}
+
+function writeJoins(to: RequestWriter, join: readonly NamespaceToJoin[]): RequestWriter {
+  to.u32(join.length);
+  for (const { type, path } of join) to.u32(namespaceFlags[type]).string(path);
   return to;
 }
 

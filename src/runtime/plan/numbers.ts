@@ -9,6 +9,7 @@ export const opCodes: Readonly<Record<SetupOpKind, number>> = {
   'device-program': 2,
   'oom-score': 3,
   clone: 4,
+  'leave-rest': 5,
   'join-cgroup': 16,
   unshare: 17,
   propagation: 18,
@@ -41,6 +42,8 @@ export const opCodes: Readonly<Record<SetupOpKind, number>> = {
   exec: 45,
   'nodev-root': 46,
   stdio: 47,
+  enter: 48,
+  init: 49,
 };
 
 /** CLONE_NEW… of linux/sched.h. */

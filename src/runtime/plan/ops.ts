@@ -35,6 +35,12 @@ export interface OverlayLayers {
   readonly userXattrs: boolean;
 }
 
+export interface NamespaceToJoin {
+  readonly type: NamespaceType;
+  /** A file of the host: `/proc/PID/ns/…`. */
+  readonly path: string;
+}
+
 /**
  * One step of setting up a container. The launcher carries them out in order and decides nothing. Those up to `clone`
  * are done by its outer process on the host, the rest by the container's first process in its new namespaces.
@@ -46,10 +52,12 @@ export type SetupOp =
   /** A BPF_PROG_TYPE_CGROUP_DEVICE program for a v2 cgroup. */
   | { readonly kind: 'device-program'; readonly folder: string; readonly program: Uint8Array }
   | { readonly kind: 'oom-score'; readonly value: number }
+  /** What the program leaves behind when it ends is not killed: it belongs to the container that is entered. */
+  | { readonly kind: 'leave-rest' }
   | {
       readonly kind: 'clone';
       readonly create: readonly NamespaceType[];
-      readonly join: readonly { readonly type: NamespaceType; readonly path: string }[];
+      readonly join: readonly NamespaceToJoin[];
       /**
        * `relayed`: the caller's descriptors 0 to 2 through pipes, since a container that held them could change what they
        * stand for (its mode, its owner, and through /proc/self/fd what was open for reading only). `pipes`: the output alone.
@@ -61,6 +69,8 @@ export type SetupOp =
     }
   | { readonly kind: 'join-cgroup'; readonly files: readonly string[] }
   | { readonly kind: 'unshare'; readonly namespaces: readonly NamespaceType[] }
+  /** In this order; with that of mounts come its root, as the one of all later paths, and its working directory. */
+  | { readonly kind: 'enter'; readonly join: readonly NamespaceToJoin[] }
   | { readonly kind: 'propagation'; readonly path: string; readonly propagation: Propagation }
   /** `scratch`: a host folder that the root is mounted over, in the container's own mount namespace only. */
   | { readonly kind: 'root-overlay'; readonly scratch: string; readonly layers: OverlayLayers }
@@ -146,6 +156,8 @@ export type SetupOp =
       readonly inheritable: readonly string[];
       readonly ambient: readonly string[];
     }
+  /** The process stays, as a reaper; the program becomes its child. */
+  | { readonly kind: 'init' }
   /** Waits for the start, then searches PATH of `env` inside the container. Always the last one. */
   | { readonly kind: 'exec'; readonly args: readonly string[]; readonly env: readonly string[] };
 

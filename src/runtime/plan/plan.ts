@@ -1,9 +1,10 @@
-import { assertNever, TsbuildError } from '../../core/index.ts';
+import { TsbuildError } from '../../core/index.ts';
 import type { IdMapping, NamespaceType } from '../../oci/runtime-spec.ts';
 import type { ContainerSpec } from '../types.ts';
 import type { HostFacts } from './host.ts';
 import { planDevices, planMounts } from './mounts.ts';
 import type { Propagation, SetupOp } from './ops.ts';
+import { outputOf } from './output.ts';
 import { planCwd, planMachine, planPrivileges, planStdio } from './process.ts';
 
 /**
@@ -32,6 +33,7 @@ export function planSetup(spec: ContainerSpec, host: HostFacts): readonly SetupO
     planCwd(spec),
     ...(config.root.readonly === true ? [{ kind: 'readonly-root' } as const] : []),
     ...planPrivileges(spec, host),
+    ...(spec.init === true ? [{ kind: 'init' } as const] : []),
     { kind: 'exec', args: process.args, env: process.env },
   ];
 }
@@ -79,19 +81,6 @@ function lacksDeviceRules(spec: ContainerSpec, host: HostFacts): boolean {
   const rules = linux.resources?.devices ?? [];
   if (host.cgroup.version !== 'none' || host.inUserNamespace || rules.length === 0) return false;
   return mounts.some(({ destination }) => destination === '/dev');
-}
-
-function outputOf(spec: ContainerSpec): 'relayed' | 'pipes' | 'terminal' {
-  switch (spec.stdio) {
-    case 'inherit':
-      return 'relayed';
-    case 'pipe':
-      return 'pipes';
-    case 'terminal':
-      return 'terminal';
-    default:
-      return assertNever(spec.stdio);
-  }
 }
 
 function createdNamespaces(spec: ContainerSpec): NamespaceType[] {

@@ -53,7 +53,10 @@ export function planCwd(spec: ContainerSpec): SetupOp {
  * The order is the kernel's: the bounding set needs CAP_SETPCAP, so it comes before the change of user; a filter needs
  * CAP_SYS_ADMIN unless new privileges are off, so it comes before the capabilities are given up.
  */
-export function planPrivileges(spec: ContainerSpec, host: HostFacts): SetupOp[] {
+export function planPrivileges(
+  spec: ContainerSpec,
+  host: Pick<HostFacts, 'capabilities' | 'architecture'>,
+): SetupOp[] {
   const { process, linux } = spec.config;
   const { user, capabilities } = process;
   const available = (names: readonly string[]): readonly string[] =>
@@ -87,7 +90,7 @@ function planLimits(process: ProcessConfig): SetupOp[] {
   });
 }
 
-function planSeccomp(seccomp: SeccompConfig, host: HostFacts): SetupOp {
+function planSeccomp(seccomp: SeccompConfig, host: Pick<HostFacts, 'architecture'>): SetupOp {
   if (host.architecture === undefined) {
     throw new TsbuildError('HOST_UNSUPPORTED', 'no system call filter can be made for this processor', {
       hint: 'run without one: --security-opt seccomp=unconfined',

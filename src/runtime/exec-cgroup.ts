@@ -1,0 +1,24 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { parseCgroupMounts } from './cgroup/detect.ts';
+
+/** The files by which a process joins the cgroups that another one is in and this one is not; cgroups(7). */
+export function cgroupFilesOf(pid: number): readonly string[] {
+  const mounts = parseCgroupMounts(readFileSync('/proc/self/mountinfo', 'latin1'));
+  const own = new Set(cgroupLines('self'));
+  const files = cgroupLines(pid)
+    .filter((line) => !own.has(line))
+    .flatMap((line) => {
+      const [, controllers = '', path = ''] = /^\d+:([^:]*):(\/.*)$/.exec(line) ?? [];
+      const mount = controllers === '' ? mounts.v2 : controllers.split(',').map((name) => mounts.v1[name])[0];
+      // `/..`: outside of what this machine shows of its cgroups.
+      if (mount === undefined || path === '' || path.startsWith('/..')) return [];
+      return [join(mount, path, 'cgroup.procs')];
+    });
+  return [...new Set(files)].filter((file) => existsSync(file));
+}
+
+function cgroupLines(pid: number | 'self'): readonly string[] {
+  return readFileSync(`/proc/${pid}/cgroup`, 'latin1').trimEnd().split('\n');
+}
