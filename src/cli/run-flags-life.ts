@@ -5,6 +5,7 @@ import { parseDuration } from '../dockerfile/index.ts';
 import type { ContainerOptions, HealthCheck, RestartPolicy } from '../ops/index.ts';
 import { parseBytes } from '../runtime/index.ts';
 import { collect } from './command.ts';
+import { parseLabels, readPairs } from './run-values.ts';
 
 export interface LifeFlags {
   readonly rm?: boolean;
@@ -68,7 +69,6 @@ type LifeChoices = Pick<
 /** Throws USAGE. */
 export async function lifeOf(flags: LifeFlags): Promise<LifeChoices> {
   const { signalNumber } = await import('../ops/index.ts');
-  const { readPairs } = await import('./run-values.ts');
   const restart = flags.restart === undefined ? undefined : parseRestart(flags.restart);
   if (flags.rm === true && restart !== undefined && restart.name !== 'no') {
     throw new TsbuildError('USAGE', '--rm cannot be combined with --restart', {
@@ -104,13 +104,7 @@ function parseRestart(text: string): RestartPolicy {
 }
 
 function labelsOf(texts: readonly string[]): Readonly<Record<string, string>> | undefined {
-  const pairs = texts.map((text): readonly [string, string] => {
-    const equals = text.indexOf('=');
-    const name = equals < 0 ? text : text.slice(0, equals);
-    if (name === '') throw invalid('--label', text, 'name=value or name');
-    return [name, equals < 0 ? '' : text.slice(equals + 1)];
-  });
-  return pairs.length === 0 ? undefined : Object.fromEntries(pairs);
+  return texts.length === 0 ? undefined : parseLabels('--label', texts);
 }
 
 function annotationsOf(texts: readonly string[]): Readonly<Record<string, string>> | undefined {

@@ -49,3 +49,17 @@ function fromEnvironment(text: string): readonly string[] {
   const value = process.env[text];
   return value === undefined ? [] : [`${text}=${value}`];
 }
+
+/** `name=value` or `name`; of a name given twice the last one counts. Throws USAGE. */
+export function parseLabels(flag: string, texts: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    texts.map((text): readonly [string, string] => {
+      const equals = text.indexOf('=');
+      const name = equals < 0 ? text : text.slice(0, equals);
+      if (name !== '') return [name, equals < 0 ? '' : text.slice(equals + 1)];
+      throw new TsbuildError('USAGE', `${flag}: invalid value ${JSON.stringify(text)}`, {
+        hint: 'expected name=value or name',
+      });
+    }),
+  );
+}

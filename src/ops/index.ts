@@ -23,8 +23,10 @@ export {
   writeState,
 } from './container/records.ts';
 export { execProcess, type ExecOptions } from './container/exec.ts';
+export * from './container/files/index.ts';
 export { signalNumber } from './container/signals.ts';
 export { sweepContainers } from './container/sweep.ts';
+export { discardContainer } from './container/discard.ts';
 export type { SecurityChoices } from './container/security.ts';
 export * from './volumes/index.ts';
 export type * from './container/types.ts';

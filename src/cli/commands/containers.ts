@@ -53,19 +53,30 @@ export function waitCommand(status: ExitStatusHolder): Command {
 export function rmCommand(status: ExitStatusHolder): Command {
   const command = makeCommand('rm', 'Remove containers, with all that they wrote')
     .argument('<container...>', 'names or ids')
-    .option('-f, --force', 'kill those that run');
-  return command.action(async (names: readonly string[], flags: { force?: boolean }) => {
+    .option('-f, --force', 'kill those that run')
+    .option('-v, --volumes', 'remove the volumes that were made for them alone, too');
+  return command.action(async (names: readonly string[], flags: RmFlags) => {
     const { killContainer } = await import('../container/end.ts');
     await eachContainer({ command, names, status }, async (store, record, name) => {
       if (flags.force === true) await killContainer(store, record);
-      await removeContainer(store, record);
+      await removeContainer(store, record, { volumes: flags.volumes === true });
       process.stdout.write(`${name}\n`);
     });
   });
 }
 
-async function removeContainer(store: Store, { id, name }: ContainerRecord): Promise<void> {
-  const { containerLock, containerState, deleteContainer, hasRecord, tryContainerLock } =
+interface RmFlags {
+  readonly force?: boolean;
+  readonly volumes?: boolean;
+}
+
+async function removeContainer(
+  store: Store,
+  record: ContainerRecord,
+  { volumes }: { readonly volumes: boolean },
+): Promise<void> {
+  const { id, name } = record;
+  const { containerLock, containerState, deleteContainer, discardContainer, hasRecord, tryContainerLock } =
     await import('../../ops/index.ts');
   const { status } = await containerState(store, id);
   // One that has ended may be held a moment longer, as may one of --rm that is just removing itself; one that was
@@ -82,7 +93,8 @@ async function removeContainer(store: Store, { id, name }: ContainerRecord): Pro
       },
     );
   }
-  deleteContainer(store, id);
+  if (volumes) await discardContainer(store, record);
+  else deleteContainer(store, id);
 }
 
 /** Does the same to each container that the command line names; see `forEachName`. */

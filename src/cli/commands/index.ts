@@ -4,7 +4,9 @@ import type { ExitStatusHolder } from '../program.ts';
 import { importCommand, loadCommand, saveCommand } from './archives.ts';
 import { buildCommand } from './build.ts';
 import { killCommand, rmCommand, stopCommand, waitCommand } from './containers.ts';
+import { cpCommand } from './cp.ts';
 import { execCommand } from './exec.ts';
+import { commitCommand, diffCommand, exportCommand } from './files.ts';
 import { historyCommand } from './history.ts';
 import { imagesCommand, rmiCommand, tagCommand } from './images.ts';
 import { inspectCommand } from './inspect.ts';
@@ -13,12 +15,18 @@ import { planCommand } from './plan.ts';
 import { psCommand } from './ps.ts';
 import { pullCommand } from './pull.ts';
 import { runCommand } from './run.ts';
+import { statsCommand } from './stats.ts';
 import { versionCommand } from './version.ts';
+import { volumeCommand } from './volume.ts';
 
 /** All commands by name. */
 export const commandBuilders = {
   build: buildCommand,
+  commit: commitCommand,
+  cp: cpCommand,
+  diff: diffCommand,
   exec: execCommand,
+  export: exportCommand,
   history: historyCommand,
   images: imagesCommand,
   import: importCommand,
@@ -33,9 +41,11 @@ export const commandBuilders = {
   rmi: rmiCommand,
   run: runCommand,
   save: saveCommand,
+  stats: statsCommand,
   stop: stopCommand,
   tag: tagCommand,
   version: versionCommand,
+  volume: volumeCommand,
   wait: waitCommand,
 } as const satisfies Readonly<Record<string, (status: ExitStatusHolder) => Command>>;
 
@@ -45,7 +55,8 @@ export type CommandName = keyof typeof commandBuilders;
 export const commandGroups: readonly (readonly [heading: string, names: readonly CommandName[]])[] = [
   ['Build and run:', ['build', 'plan', 'run']],
   ['Images:', ['images', 'inspect', 'history', 'tag', 'rmi']],
-  ['Images from and to elsewhere:', ['pull', 'load', 'save', 'import']],
-  ['Containers:', ['ps', 'logs', 'exec', 'stop', 'kill', 'wait', 'rm']],
+  ['Images from and to elsewhere:', ['pull', 'load', 'save', 'import', 'export']],
+  ['Containers:', ['ps', 'logs', 'stats', 'exec', 'stop', 'kill', 'wait', 'cp', 'diff', 'commit', 'rm']],
+  ['Volumes:', ['volume']],
   ['Other:', ['version']],
 ];

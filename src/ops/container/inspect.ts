@@ -1,9 +1,11 @@
 import type { Digest, Json } from '../../core/index.ts';
 import { TsbuildError } from '../../core/index.ts';
 import type { ImageUse } from '../../image/index.ts';
-import type { MountConfig } from '../../oci/runtime-spec.ts';
+import type { MountConfig, NamespaceType } from '../../oci/runtime-spec.ts';
 import type { Store } from '../../store/index.ts';
+import { hostConfigOfAsked } from './asked.ts';
 import { hostFilesOf } from './host-files.ts';
+import { mountsJson } from './inspect-mounts.ts';
 import { containerFolder, containerState, findContainer, listContainers } from './records.ts';
 import type { ContainerRecord, ContainerState } from './types.ts';
 
@@ -38,14 +40,7 @@ export async function inspectContainer(store: Store, name: string): Promise<Json
     Driver: 'overlay',
     Platform: 'linux',
     HostConfig: hostConfigOf(record, binds),
-    Mounts: binds.map((mount) => ({
-      Type: 'bind',
-      Source: mount.source ?? '',
-      Destination: mount.destination,
-      Mode: isReadOnly(mount) ? 'ro' : '',
-      RW: !isReadOnly(mount),
-      Propagation: 'rprivate',
-    })),
+    Mounts: mountsJson(store, record, binds),
     Config: {
       Hostname: hostname ?? '',
       User: `${process.user.uid}:${process.user.gid}`,
@@ -82,6 +77,8 @@ function hostConfigOf(record: ContainerRecord, binds: readonly MountConfig[]): J
   const { config } = record.spec;
   const { memory, cpu, pids } = config.linux.resources ?? {};
   const ownNetwork = config.linux.namespaces.some(({ type }) => type === 'network');
+  const modeOf = (type: NamespaceType): string =>
+    config.linux.namespaces.some((namespace) => namespace.type === type) ? 'private' : 'host';
   const shm = config.mounts.find(({ destination }) => destination === '/dev/shm');
   const shmSize = shm?.options?.find((option) => option.startsWith('size='))?.slice('size='.length);
   return {
@@ -91,6 +88,15 @@ function hostConfigOf(record: ContainerRecord, binds: readonly MountConfig[]): J
     NetworkMode: ownNetwork ? 'none' : 'host',
     AutoRemove: record.autoRemove,
     ReadonlyRootfs: config.root.readonly ?? false,
+    ...hostConfigOfAsked(record.asked),
+    Sysctls: config.linux.sysctl ?? {},
+    OomScoreAdj: config.process.oomScoreAdj ?? 0,
+    Init: record.spec.init ?? false,
+    IpcMode: modeOf('ipc'),
+    PidMode: modeOf('pid'),
+    UTSMode: modeOf('uts'),
+    MaskedPaths: config.linux.maskedPaths ?? [],
+    ReadonlyPaths: config.linux.readonlyPaths ?? [],
     Memory: memory?.limit ?? 0,
     MemorySwap: memory?.swap ?? 0,
     CpuShares: cpu?.shares ?? 0,

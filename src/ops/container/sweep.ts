@@ -1,4 +1,5 @@
 import type { Store } from '../../store/index.ts';
+import { discardContainer } from './discard.ts';
 import {
   containerIds,
   deleteContainer,
@@ -17,7 +18,10 @@ export async function sweepContainers(store: Store): Promise<void> {
     if (!isLeftover(store, id)) continue;
     await using lock = await tryContainerLock(store, id);
     // Seen again with the lock held: it may have been on its way a moment ago.
-    if (lock !== undefined && isLeftover(store, id)) deleteContainer(store, id);
+    if (lock === undefined || !isLeftover(store, id)) continue;
+    const record = readRecord(store, id);
+    if (record === undefined) deleteContainer(store, id);
+    else await discardContainer(store, record);
   }
 }
 

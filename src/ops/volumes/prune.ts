@@ -6,10 +6,10 @@ import {
   deleteVolume,
   listVolumes,
   readVolume,
-  removeVolume,
   tryVolumeLock,
   usesVolume,
   volumeData,
+  volumeLock,
   type VolumeRecord,
 } from './volume-store.ts';
 import type { VolumeUse } from './types.ts';
@@ -63,8 +63,7 @@ export async function removeOwnVolumes(
   { volumes = [] }: { readonly volumes?: readonly VolumeUse[] | undefined },
 ): Promise<void> {
   for (const { name } of volumes.filter(({ anonymous }) => anonymous)) {
-    const volume = readVolume(store, name);
-    if (volume === undefined || listContainers(store).some((record) => usesVolume(record, name))) continue;
-    await removeVolume(store, name);
+    await using _lock = await volumeLock(store, name);
+    if (!listContainers(store).some((record) => usesVolume(record, name))) deleteVolume(store, name);
   }
 }
