@@ -37,5 +37,5 @@ function lastWords(stderr: string): string {
   return said
     .replace(/^.*?failed to solve(?: with frontend \S+)?: /, '')
     .replace(/\b(?:[-0-9a-f]{36}::)?[a-z0-9]{25}\b/g, '…')
-    .replace(/\/\S*\/merged\//g, '/');
+    .replace(/\/\S*\/(?:merged|cachemounts\/buildkit\d+)\//g, '/');
 }
