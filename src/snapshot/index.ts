@@ -9,7 +9,7 @@ export { Breath } from './breath.ts';
 export { chainIdOf } from './chain.ts';
 export { upperChanges } from './changes.ts';
 export { contentDigest } from './content.ts';
-export { keptXattrs } from './entry.ts';
+export { entryOf, keptXattrs } from './entry.ts';
 export { overlaySnapshotter, type OverlaySnapshotter } from './overlay.ts';
 export { packLayer, packSnapshot, type PackOptions } from './pack.ts';
 export { isSnapshotId } from './snapshot-id.ts';

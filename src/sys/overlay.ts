@@ -32,13 +32,16 @@ export const overlayOptions: readonly (readonly [key: string, value: string])[] 
 
 /**
  * Mounts a writable overlay nowhere: the returned descriptor is the mount, and it is gone when the descriptor and all
- * opened below it are closed. Volatile: nothing is synced, and the work folder must be a fresh one.
+ * opened below it are closed. Volatile, unless told otherwise: nothing is synced, and the work folder must be a fresh one.
  */
-export function mountOverlay(source: OverlaySource): number {
+export function mountOverlay(
+  source: OverlaySource,
+  { volatile = true }: { readonly volatile?: boolean } = {},
+): number {
   return mountDetached(source.lowers, (context) => {
     context.directory('upperdir', source.upper);
     context.directory('workdir', source.work);
-    context.flag('volatile');
+    if (volatile) context.flag('volatile');
   });
 }
 

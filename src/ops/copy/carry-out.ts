@@ -73,7 +73,8 @@ function unpack(
   { item, destination }: { readonly item: CopyItem; readonly destination: Destination },
 ): Promise<boolean> {
   const attributes = { ...created, mode: 0o755 };
-  const digest = digests.facts.get(item)?.content;
+  const content = digests.facts.get(item)?.content;
+  const digest = content === 'unread' ? undefined : content;
   return unpackArchive(
     { from, to, folder: destination.path, owner: chown, attributes, digest, breath },
     item,

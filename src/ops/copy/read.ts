@@ -7,11 +7,18 @@ import type { CopyItem } from './walk.ts';
 
 const chunkSize = 1 << 20;
 
+export interface ReadOptions {
+  readonly breath: Breath;
+  readonly take: (bytes: Uint8Array) => void;
+  /** It may be written to meanwhile, and is read as it comes, up to the size that it had at first. */
+  readonly living?: boolean | undefined;
+}
+
 /** Reads a source file from start to end. O_NOFOLLOW and the type check: what was a file may be a link or a pipe by now (S-40). */
 export async function readSource(
   root: RootDir,
   item: CopyItem,
-  { breath, take }: { readonly breath: Breath; readonly take: (bytes: Uint8Array) => void },
+  { breath, take, living = false }: ReadOptions,
 ): Promise<void> {
   const fd = openSource(root, item);
   try {
@@ -19,13 +26,16 @@ export async function readSource(
     if (!before.isFile()) throw changed(item);
     // Not shared: other copies go on while this one lets the event loop turn. At least a byte, to notice growth.
     const chunk = Buffer.allocUnsafeSlow(Math.min(Number(before.size) + 1, chunkSize));
-    for (;;) {
-      const length = readSync(fd, chunk, 0, chunk.length, null);
+    // Files of the kernel (/proc) have no size, and an end of their own.
+    let left = living && before.size > 0n ? Number(before.size) : Infinity;
+    while (left > 0) {
+      const length = readSync(fd, chunk, 0, Math.min(chunk.length, left), null);
       if (length === 0) break;
       take(chunk.subarray(0, length));
+      left -= length;
       await breath.due();
     }
-    if (!sameVersion(before, fstatSync(fd, { bigint: true }))) throw changed(item);
+    if (!living && !sameVersion(before, fstatSync(fd, { bigint: true }))) throw changed(item);
   } finally {
     closeSync(fd);
   }

@@ -87,8 +87,8 @@ async function read(
 
 /** What was read of an item for its key, and so is what is copied, whatever the source holds by then. */
 export interface ItemFacts {
-  /** Digest of a regular file's bytes. */
-  readonly content?: Digest | undefined;
+  /** Digest of a regular file's bytes; `unread`: it is copied as it is then. */
+  readonly content?: Digest | 'unread' | undefined;
   /** Text of a symlink. */
   readonly link?: ByteString | undefined;
   readonly xattrs: readonly (readonly [name: ByteString, value: ByteString])[];

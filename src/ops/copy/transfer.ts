@@ -6,7 +6,7 @@ import type { RootDir } from '../../sys/index.ts';
 import type { Owner } from './destination.ts';
 import type { ModeChange } from './mode.ts';
 import { changed, readSource } from './read.ts';
-import type { SelectionDigest } from './selection.ts';
+import type { ItemFacts } from './selection.ts';
 import type { CopyItem } from './walk.ts';
 
 /** One copy from tree to tree. */
@@ -18,8 +18,8 @@ export interface Transfer {
   readonly mode: ModeChange;
   /** Folders that exist keep all but their mode (`--parents`). */
   readonly keepFolders: boolean;
-  /** What each file and link must turn out to hold. */
-  readonly digests: SelectionDigest;
+  /** What each file and link must turn out to hold; an `unread` one is taken as it comes. */
+  readonly digests: { readonly facts: { get(item: CopyItem): ItemFacts | undefined } };
   readonly breath: Breath;
   /** Of one source: the first name copied of each inode with several; the others become hard links to it (L-171). */
   readonly linked: Map<string, ByteString>;
@@ -87,6 +87,8 @@ async function create(transfer: Transfer, item: CopyItem, target: ByteString): P
 async function copyFile(transfer: Transfer, item: CopyItem, target: ByteString): Promise<void> {
   const { from, to, breath } = transfer;
   const owner = ownerOf(transfer, item);
+  const facts = transfer.digests.facts.get(item);
+  const living = facts?.content === 'unread';
   const fd = to.open(
     target,
     constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
@@ -98,13 +100,13 @@ async function copyFile(transfer: Transfer, item: CopyItem, target: ByteString):
       digester.update(bytes);
       writeAll(fd, bytes);
     };
-    await readSource(from, item, { breath, take });
+    await readSource(from, item, { breath, take, living });
     fchownSync(fd, owner.uid, owner.gid);
     fchmodSync(fd, transfer.mode(item.stat.mode, false));
   } finally {
     closeSync(fd);
   }
-  if (digester.digest() !== transfer.digests.facts.get(item)?.content) throw changed(item);
+  if (!living && digester.digest() !== facts?.content) throw changed(item);
   copyXattrs(transfer, item, target);
   to.setTimes(target, { seconds: item.stat.mtime, nanos: item.stat.mtimeNanos });
 }
