@@ -127,6 +127,11 @@ const situations: Readonly<Record<ErrorCode, ((world: World) => Situation | Prom
     await cli.ok(['run', '--name', 'over', 'busybox:1', 'true']);
     return { args: ['kill', 'over'] };
   },
+  VOLUME_NOT_FOUND: command('volume', 'rm', 'dta'),
+  VOLUME_IN_USE: async ({ cli }) => {
+    await cli.ok(['run', '--name', 'db', '-v', 'data:/data', 'busybox:1', 'true']);
+    return { args: ['volume', 'rm', 'data'] };
+  },
   PORT_IN_USE: 'test/network/publish.test.ts',
   NETWORK_UNAVAILABLE: 'test/network/open.test.ts',
   ENTITLEMENT_REQUIRED: build('FROM busybox:1\nRUN --security=insecure mount -t tmpfs none /mnt\n'),

@@ -12,7 +12,7 @@ import {
 } from '../../src/cli/build-values.ts';
 import { commandOf, fullCommandLine } from '../../src/cli/command-line.ts';
 import { parseEnv, readEnvFile } from '../../src/cli/run-values.ts';
-import { parseVolumes, signalNumber } from '../../src/ops/index.ts';
+import { parseVolumeFlag, refuseSamePlace, signalNumber } from '../../src/ops/index.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 beforeAll(() => {
@@ -117,23 +117,31 @@ describe('values of run', () => {
   });
 
   it('C-71 --volume is a source, a place and a mode', () => {
-    expect(parseVolumes(['/a:/b', './c:/d:ro', '/e/f:/g/h:rw'])).toMatchObject([
-      { source: '/a', destination: '/b', type: 'bind', options: ['rbind', 'rprivate'] },
-      { source: join(process.cwd(), 'c'), destination: '/d', options: ['rbind', 'rprivate', 'ro'] },
-      { source: '/e/f', destination: '/g/h' },
+    const bind = { kind: 'bind', createSource: true, recursive: true, propagation: 'rprivate' };
+    expect(['/a:/b', './c:/d:ro', '/e/f:/g//h/:rw', '/a:/b:rslave,ro'].map(parseVolumeFlag)).toEqual([
+      { ...bind, source: '/a', destination: '/b', readOnly: false },
+      { ...bind, source: join(process.cwd(), 'c'), destination: '/d', readOnly: true },
+      { ...bind, source: '/e/f', destination: '/g/h', readOnly: false },
+      { ...bind, source: '/a', destination: '/b', readOnly: true, propagation: 'rslave' },
+    ]);
+    const volume = { kind: 'volume', destination: '/b', readOnly: false, noCopy: false };
+    expect(['name:/b', '/b', 'name:/b:nocopy'].map(parseVolumeFlag)).toEqual([
+      { ...volume, name: 'name' },
+      volume,
+      { ...volume, name: 'name', noCopy: true },
     ]);
     expect(existsSync('c')).toBe(false);
   });
 
-  it.each(['', '/a', ':/b', '/a:', '/a:b', '/a:/', '/a:/.', '/a://', '/a:/b:xx', '/a:/b:ro:x', 'name:/b'])(
+  it.each(['', 'a', '/', ':/b', '/a:', '/a:b', '/a:/', '/a:/.', '/a://', '/a:/b:xx', '/a:/b:ro:x'])(
     'C-71 refuses --volume "%s"',
     (text) => {
-      expect(() => parseVolumes([text])).toThrow(/^-v: /);
+      expect(() => parseVolumeFlag(text)).toThrow(/^-v: /);
     },
   );
 
   it('C-71 refuses two volumes at one place', () => {
-    expect(() => parseVolumes(['/a:/x', '/b:/x/'])).toThrow(/two mounts/);
+    expect(() => refuseSamePlace(['/a:/x', '/b:/x/'].map(parseVolumeFlag))).toThrow(/two mounts/);
   });
 
   it('C-71 knows signals by name and number', () => {
