@@ -7,10 +7,14 @@ function mark(folder: string): string {
   return join(folder, 'forwarding-was-off');
 }
 
+function isOn(): boolean {
+  return readFileSync(setting, 'latin1').trim() !== '0';
+}
+
 /** Lets the host pass packets between its links, remembering that it did not. Under the folder's lock. */
 export function allowForwarding(folder: string): void {
-  if (readFileSync(setting, 'latin1').trim() !== '0') return;
-  // The mark first: a process killed between the two leaves a mark too many, and the sweep sets 0 to 0.
+  if (isOn()) return;
+  // The mark first: a process killed between the two leaves a mark too many, which the sweep takes away.
   writeFileSync(mark(folder), '');
   writeFileSync(setting, '1');
 }
@@ -18,6 +22,6 @@ export function allowForwarding(folder: string): void {
 /** Sets it back when it was us; by the last user, under the folder's lock. */
 export function restoreForwarding(folder: string): void {
   if (!existsSync(mark(folder))) return;
-  writeFileSync(setting, '0');
+  if (isOn()) writeFileSync(setting, '0');
   rmSync(mark(folder), { force: true });
 }

@@ -9,7 +9,7 @@ export interface StepNetwork {
    * When the step has ended. A step that could change its network (CAP_NET_ADMIN) says that it is not `reusable`; one
    * that left a process behind is found out.
    */
-  giveBack(options?: { readonly reusable?: boolean }): void;
+  giveBack(options?: { readonly reusable?: boolean | undefined }): void;
 }
 
 /** Namespaces made ahead, so that a step finds one ready; never one for two steps at a time. */

@@ -1,7 +1,12 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { unavailableError } from '../../src/network/index.ts';
 import { ask, hostAddress, internetAddress, NetworkWorld, serve } from '../support/network-world.ts';
 import { requires } from '../support/requires.ts';
+import { runCommand } from '../support/run-command.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 describe('opening a network', () => {
@@ -99,4 +104,60 @@ describe('opening a network', () => {
     await second.close();
     expect(await world.onHost(rules)).toBe(before);
   });
+
+  it('R-53 is let through where Docker runs, whose rules are as before when it closes', async () => {
+    requires('docker', 'tool:iptables');
+    await using _docker = await startDockerd(world);
+    const rules = 'iptables -S';
+    const before = await world.onHost(rules);
+    expect(before).toContain('-P FORWARD DROP');
+    using _internet = await serve(world.internet.path, { name: 'internet', port: 80 });
+    const agent = world.agent();
+    await agent.open('steps');
+    const step = await agent.attach();
+    expect(await ask(step.path, internetAddress, 80)).toBe(`internet ${hostAddress}`);
+    await agent.close();
+    expect(await world.onHost(rules)).toBe(before);
+  });
 });
+
+/** Debian's dockerd on the world's host, with its bridge and its firewall. */
+async function startDockerd(world: NetworkWorld): Promise<AsyncDisposable> {
+  const folder = tempFolder('dockerd').path;
+  const args = [
+    '--data-root',
+    'data',
+    '--exec-root',
+    'exec',
+    '--pidfile',
+    'pid',
+    '--host',
+    'unix://socket',
+  ].map((word) => (word.startsWith('--') ? word : word.replace(/^(unix:\/\/)?/, `$1${folder}/`)));
+  writeFileSync(join(folder, 'daemon.json'), '{}');
+  const command = [
+    'setpriv',
+    '--pdeathsig',
+    'TERM',
+    'dockerd',
+    '--config-file',
+    join(folder, 'daemon.json'),
+    ...args,
+  ];
+  const path = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
+  const child = spawn('nsenter', [`--net=${world.host.path}`, ...command], {
+    stdio: 'ignore',
+    env: { ...process.env, PATH: path },
+  });
+  const ended = once(child, 'exit');
+  const isUp = async (): Promise<void> => {
+    const version = await runCommand(['docker', '--host', `unix://${folder}/socket`, 'version']);
+    expect(version.stderr + version.stdout).toContain('Server:');
+  };
+  await vi.waitFor(isUp, { timeout: 60_000, interval: 300 });
+  return {
+    [Symbol.asyncDispose]: async () => {
+      if (child.exitCode === null && child.kill('SIGTERM')) await ended;
+    },
+  };
+}

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { TsbuildError } from '../../src/core/index.ts';
+import type { TsbuildError } from '../../src/core/index.ts';
 import { parsePublish } from '../../src/network/index.ts';
 import { ask, hostAddress, NetworkWorld, serve } from '../support/network-world.ts';
 import { requires } from '../support/requires.ts';

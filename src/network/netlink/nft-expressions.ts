@@ -16,9 +16,9 @@ const NFTA_VERDICT_CODE = 1;
 
 const metaKeys = { iifname: 6, oifname: 7, l4proto: 16 } as const;
 const payloads = {
-  'ip saddr': { base: 1, offset: 12, length: 4 },
-  'ip daddr': { base: 1, offset: 16, length: 4 },
-  'th dport': { base: 2, offset: 2, length: 2 },
+  'ip saddr': { base: 1, offset: 12 },
+  'ip daddr': { base: 1, offset: 16 },
+  'th dport': { base: 2, offset: 2 },
 } as const;
 
 /** Bits of conntrack's `state` and `status`. */
@@ -41,8 +41,8 @@ function loadMeta(key: keyof typeof metaKeys): Expression {
   return { name: 'meta', data: [number(1, R1), number(2, metaKeys[key])] };
 }
 
-function loadPayload(field: keyof typeof payloads): Expression {
-  const { base, offset, length } = payloads[field];
+function loadPayload(field: keyof typeof payloads, length: number): Expression {
+  const { base, offset } = payloads[field];
   return { name: 'payload', data: [number(1, R1), number(2, base), number(3, offset), number(4, length)] };
 }
 
@@ -79,9 +79,14 @@ export function protocol(name: 'tcp' | 'udp'): Expression[] {
   return [loadMeta('l4proto'), compare(Buffer.from([name === 'tcp' ? 6 : 17]))];
 }
 
-export function addressIs(field: 'ip saddr' | 'ip daddr', address: Buffer, prefix = 32): Expression[] {
-  const bits = net32(prefix === 0 ? 0 : 0xffffffff << (32 - prefix));
-  return [loadPayload(field), ...(prefix === 32 ? [] : [mask(bits)]), compare(address)];
+/** An address, or with a prefix of whole bytes the network it is of: only these are loaded. */
+export function addressIs(
+  field: 'ip saddr' | 'ip daddr',
+  address: Buffer,
+  prefix: 24 | 32 = 32,
+): Expression[] {
+  const length = prefix / 8;
+  return [loadPayload(field, length), compare(address.subarray(0, length))];
 }
 
 /** The destination is an address of this machine. */
@@ -93,7 +98,7 @@ export function destinationIsLocal(): Expression[] {
 }
 
 export function destinationPort(port: number): Expression[] {
-  return [loadPayload('th dport'), compare(net16(port))];
+  return [loadPayload('th dport', 2), compare(net16(port))];
 }
 
 /** None of the bits is set in conntrack's word about the packet, which is in the machine's order. */
@@ -118,6 +123,8 @@ export function verdict(what: 'accept' | 'drop'): Expression {
 export function destinationNat(address: Buffer, port: number): Expression[] {
   const NF_NAT_DNAT = 1;
   const NFPROTO_IPV4 = 2;
+  /** NFTA_NAT_FLAGS, NF_NAT_RANGE_PROTO_SPECIFIED */
+  const portIsGiven = number(7, 2);
   const load = (register: number, bytes: Buffer): Expression => ({
     name: 'immediate',
     data: [number(1, register), { type: 2, value: value(bytes) }],
@@ -125,7 +132,10 @@ export function destinationNat(address: Buffer, port: number): Expression[] {
   return [
     load(R1, address),
     load(R2, net16(port)),
-    { name: 'nat', data: [number(1, NF_NAT_DNAT), number(2, NFPROTO_IPV4), number(3, R1), number(5, R2)] },
+    {
+      name: 'nat',
+      data: [number(1, NF_NAT_DNAT), number(2, NFPROTO_IPV4), number(3, R1), number(5, R2), portIsGiven],
+    },
   ];
 }
 

@@ -78,7 +78,7 @@ export function addBridge({
     { type: IFLA_IFNAME, value: zeroEnded(name) },
     { type: IFLA_MTU, value: host32(mtu) },
     { type: IFLA_ADDRESS, value: mac },
-    { type: IFLA_LINKINFO, value: [{ type: IFLA_INFO_KIND, value: zeroEnded('bridge') }] },
+    { type: IFLA_LINKINFO, value: [{ type: IFLA_INFO_KIND, value: Buffer.from('bridge') }] },
   ];
   return { ...linkRequest(linkHeader({}), attributes, create), doing: `make the bridge ${name}` };
 }
@@ -115,7 +115,7 @@ export function addVeth({ name, bridge, mtu, peer }: VethPair): Request {
     {
       type: IFLA_LINKINFO,
       value: [
-        { type: IFLA_INFO_KIND, value: zeroEnded('veth') },
+        { type: IFLA_INFO_KIND, value: Buffer.from('veth') },
         { type: IFLA_INFO_DATA, value: [{ type: VETH_INFO_PEER, value: other }] },
       ],
     },
@@ -130,7 +130,7 @@ export function isolatePort(name: string): Request {
     {
       type: IFLA_LINKINFO,
       value: [
-        { type: IFLA_INFO_SLAVE_KIND, value: zeroEnded('bridge') },
+        { type: IFLA_INFO_SLAVE_KIND, value: Buffer.from('bridge') },
         { type: IFLA_INFO_SLAVE_DATA, value: [{ type: IFLA_BRPORT_ISOLATED, value: Buffer.from([1]) }] },
       ],
     },

@@ -9,7 +9,7 @@ const mostClients = 1024;
 
 /** Passes datagrams on, each client's from a socket of its own by which the answers find back. */
 export async function relayUdp(at: Endpoint, to: Endpoint): Promise<Relay> {
-  const outer = createSocket(isIPv6(at.address) ? { type: 'udp6', ipv6Only: true } : 'udp4');
+  const outer = isIPv6(at.address) ? createSocket({ type: 'udp6', ipv6Only: true }) : createSocket('udp4');
   const clients = new Map<string, { readonly inner: Socket; readonly timer: NodeJS.Timeout }>();
   const forget = (key: string): void => {
     const client = clients.get(key);
