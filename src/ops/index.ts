@@ -18,6 +18,7 @@ export {
   findContainer,
   hasRecord,
   listContainers,
+  renameContainer,
   readState,
   tryContainerLock,
   writeState,

@@ -5,23 +5,30 @@ import { importCommand, loadCommand, saveCommand } from './archives.ts';
 import { buildCommand } from './build.ts';
 import { killCommand, rmCommand, stopCommand, waitCommand } from './containers.ts';
 import { cpCommand } from './cp.ts';
+import { createCommand } from './create.ts';
 import { execCommand } from './exec.ts';
 import { commitCommand, diffCommand, exportCommand } from './files.ts';
 import { historyCommand } from './history.ts';
 import { imagesCommand, rmiCommand, tagCommand } from './images.ts';
 import { inspectCommand } from './inspect.ts';
 import { logsCommand } from './logs.ts';
+import { pauseCommand, unpauseCommand } from './pause.ts';
 import { planCommand } from './plan.ts';
 import { psCommand } from './ps.ts';
 import { pullCommand } from './pull.ts';
+import { renameCommand } from './rename.ts';
 import { runCommand } from './run.ts';
 import { statsCommand } from './stats.ts';
+import { attachCommand, restartCommand, startCommand } from './start.ts';
+import { topCommand } from './top.ts';
 import { versionCommand } from './version.ts';
 import { volumeCommand } from './volume.ts';
 
 /** All commands by name. */
 export const commandBuilders = {
+  attach: attachCommand,
   build: buildCommand,
+  create: createCommand,
   commit: commitCommand,
   cp: cpCommand,
   diff: diffCommand,
@@ -34,16 +41,22 @@ export const commandBuilders = {
   kill: killCommand,
   load: loadCommand,
   logs: logsCommand,
+  pause: pauseCommand,
   plan: planCommand,
   ps: psCommand,
   pull: pullCommand,
+  rename: renameCommand,
+  restart: restartCommand,
   rm: rmCommand,
   rmi: rmiCommand,
   run: runCommand,
   save: saveCommand,
   stats: statsCommand,
+  start: startCommand,
   stop: stopCommand,
   tag: tagCommand,
+  top: topCommand,
+  unpause: unpauseCommand,
   version: versionCommand,
   volume: volumeCommand,
   wait: waitCommand,
@@ -56,7 +69,8 @@ export const commandGroups: readonly (readonly [heading: string, names: readonly
   ['Build and run:', ['build', 'plan', 'run']],
   ['Images:', ['images', 'inspect', 'history', 'tag', 'rmi']],
   ['Images from and to elsewhere:', ['pull', 'load', 'save', 'import', 'export']],
-  ['Containers:', ['ps', 'logs', 'stats', 'exec', 'stop', 'kill', 'wait', 'cp', 'diff', 'commit', 'rm']],
+  ['Containers:', ['create', 'start', 'stop', 'restart', 'kill', 'pause', 'unpause', 'wait', 'rename', 'rm']],
+  ['What containers do:', ['ps', 'logs', 'top', 'stats', 'exec', 'attach', 'cp', 'diff', 'commit']],
   ['Volumes:', ['volume']],
   ['Other:', ['version']],
 ];

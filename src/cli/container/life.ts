@@ -21,6 +21,7 @@ import {
 import type { Store } from '../../store/index.ts';
 import type { Attachments } from './attachments.ts';
 import { ContainerControl } from './control.ts';
+import { watchHealth } from './health.ts';
 import { Restarts } from './restarts.ts';
 import type { RunningState } from './running.ts';
 import { serveContainer } from './serve.ts';
@@ -36,8 +37,8 @@ export interface LifeHooks {
   attach(container: Container): AsyncDisposable;
   /** Its program begins when this resolves. */
   readonly mayStart?: ((asked: Promise<unknown>) => Promise<unknown>) | undefined;
-  /** The program runs. What is returned is disposed of before the program's own end is looked into. */
-  readonly onStarted?: ((life: RunningLife) => AsyncDisposable | undefined) | undefined;
+  /** The program runs. */
+  readonly onStarted?: (() => void) | undefined;
 }
 
 /** A program that runs, and what is told about it. */
@@ -164,6 +165,9 @@ async function untilEnd(container: Container, run: Run): Promise<Ended> {
   };
   note({});
   control.serve({ container, onPaused: (paused) => note({ paused }) });
-  await using _started = run.onStarted?.({ container, note, isPaused: () => control.paused });
+  run.onStarted?.();
+  const life = { container, note, isPaused: () => control.paused };
+  await using _health =
+    record.healthCheck === undefined ? undefined : watchHealth(record, record.healthCheck, life);
   return { started, exitCode: exitCodeOf(await container.wait()) };
 }

@@ -30,6 +30,11 @@ export async function* readLog(folder: string, query: LogQuery = {}): AsyncGener
   yield* parsed(files.lines(), wanted);
 }
 
+/** Whether it ever printed anything in the background. */
+export function hasLog(folder: string): boolean {
+  return inodeOf(logPath(folder)) !== undefined;
+}
+
 function inRange({ time }: LogLine, { since = -Infinity, until = Infinity }: LogQuery): boolean {
   const at = Date.parse(time);
   return at >= since && at <= until;

@@ -54,10 +54,7 @@ export async function monitorContainer({ root, id, mode, onReady }: MonitorOptio
         if ((await Promise.race([asked, late])) === 'late')
           throw new TsbuildError('CONTAINER_STATE', 'nobody attached to the container');
       },
-      onStarted: () => {
-        onReady(warnings);
-        return undefined;
-      },
+      onStarted: () => onReady(warnings),
     });
     attachments.end({ kind: 'exit', exitCode });
   } catch (error) {

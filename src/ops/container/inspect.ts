@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+
 import type { Digest, Json } from '../../core/index.ts';
 import { TsbuildError } from '../../core/index.ts';
 import type { ImageUse } from '../../image/index.ts';
@@ -5,12 +7,10 @@ import type { MountConfig, NamespaceType } from '../../oci/runtime-spec.ts';
 import type { Store } from '../../store/index.ts';
 import { hostConfigOfAsked } from './asked.ts';
 import { hostFilesOf } from './host-files.ts';
+import { lifeConfigOf, lifeHostConfigOf, stateOf } from './inspect-life.ts';
 import { mountsJson } from './inspect-mounts.ts';
 import { containerFolder, containerState, findContainer, listContainers } from './records.ts';
-import type { ContainerRecord, ContainerState } from './types.ts';
-
-/** What Go prints for a time that is none; scripts parse it. */
-const noTime = '0001-01-01T00:00:00Z';
+import type { ContainerRecord } from './types.ts';
 
 /**
  * The members of `docker inspect` of a container that mean something here, under docker's names; undefined when there is
@@ -25,17 +25,19 @@ export async function inspectContainer(store: Store, name: string): Promise<Json
   const [path, ...args] = record.command;
   const files = hostFilesOf(folder);
   const binds = bindsOf(record, folder);
+  const state = await containerState(store, record.id);
   return {
     Id: record.id,
     Created: record.created,
     Path: path ?? '',
     Args: args,
-    State: stateOf(await containerState(store, record.id)),
+    State: stateOf(state),
     Image: record.image.id,
     ResolvConfPath: files.resolvConf,
     HostnamePath: files.hostname,
     HostsPath: files.hosts,
-    LogPath: spec.stdio === 'pipe' ? `${folder}/log.jsonl` : '',
+    LogPath: existsSync(`${folder}/log.jsonl`) ? `${folder}/log.jsonl` : '',
+    RestartCount: 'restarts' in state ? (state.restarts ?? 0) : 0,
     Name: `/${record.name}`,
     Driver: 'overlay',
     Platform: 'linux',
@@ -46,30 +48,13 @@ export async function inspectContainer(store: Store, name: string): Promise<Json
       User: `${process.user.uid}:${process.user.gid}`,
       AttachStdin: spec.stdin === 'caller',
       Tty: process.terminal ?? false,
-      OpenStdin: spec.stdin === 'caller',
+      OpenStdin: record.openStdin ?? spec.stdin === 'caller',
       Env: process.env,
       Cmd: record.command,
       Image: record.image.name,
       WorkingDir: process.cwd,
+      ...lifeConfigOf(record),
     },
-  };
-}
-
-function stateOf(state: ContainerState): Json {
-  const exited = state.status === 'exited' ? state : undefined;
-  const started = state.status === 'created' ? undefined : state.started;
-  return {
-    Status: state.status,
-    Running: state.status === 'running',
-    Paused: false,
-    OOMKilled: exited?.outOfMemory ?? false,
-    Dead: state.status === 'dead',
-    Pid: state.status === 'running' ? state.pid : 0,
-    // Its launcher kills it with SIGKILL when the monitor is gone.
-    ExitCode: exited?.exitCode ?? (state.status === 'dead' ? 137 : 0),
-    Error: exited?.error ?? '',
-    StartedAt: started ?? noTime,
-    FinishedAt: exited?.finished ?? noTime,
   };
 }
 
@@ -87,6 +72,7 @@ function hostConfigOf(record: ContainerRecord, binds: readonly MountConfig[]): J
     ),
     NetworkMode: ownNetwork ? 'none' : 'host',
     AutoRemove: record.autoRemove,
+    ...lifeHostConfigOf(record),
     ReadonlyRootfs: config.root.readonly ?? false,
     ...hostConfigOfAsked(record.asked),
     Sysctls: config.linux.sysctl ?? {},

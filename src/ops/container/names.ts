@@ -1,5 +1,7 @@
 import { randomInt } from 'node:crypto';
 
+import { TsbuildError } from '../../core/index.ts';
+
 const qualities = [
   'amber',
   'bold',
@@ -74,4 +76,12 @@ export function randomName(): string {
   const quality = qualities[randomInt(qualities.length)] ?? qualities[0];
   const bird = birds[randomInt(birds.length)] ?? birds[0];
   return `${quality}_${bird}_${randomInt(1000).toString().padStart(3, '0')}`;
+}
+
+/** Throws USAGE for what is no name of a container. */
+export function checkContainerName(name: string): void {
+  if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}$/.test(name)) return;
+  throw new TsbuildError('USAGE', `invalid container name: ${JSON.stringify(name)}`, {
+    hint: 'letters, digits, _ . and -, at least two',
+  });
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fromText, isErrno, nearestName, TsbuildError } from '../../core/index.ts';
 import type { Lock, Store } from '../../store/index.ts';
 import { openRootDir } from '../../sys/index.ts';
+import { checkContainerName } from './names.ts';
 import type { ContainerRecord, ContainerState } from './types.ts';
 
 const idPattern = /^[0-9a-f]{64}$/;
@@ -34,6 +35,17 @@ export async function nameContainer(store: Store, record: ContainerRecord): Prom
   writeWhole(join(folder, 'state.json'), { status: 'created' } satisfies ContainerState);
   // Last: a folder without a record is not a container.
   writeWhole(join(folder, 'container.json'), record);
+}
+
+/** Throws CONTAINER_NAME_IN_USE, USAGE for an invalid name. */
+export async function renameContainer(store: Store, id: string, name: string): Promise<void> {
+  checkContainerName(name);
+  await using _lock = await store.lock('container-names');
+  const record = findContainer(store, id);
+  if (record.name === name)
+    throw new TsbuildError('CONTAINER_NAME_IN_USE', `the container is named ${name} already`);
+  refuseTakenName(store, name);
+  writeWhole(join(containerFolder(store, id), 'container.json'), { ...record, name });
 }
 
 /** Also of folders that never became a container. */

@@ -22,3 +22,8 @@ function realtimeSignal(name: string): number | undefined {
   const number = (end === 'RTMIN' ? 34 : 64) + offset;
   return number >= 34 ? number : undefined;
 }
+
+/** `SIGTERM`; the number where it has no name. */
+export function signalName(number: number): string {
+  return Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? String(number);
+}

@@ -1,0 +1,112 @@
+import type { Socket } from 'node:net';
+
+import { errorCodes, TsbuildError, type ErrorCode } from '../../core/index.ts';
+import { containerFolder, type ContainerRecord } from '../../ops/index.ts';
+import type { Store } from '../../store/index.ts';
+import { defaultDetachKeys, DetachKeys } from '../detach-keys.ts';
+import { writeTo } from '../output-file.ts';
+import { signalContainer, waitForEnd } from './end.ts';
+import { forwardSignals } from './forward.ts';
+import { encodeFrame, readFrames, type Frame } from './frames.ts';
+import { openConversation, refusal } from './protocol.ts';
+
+export interface AttachOptions {
+  /** Pass standard input on, where the container takes any. */
+  readonly stdin: boolean;
+  /** It is held, and begins now. */
+  readonly start: boolean;
+  /** Signals of this process go to the program, unless it has a terminal. */
+  readonly signals: boolean;
+  /** The container's, or ctrl-p,ctrl-q. */
+  readonly detachKeys?: readonly number[] | undefined;
+}
+
+/** The output of a container here, and input there, until it ends or is left by keys; gives the exit status. */
+export async function attachTo(
+  store: Store,
+  record: ContainerRecord,
+  options: AttachOptions,
+): Promise<number> {
+  const { stdin, start } = options;
+  const folder = containerFolder(store, record.id);
+  const { socket, answer } = await openConversation(folder, { command: 'attach', stdin, start });
+  if (!answer.ok) {
+    socket.destroy();
+    throw refusal(answer);
+  }
+  const terminal = answer.terminal === true;
+  const keys = options.detachKeys ?? record.detachKeys ?? defaultDetachKeys;
+  await using _signals = options.signals && !terminal ? forwardSignals(programOf(store, record)) : undefined;
+  using _window = terminal ? followWindow(socket) : undefined;
+  using _input = stdin ? passInput(socket, terminal ? new DetachKeys(keys) : undefined) : undefined;
+  const exit = await passOutput(socket);
+  if (exit === 'detached') return 0;
+  if (exit === undefined) return await waitForEnd(store, record);
+  if (exit.error === undefined) return exit.exitCode;
+  throw new TsbuildError(codeOf(exit.code), exit.error, { hint: exit.hint });
+}
+
+function codeOf(code: string | undefined): ErrorCode {
+  return code !== undefined && Object.hasOwn(errorCodes, code) ? (code as ErrorCode) : 'RUNTIME_SETUP';
+}
+
+type Exit = Frame & { readonly kind: 'exit' };
+
+/** Undefined when the connection broke before the end. */
+async function passOutput(socket: Socket): Promise<Exit | 'detached' | undefined> {
+  for await (const frame of readFrames(socket)) {
+    if (frame.kind === 'stdout') await writeTo(process.stdout, frame.bytes);
+    if (frame.kind === 'stderr') await writeTo(process.stderr, frame.bytes);
+    if (frame.kind === 'exit') return frame;
+  }
+  return leftByKeys.has(socket) ? 'detached' : undefined;
+}
+
+const leftByKeys = new WeakSet<Socket>();
+
+/** `keys`: those that leave; with them every other key is the program's, once this terminal is raw. */
+function passInput(socket: Socket, keys: DetachKeys | undefined): Disposable {
+  const raw = keys !== undefined && process.stdin.isTTY;
+  if (raw) process.stdin.setRawMode(true);
+  const onData = (typed: Buffer): void => {
+    const { bytes, detached } = keys === undefined ? { bytes: typed, detached: false } : keys.push(typed);
+    if (bytes.length > 0 && !socket.write(encodeFrame({ kind: 'stdin', bytes }))) {
+      process.stdin.pause();
+      socket.once('drain', () => process.stdin.resume());
+    }
+    if (!detached) return;
+    leftByKeys.add(socket);
+    socket.destroy();
+  };
+  const onEnd = (): void => void socket.write(encodeFrame({ kind: 'stdin-end' }));
+  process.stdin.on('data', onData);
+  process.stdin.once('end', onEnd);
+  return {
+    [Symbol.dispose]: () => {
+      process.stdin.off('data', onData);
+      process.stdin.off('end', onEnd);
+      process.stdin.pause();
+      if (raw) process.stdin.setRawMode(false);
+      // A pipe that stays open would keep this process waiting for it.
+      process.stdin.unref();
+    },
+  };
+}
+
+function followWindow(socket: Socket): Disposable {
+  const tell = (): void => {
+    const { columns, rows } = process.stdout;
+    if (process.stdout.isTTY && columns > 0) socket.write(encodeFrame({ kind: 'resize', columns, rows }));
+  };
+  process.stdout.on('resize', tell);
+  tell();
+  return { [Symbol.dispose]: () => void process.stdout.off('resize', tell) };
+}
+
+function programOf(store: Store, record: ContainerRecord): Parameters<typeof forwardSignals>[0] {
+  const SIGKILL = 9;
+  return {
+    signal: (signal) => signalContainer(store, record, { signal }),
+    kill: () => signalContainer(store, record, { signal: SIGKILL, final: true }),
+  };
+}
