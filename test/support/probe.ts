@@ -163,7 +163,7 @@ function addMount(seen: Map<string, string>, text: string): void {
   let free = key;
   for (let at = 2; seen.has(free); at++) free = `${key}#${at}`;
   seen.set(
-    `${free}`,
+    free,
     [type, options, propagation.map((word) => word.replace(/\d+/, 'N')).join(',')].join(' '),
   );
   seen.set(`${free}.from`, `${root} of ${source}`);
