@@ -7,7 +7,6 @@
 set -euo pipefail
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/tsbuild/vm
-mkdir -p "$cache"
 work=$(mktemp -d)
 virtiofsd=
 cleanup() {
@@ -27,6 +26,7 @@ fetch_kernel() {
   fi
   if [ ! -d "$cache/$package" ]; then
     (cd "$work" && apt-get download "$package" >&2 2>/dev/null && dpkg -x "$package"_*.deb unpacked)
+    mkdir -p "$cache"
     # Two runs at once: the first of them wins.
     mv -T "$work/unpacked" "$cache/$package" 2>/dev/null || [ -d "$cache/$package" ]
   fi

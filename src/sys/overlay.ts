@@ -1,4 +1,6 @@
 import { constants, readSync } from 'node:fs';
+import { basename } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
 
 import { fromText, TsbuildError } from '../core/index.ts';
 import { addon } from './addon.ts';
@@ -75,10 +77,10 @@ function mountDetached(lowers: readonly string[], upper?: (context: Context) => 
     directory: (key, path) => configure(FSCONFIG_SET_STRING, key, nameOf(path)),
   };
   try {
-    addLowers(fs, lowers.map(nameOf), context);
+    const folder = addLowers(fs, lowers.map(nameOf), context);
     upper?.(context);
     for (const [key, value] of overlayOptions) context.string(key, value);
-    configure(FSCONFIG_CMD_CREATE, null, null);
+    inFolder(folder, () => configure(FSCONFIG_CMD_CREATE, null, null));
     const mount = addon().fsmount(fs, upper === undefined ? MOUNT_ATTR_RDONLY : 0);
     if (mount < 0) throw refused(fs, -mount, 'fsmount');
     return mount;
@@ -88,20 +90,62 @@ function mountDetached(lowers: readonly string[], upper?: (context: Context) => 
   }
 }
 
-function addLowers(fs: number, names: readonly string[], context: Context): void {
+/** The longest value that fsconfig(2) takes. */
+const longestValue = 255;
+
+/** Sets the lower folders, and tells in which folder the creation has to take place for their names to be right. */
+function addLowers(fs: number, names: readonly string[], context: Context): string | undefined {
   const [first = '', ...others] = names;
-  const added = addon().fsconfig(fs, FSCONFIG_SET_STRING, 'lowerdir+', first, 0);
+  const added = keepsTextOnly()
+    ? -errno.EINVAL
+    : addon().fsconfig(fs, FSCONFIG_SET_STRING, 'lowerdir+', first, 0);
   if (added === 0) {
     for (const name of others) context.string('lowerdir+', name);
-    return;
+    return undefined;
   }
-  // Before Linux 6.7 all lowers are one value of at most 255 bytes.
+  if (added !== -errno.EINVAL) throw refused(fs, -added, 'lowerdir+');
+  // Before Linux 6.7 all lowers are one value.
   const joined = names.join(':');
-  if (added !== -errno.EINVAL || joined.length > 255) {
+  if (joined.length <= longestValue) {
+    context.string('lowerdir', joined);
+    return undefined;
+  }
+  const short = names.map((name) => basename(name)).join(':');
+  if (short.length > longestValue || !isMainThread) {
     const text = `this kernel cannot mount ${names.length} layers without a mount point`;
     throw new TsbuildError('HOST_UNSUPPORTED', text, { hint: 'Linux 6.7 or newer can' });
   }
-  context.string('lowerdir', joined);
+  context.string('lowerdir', short);
+  return '/proc/self/fd';
+}
+
+/** Nothing else runs meanwhile, and no path of ours is relative. */
+function inFolder(folder: string | undefined, act: () => void): void {
+  if (folder === undefined) {
+    act();
+    return;
+  }
+  const before = process.cwd();
+  process.chdir(folder);
+  try {
+    act();
+  } finally {
+    process.chdir(before);
+  }
+}
+
+let textOnly: boolean | undefined;
+
+/**
+ * Before Linux 6.5 overlay is behind the kernel's adapter for old file systems, which takes any option, and fails at the
+ * creation only. So one that no kernel knows is asked for, in a context of its own.
+ */
+function keepsTextOnly(): boolean {
+  if (textOnly !== undefined) return textOnly;
+  const fs = checkedSupport(addon().fsopen('overlay'));
+  textOnly = addon().fsconfig(fs, FSCONFIG_SET_FLAG, 'tsbuild_probe', null, 0) === 0;
+  addon().close(fs);
+  return textOnly;
 }
 
 function checkedSupport(result: number): number {

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { TestRunner } from 'vitest';
-import { cachedDebianBase } from './paths.ts';
+import { cacheFolder, cachedDebianBase } from './paths.ts';
 
 /** Something of the machine that a test cannot do without. */
 export type Need =
@@ -11,6 +11,7 @@ export type Need =
   | 'docker'
   | 'buildkit'
   | 'debian-base'
+  | 'vm'
   | `tool:${string}`
   | `network:${keyof typeof hosts}`
   | `cgroup:${string}`;
@@ -89,11 +90,22 @@ function probe(need: Need): string | undefined {
     case 'debian-base':
       if (existsSync(cachedDebianBase())) return undefined;
       return firstOf('root', 'tool:mmdebstrap', 'network:debian');
+    case 'vm':
+      return vmMissing();
     case 'network:debian':
       return reachable('debian');
     case 'network:npm':
       return reachable('npm');
   }
+}
+
+/** What scripts/vm.sh needs. */
+function vmMissing(): string | undefined {
+  if (process.arch !== 'x64') return 'a machine of the x86-64 kind';
+  const tools = firstOf('root', 'tool:qemu-system-x86_64', 'tool:busybox', 'tool:cpio', 'tool:apt-get');
+  if (tools !== undefined) return tools;
+  if (!existsSync('/usr/lib/qemu/virtiofsd')) return 'virtiofsd (qemu-system-common)';
+  return existsSync(join(cacheFolder(), 'vm')) ? undefined : probe('network:debian');
 }
 
 function firstOf(...needs: readonly Need[]): string | undefined {

@@ -8,7 +8,7 @@ import { runCommand } from '../support/run-command.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 it('R-16 R-25 R-60 R-62 R-64 S-10 S-19 C-24 cgroup v2 and the overlay of Linux 6.1, in a machine of their own', async () => {
-  requires('root', 'tool:qemu-system-x86_64', 'tool:busybox', 'tool:cpio', 'network:debian');
+  requires('vm');
   using folder = tempFolder('vm', { remove: true });
   const program = join(folder.path, 'guest.mjs');
   await build({
@@ -33,4 +33,4 @@ it('R-16 R-25 R-60 R-62 R-64 S-10 S-19 C-24 cgroup v2 and the overlay of Linux 6
     lines.filter((line) => !line.startsWith('ok ')),
     stderr,
   ).toEqual(['all checks made']);
-});
+}, 300_000);

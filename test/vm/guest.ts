@@ -201,14 +201,14 @@ await check('C-24 a cgroup of one’s own is found by its path', () => {
   return unless(usage?.memoryLimit === MiB, usage);
 });
 
-/** Every line has what an older overlay does another way: whiteouts, opaque folders, renames, chains of lowers. */
+/** More layers than names of 255 bytes hold; beside them every line has what an older overlay does another way: whiteouts, opaque folders, renames, chains of lowers. */
 const dockerfile = `FROM scratch
 COPY busybox /bin/busybox
 RUN ["/bin/busybox", "--install", "-s", "/bin"]
 RUN mkdir -p /a/b && echo one > /a/b/one && echo two > /a/two && ln /a/two /a/hard
 RUN rm -r /a && mkdir /a && echo new > /a/new
-RUN mv /a /moved && rm /bin/vi
-RUN test ! -e /a && test -e /moved/new && test ! -e /moved/two && test ! -e /bin/vi && echo all well
+${Array.from({ length: 14 }, (_, index) => `COPY busybox /layer/${index}\n`).join('')}RUN mv /a /moved && rm /bin/vi
+RUN test ! -e /a && test -e /moved/new && test ! -e /moved/two && test ! -e /bin/vi && test -e /layer/13 && echo all well
 `;
 
 await check('an image is built on this kernel’s overlay, and is cached', async () => {
