@@ -13,7 +13,9 @@ import { Connection } from './netlink/connection.ts';
 import {
   addAddress,
   addBridge,
+  deleteGroup,
   deleteLink,
+  joinGroup,
   listAddresses,
   listLinks,
   listRoutes,
@@ -22,8 +24,14 @@ import {
   type Block,
 } from './netlink/route.ts';
 
-export interface Bridge {
+/** A bridge by what it is found by. */
+export interface BridgeName {
   readonly name: string;
+  /** Of its own link and of those that are in it. */
+  readonly group: number;
+}
+
+export interface Bridge extends BridgeName {
   readonly index: number;
   readonly subnet: Subnet;
   /** Bytes of the largest packet that the way out takes as well. */
@@ -36,16 +44,17 @@ const usualMtu = 1500;
  * The bridge of the name, made when it is not there; undefined when no subnet is free. Under the folder's lock; others
  * on the machine, with other folders, look for a free subnet at the same time, so a choice that met another is redone.
  */
-export function ensureBridge(name: string): Bridge | undefined {
+export function ensureBridge(wanted: BridgeName): Bridge | undefined {
   using route = new Connection('route');
-  const found = existingBridge(route, name);
+  const { name } = wanted;
+  const found = existingBridge(route, wanted);
   if (found !== undefined) return found;
   removeLink(route, name);
   for (let attempt = 0; attempt < 8; attempt++) {
     const start = attempt === 0 ? 0 : Math.floor(Math.random() * 512);
     const subnet = freeSubnet(takenBlocks(route), start);
     if (subnet === undefined) return undefined;
-    const bridge = makeBridge(route, name, subnet);
+    const bridge = makeBridge(route, wanted, subnet);
     const rivals = listAddresses(route).filter(
       (address) => subnetOf(address) === subnet && address.index !== bridge.index,
     );
@@ -61,9 +70,14 @@ export function hasLink(name: string): boolean {
   return listLinks(route).some((link) => link.name === name);
 }
 
-export function removeBridge(name: string): void {
+/** With all that is in it; also when it is not there any more. */
+export function removeBridge({ group }: BridgeName): void {
   using route = new Connection('route');
-  removeLink(route, name);
+  try {
+    route.request([deleteGroup(group)]);
+  } catch (error) {
+    if (!isErrno(error, 'ENODEV')) throw error;
+  }
 }
 
 /** Also when it is not there any more. */
@@ -75,22 +89,27 @@ export function removeLink(route: Connection, name: string): void {
   }
 }
 
-function existingBridge(route: Connection, name: string): Bridge | undefined {
+function existingBridge(route: Connection, { name, group }: BridgeName): Bridge | undefined {
   const link = listLinks(route).find((each) => each.name === name && each.kind === 'bridge');
   if (link === undefined) return undefined;
   const address = listAddresses(route).find(({ index }) => index === link.index);
   const subnet = address === undefined ? undefined : subnetOf(address);
-  return subnet === undefined ? undefined : { name, index: link.index, mtu: link.mtu, subnet };
+  return subnet === undefined ? undefined : { name, group, index: link.index, mtu: link.mtu, subnet };
 }
 
-function makeBridge(route: Connection, name: string, subnet: Subnet): Bridge {
+function makeBridge(route: Connection, { name, group }: BridgeName, subnet: Subnet): Bridge {
   const gateway = gatewayOf(subnet);
   const mtu = mtuOutwards(route);
-  route.request([addBridge({ name, mtu, mac: macOf(gateway) }), withoutIpv6(name), setUp({ name })]);
+  route.request([
+    addBridge({ name, mtu, mac: macOf(gateway) }),
+    joinGroup(name, group),
+    withoutIpv6(name),
+    setUp({ name }),
+  ]);
   const link = listLinks(route).find((each) => each.name === name);
   if (link === undefined) throw new Error(`the bridge ${name} vanished`);
   route.request([addAddress(link.index, addressBytes(gateway), subnetPrefix)]);
-  return { name, index: link.index, subnet, mtu };
+  return { name, group, index: link.index, subnet, mtu };
 }
 
 /** Larger packets than a tunnel on the way out takes would be lost where its "too large" is filtered. */

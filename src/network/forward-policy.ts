@@ -44,8 +44,10 @@ export async function withdrawAcceptance(bridge: string): Promise<void> {
     );
   if (removals.length > 0) commit(netfilter, removals);
   if (!hasLegacyFilter()) return;
+  const { stdout } = await legacy(['-S', 'FORWARD']);
   for (const direction of ['-i', '-o']) {
-    while ((await legacy(['-D', 'FORWARD', direction, bridge, '-j', 'ACCEPT'])) === 0);
+    const rule = ['FORWARD', direction, bridge, '-j', 'ACCEPT'];
+    if (stdout.includes(`-A ${rule.join(' ')}`)) await legacy(['-D', ...rule]);
   }
 }
 
@@ -71,24 +73,28 @@ function acceptInNftables(netfilter: Connection, bridge: string): void {
 /** The older implementation of iptables keeps its rules where nf_tables cannot see them. */
 async function acceptInLegacyTables(bridge: string): Promise<string | undefined> {
   if (!hasLegacyFilter()) return undefined;
-  try {
-    const { stdout } = await runTool(['iptables-legacy', '-w', '-S', 'FORWARD']);
-    if (!/^-P FORWARD DROP$/m.test(stdout.toString('latin1'))) return undefined;
-    for (const direction of ['-i', '-o']) {
-      const rule = ['FORWARD', direction, bridge, '-j', 'ACCEPT'];
-      if ((await legacy(['-C', ...rule])) === 0) continue;
-      if ((await legacy(['-I', ...rule])) !== 0) return 'iptables-legacy FORWARD';
-    }
-    return undefined;
-  } catch (error) {
-    // Without the tool nobody set a policy with it.
-    if (error instanceof TsbuildError && error.code === 'HOST_UNSUPPORTED') return undefined;
-    throw error;
+  const { stdout } = await legacy(['-S', 'FORWARD']);
+  if (!/^-P FORWARD DROP$/m.test(stdout)) return undefined;
+  for (const direction of ['-i', '-o']) {
+    const rule = ['FORWARD', direction, bridge, '-j', 'ACCEPT'];
+    if (stdout.includes(`-A ${rule.join(' ')}`)) continue;
+    if ((await legacy(['-I', ...rule])).status !== 0) return 'iptables-legacy FORWARD';
   }
+  return undefined;
 }
 
-async function legacy(args: readonly string[]): Promise<number> {
-  return (await runTool(['iptables-legacy', '-w', ...args])).status;
+async function legacy(
+  args: readonly string[],
+): Promise<{ readonly status: number; readonly stdout: string }> {
+  try {
+    const { status, stdout } = await runTool(['iptables-legacy', '-w', ...args]);
+    return { status, stdout: stdout.toString('latin1') };
+  } catch (error) {
+    // Without the tool nobody set a policy with it.
+    if (error instanceof TsbuildError && error.code === 'HOST_UNSUPPORTED')
+      return { status: 127, stdout: '' };
+    throw error;
+  }
 }
 
 /** Asking the tool itself would load the table. */

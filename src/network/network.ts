@@ -11,6 +11,7 @@ import {
   addDefaultRoute,
   addVeth,
   isolatePort,
+  joinGroup,
   loopbackIndex,
   setUp,
   withoutIpv6,
@@ -27,7 +28,8 @@ interface Parts {
   /** Made to see whether one can be; the first attachment gets it. */
   readonly spare: NetworkNamespace;
   readonly rules: OwnedRules;
-  readonly close: () => Promise<void>;
+  /** Lets the others know that this process is done, and removes what of the links is not needed by them. */
+  readonly close: (links: readonly string[]) => Promise<void>;
 }
 
 /** The link that a container sees; the second of its namespace after the loopback. */
@@ -42,6 +44,8 @@ export class BridgedNetwork implements Network {
   readonly #parts: Parts;
   readonly #route = new Connection('route');
   readonly #attached = new Set<AttachedNetwork>();
+  /** Names of the links that are there. */
+  readonly #links = new Set<string>();
   #spare: NetworkNamespace | undefined;
   #closed = false;
 
@@ -120,6 +124,7 @@ export class BridgedNetwork implements Network {
     const peer = { name: innerName, index: innerIndex, mac, namespace: namespace.fd };
     const outer = [
       addVeth({ name, bridge: bridge.index, mtu: bridge.mtu, peer }),
+      joinGroup(name, bridge.group),
       withoutIpv6(name),
       ...(this.kind === 'steps' ? [isolatePort(name)] : []),
       setUp({ name }),
@@ -135,7 +140,10 @@ export class BridgedNetwork implements Network {
       }
     });
     // The kernel would remove the link with the namespace, but later, when the address may be someone else's.
-    stack.defer(() => removeLink(this.#route, name));
+    this.#links.add(name);
+    stack.defer(() => {
+      if (this.#links.delete(name)) removeLink(this.#route, name);
+    });
     using inside = new Connection('route', namespace);
     inside.request([
       setUp({ index: loopbackIndex }),
@@ -160,10 +168,12 @@ export class BridgedNetwork implements Network {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    // The links before the addresses are given up, whose next owners make links of the same names.
+    await this.#parts.close([...this.#links]);
+    this.#links.clear();
     for (const attached of this.#attached) await attached[Symbol.asyncDispose]();
     this.#spare?.[Symbol.dispose]();
     this.#parts.rules[Symbol.dispose]();
     this.#route[Symbol.dispose]();
-    await this.#parts.close();
   }
 }

@@ -3,10 +3,12 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { isErrno, TsbuildError } from '../core/index.ts';
 import { flock, newNetworkNamespace } from '../sys/index.ts';
-import { ensureBridge, hasLink, removeBridge } from './bridge.ts';
+import { ensureBridge, hasLink, removeBridge, removeLink, type BridgeName } from './bridge.ts';
 import { acceptForwarded, withdrawAcceptance } from './forward-policy.ts';
 import { allowForwarding, restoreForwarding } from './forwarding.ts';
 import { countHolders, holdIn, type Holder } from './holders.ts';
+import { Connection } from './netlink/connection.ts';
+import { firstGroup } from './netlink/route.ts';
 import { BridgedNetwork } from './network.ts';
 import { ownBridgeRules } from './rules.ts';
 import type { NetworkKind, OpenedNetwork, Unavailable } from './types.ts';
@@ -39,18 +41,18 @@ export async function openNetwork({
     using _lock = await lockFolder(folder, signal);
     // Whatever could be left from a killed process goes first, so that a bridge never outlives a change of routes.
     await sweepLocked(folder);
-    const bridgeName = nameOf(folder, kind);
+    const wanted = bridgeOf(folder, kind);
     const spare = attempt('namespaces', () => newNetworkNamespace());
     const holder = holdIn(holdersOf(folder, kind));
     try {
       attempt('forwarding', () => allowForwarding(folder));
-      const bridge = attempt('bridge', () => ensureBridge(bridgeName));
+      const bridge = attempt('bridge', () => ensureBridge(wanted));
       if (bridge === undefined)
         throw new Refusal('subnet', 'no subnet of 10.88.0.0/15 is free on this machine');
       const rules = attempt('nftables', () =>
-        ownBridgeRules({ kind, bridge: bridgeName, subnet: bridge.subnet }),
+        ownBridgeRules({ kind, bridge: bridge.name, subnet: bridge.subnet }),
       );
-      const foreign = await acceptForwarded(bridgeName);
+      const foreign = await acceptForwarded(bridge.name);
       if (foreign !== undefined) {
         rules[Symbol.dispose]();
         throw new Refusal(
@@ -58,7 +60,7 @@ export async function openNetwork({
           `the firewall (${foreign}) drops what is forwarded between links`,
         );
       }
-      const close = (): Promise<void> => closeNetwork(folder, holder);
+      const close = (links: readonly string[]): Promise<void> => closeNetwork(folder, holder, links);
       return {
         available: true,
         network: new BridgedNetwork({ kind, bridge, spare, rules, close, folder: join(folder, kind) }),
@@ -83,21 +85,22 @@ export async function sweepNetworks(folder = networkFolder()): Promise<void> {
   await sweepLocked(folder);
 }
 
-async function closeNetwork(folder: string, holder: Holder): Promise<void> {
+async function closeNetwork(folder: string, holder: Holder, links: readonly string[]): Promise<void> {
   using _lock = await lockFolder(folder);
   holder.leave();
   await sweepLocked(folder);
+  using route = new Connection('route');
+  for (const name of links) removeLink(route, name);
 }
 
 async function sweepLocked(folder: string): Promise<void> {
   const unused = kinds.filter((kind) => countHolders(holdersOf(folder, kind)) === 0);
-  for (const kind of unused) await removeShared(nameOf(folder, kind));
+  for (const kind of unused) await removeShared(bridgeOf(folder, kind));
   if (unused.length === kinds.length) restoreForwarding(folder);
 }
 
-async function removeShared(bridge: string): Promise<void> {
-  if (!hasLink(bridge)) return;
-  await withdrawAcceptance(bridge);
+async function removeShared(bridge: BridgeName): Promise<void> {
+  if (hasLink(bridge.name)) await withdrawAcceptance(bridge.name);
   removeBridge(bridge);
 }
 
@@ -110,15 +113,16 @@ function holdersOf(folder: string, kind: NetworkKind): string {
   return join(folder, kind, 'holders');
 }
 
-/** Random but kept: folders of the same path in different containers may share one network. 15 bytes at most. */
-function nameOf(folder: string, kind: NetworkKind): string {
+/** Random but kept: folders of the same path in different containers may share one network. Names have at most 15 bytes. */
+function bridgeOf(folder: string, kind: NetworkKind): BridgeName {
   const path = join(folder, 'id');
   let id = existsSync(path) ? readFileSync(path, 'latin1') : '';
   if (!/^[0-9a-f]{8}$/.test(id)) {
     id = randomBytes(4).toString('hex');
     writeFileSync(path, id);
   }
-  return `tsb-${kind.slice(0, 1)}${id}`;
+  const group = firstGroup + 2 * (Number.parseInt(id, 16) % 2 ** 29) + kinds.indexOf(kind);
+  return { name: `tsb-${kind.slice(0, 1)}${id}`, group };
 }
 
 /** A step of the set-up that can be forbidden, or missing in the kernel. */

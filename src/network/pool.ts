@@ -18,7 +18,10 @@ export interface StepPool extends AsyncDisposable {
   take(): Promise<StepNetwork>;
 }
 
-/** A pool for as many steps as run at once. It does not own the network. */
+/**
+ * A pool for as many steps as run at once. Dispose it before the network, which ends the namespaces: all together, that
+ * is quicker than one by one.
+ */
 export function stepPool(network: Network, size: number): StepPool {
   return new NamespacePool(network, size);
 }
@@ -101,7 +104,7 @@ class NamespacePool implements StepPool {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     await Promise.all(this.#work);
-    for (const { attached } of this.#ready.splice(0)) await attached[Symbol.asyncDispose]();
+    this.#ready.length = 0;
   }
 }
 

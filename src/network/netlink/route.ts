@@ -26,6 +26,7 @@ const IFLA_MTU = 4;
 const IFLA_MASTER = 10;
 const IFLA_LINKINFO = 18;
 const IFLA_AF_SPEC = 26;
+const IFLA_GROUP = 27;
 const IFLA_NET_NS_FD = 28;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
@@ -160,6 +161,25 @@ export function setUp(link: { readonly index: number } | { readonly name: string
   const header = linkHeader({ up: true, index: byName ? 0 : link.index });
   const attributes = byName ? [{ type: IFLA_IFNAME, value: zeroEnded(link.name) }] : [];
   return { ...linkRequest(header, attributes), doing: 'set a link up' };
+}
+
+/** Makes links removable together: the kernel waits for all its processors once, and not once a link. */
+export function joinGroup(name: string, group: number): Request {
+  const attributes = [
+    { type: IFLA_IFNAME, value: zeroEnded(name) },
+    { type: IFLA_GROUP, value: host32(group) },
+  ];
+  return { ...linkRequest(linkHeader({}), attributes), doing: `group the link ${name}` };
+}
+
+/** Groups of ours begin here. All links of the machine that nobody grouped are in group 0. */
+export const firstGroup = 0x40000000;
+
+export function deleteGroup(group: number): Request {
+  if (group < firstGroup) throw new Error(`the link group ${group} is not one of ours`);
+  const attributes = [{ type: IFLA_GROUP, value: host32(group) }];
+  const body = Buffer.concat([linkHeader({}), encodeAttributes(attributes)]);
+  return { type: RTM_DELLINK, flags: NLM_F_ACK, body, doing: 'remove the links of a network' };
 }
 
 export function deleteLink(name: string): Request {
