@@ -45,7 +45,7 @@ export function selectPath(tree: SourceTree, path: string): Match {
 
 /** Throws COPY_SOURCE_NOT_FOUND unless the path, cleaned, is there and not ignored; a link may lead nowhere. */
 export function requireSource(tree: SourceTree, clean: string, word: string): void {
-  requireVisible(tree, clean, word);
+  requireVisible(tree, fromText(clean), word);
   let there = false;
   try {
     there = tree.root.tryLstat(fromText(clean)) !== undefined;
@@ -66,7 +66,7 @@ export function cleanSource(word: string): string {
 }
 
 function literal(tree: SourceTree, clean: string, word: string): Match {
-  requireVisible(tree, clean, word);
+  requireVisible(tree, fromText(clean), word);
   const path = fromText(clean);
   let stat: FileStat;
   try {
@@ -74,6 +74,7 @@ function literal(tree: SourceTree, clean: string, word: string): Match {
   } catch (error) {
     throw notFound(tree, clean, word, error);
   }
+  requireVisible(tree, realPath(tree, path), word);
   if (stat.type === 'socket') {
     throw new TsbuildError(
       'COPY_SOURCE_NOT_FOUND',
@@ -84,17 +85,21 @@ function literal(tree: SourceTree, clean: string, word: string): Match {
   return { path, stat, wildcard: false, word };
 }
 
-function requireVisible(tree: SourceTree, clean: string, word: string): void {
-  const path = fromText(clean);
-  if (clean === '' || tree.ignore?.matches(path) !== true || isVisibleFolder(tree, path)) return;
+function requireVisible(tree: SourceTree, path: ByteString, word: string): void {
+  if (path === '' || tree.ignore?.matches(path) !== true || isVisibleFolder(tree, path)) return;
   throw new TsbuildError(
     'COPY_SOURCE_NOT_FOUND',
     `${JSON.stringify(word)} is excluded by ${tree.ignoreFile ?? 'the ignore file'}`,
     {
-      hint: `remove the pattern that matches it, or add an exception: !${clean}`,
+      hint: `remove the pattern that matches it, or add an exception: !${toText(path)}`,
       fault: word,
     },
   );
+}
+
+/** Where a path leads: what is ignored cannot be had through a link either. */
+function realPath(tree: SourceTree, path: ByteString): ByteString {
+  return tree.root.resolve(path).replace(/^\/+/, '') as ByteString;
 }
 
 function notFound(tree: SourceTree, clean: string, word: string, cause?: unknown): TsbuildError {
@@ -149,6 +154,9 @@ function expandWildcard(tree: SourceTree, pattern: string, word: string): readon
     .flatMap((path) => {
       const stat = statOf(tree.root, path);
       if (stat === undefined) throw notFound(tree, toText(path), word);
+      const real = realPath(tree, path);
+      if (tree.root.lstat(path).type === 'symlink') requireVisible(tree, real, word);
+      else if (tree.ignore?.matches(real) === true && !isVisibleFolder(tree, real)) return [];
       return stat.type === 'socket' ? [] : [{ path, stat, wildcard: true, word }];
     });
 }
