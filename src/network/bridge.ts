@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { isIPv4 } from 'node:net';
 import { isErrno } from '../core/index.ts';
 import {
   addressBytes,
@@ -9,6 +9,7 @@ import {
   subnetPrefix,
   type Subnet,
 } from './address.ts';
+import { hostServers } from './dns/host-servers.ts';
 import { Connection } from './netlink/connection.ts';
 import {
   addAddress,
@@ -129,14 +130,7 @@ function takenBlocks(route: Connection): Block[] {
 }
 
 function nameServerBlocks(): Block[] {
-  let text = '';
-  try {
-    text = readFileSync('/etc/resolv.conf', 'latin1');
-  } catch (error) {
-    if (!isErrno(error, 'ENOENT', 'EACCES')) throw error;
-  }
-  return [...text.matchAll(/^nameserver\s+(\d+\.\d+\.\d+\.\d+)/gm)].map(([, address = '']) => ({
-    address: addressBytes(address),
-    prefix: 32,
-  }));
+  return hostServers()
+    .filter(isIPv4)
+    .map((server) => ({ address: addressBytes(server), prefix: 32 }));
 }

@@ -144,13 +144,16 @@ export class BridgedNetwork implements Network {
     stack.defer(() => {
       if (this.#links.delete(name)) removeLink(this.#route, name);
     });
-    using inside = new Connection('route', namespace);
-    inside.request([
+    const inner = [
       setUp({ index: loopbackIndex }),
       setUp({ index: innerIndex }),
       addAddress(innerIndex, addressBytes(lease.address), subnetPrefix),
       addDefaultRoute(innerIndex, addressBytes(this.gateway)),
-    ]);
+    ];
+    this.#asked('set up a link', () => {
+      using inside = new Connection('route', namespace);
+      inside.request(inner);
+    });
   }
 
   #asked<T>(doing: string, work: () => T): T {

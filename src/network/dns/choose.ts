@@ -1,12 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { isIPv4 } from 'node:net';
-import { isErrno } from '../../core/index.ts';
 import type { NetworkNamespace } from '../../sys/index.ts';
+import { hostServers, reachableServers, resolvedServers } from './host-servers.ts';
 import { innerNameServer, startNameServer } from './server.ts';
 
 /** Servers for a host that names none; the ones that Docker and BuildKit take. */
 const publicServers = ['8.8.8.8', '8.8.4.4'];
-const largestFile = 64 * 1024;
 
 export interface NameServers extends AsyncDisposable {
   /** What the container's resolv.conf shall name. */
@@ -53,36 +50,4 @@ async function own(
   };
   const server = await startNameServer({ namespace, lookUp, upstreams });
   return { addresses: [innerNameServer], [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
-}
-
-/**
- * Those of the host's servers that a namespace behind its IPv4 translation reaches. systemd-resolved's loopback stub
- * stands for servers that it writes to a file of its own.
- */
-export function reachableServers(host: readonly string[], behindStub: () => readonly string[]): string[] {
-  const isStub = host.length === 1 && host[0] === '127.0.0.53';
-  return (isStub ? behindStub() : host).filter((server) => isIPv4(server) && !server.startsWith('127.'));
-}
-
-function hostServers(): string[] {
-  return nameServersOf(textOf('/etc/resolv.conf'));
-}
-
-function resolvedServers(): string[] {
-  return nameServersOf(textOf('/run/systemd/resolve/resolv.conf'));
-}
-
-export function nameServersOf(text: string): string[] {
-  return [...text.matchAll(/^[ \t]*nameserver[ \t]+([0-9A-Fa-f.:%\w]+)/gm)].map(
-    ([, address = '']) => address,
-  );
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'latin1').slice(0, largestFile);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'EACCES', 'ENOTDIR')) return '';
-    throw error;
-  }
 }
