@@ -14,7 +14,12 @@ describe('plan in a terminal', () => {
   const argv = (...flags: readonly string[]): readonly string[] => [
     ...[tsbuildProgram, '--root', join(context, 'none'), 'plan', ...flags, context],
   ];
-  const environment = { ...process.env, NO_COLOR: undefined, FORCE_COLOR: undefined, TERM: 'xterm' };
+  const environment = {
+    ...process.env,
+    ...{ NO_COLOR: undefined, FORCE_COLOR: undefined, TERM: 'xterm' },
+    // Node takes a terminal of a continuous integration service for one without colours.
+    ...{ CI: undefined, TEAMCITY_VERSION: undefined },
+  };
 
   it('has colours, and lines that fit', async () => {
     const { output, code } = await onTerminal(argv(), [], environment);
