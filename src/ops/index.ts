@@ -27,6 +27,7 @@ export { execProcess, type ExecOptions } from './container/exec.ts';
 export * from './container/files/index.ts';
 export { signalNumber } from './container/signals.ts';
 export { sweepContainers } from './container/sweep.ts';
+export { bundleConfig, writeBundle, type BundleConfig } from './container/bundle.ts';
 export { discardContainer } from './container/discard.ts';
 export type { SecurityChoices } from './container/security.ts';
 export * from './volumes/index.ts';

@@ -23,6 +23,7 @@ export * from './seccomp/index.ts';
 export { parseSecurityOptions, requireSecurity, type SecurityOptions } from './security.ts';
 export { parseSysctls } from './sysctl.ts';
 export { resolveGroups, resolveOwner, resolveUser, type Owner, type ResolvedUser } from './user.ts';
+export { ownCapabilities } from './own-capabilities.ts';
 export { removeCreatedPoints } from './created-points.ts';
 export * from './defaults.ts';
 export { encodeRequest } from './plan/encode.ts';

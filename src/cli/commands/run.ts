@@ -7,7 +7,7 @@ import type { ExitStatusHolder } from '../program.ts';
 import { storeRoot } from '../root.ts';
 import { addRunOptions, runChoices, type RunFlags } from '../run-flags.ts';
 
-type Flags = RunFlags & { readonly detach?: boolean };
+type Flags = RunFlags & { readonly detach?: boolean; readonly printBundle?: string };
 
 export function runCommand(status: ExitStatusHolder): Command {
   const command = makeCommand('run', 'Run a command in a new container').option(
@@ -15,6 +15,7 @@ export function runCommand(status: ExitStatusHolder): Command {
     'run in the background, and print the container id',
   );
   addRunOptions(command);
+  command.option('--print-bundle <dir>', 'run nothing; write an OCI bundle that runc runs the same way');
   command.addHelpText(
     'after',
     examples([

@@ -1,4 +1,6 @@
-import { openStore } from '../../store/index.ts';
+import { discardContainer, writeBundle, type ContainerRecord } from '../../ops/index.ts';
+import { openStore, type Store } from '../../store/index.ts';
+import { interruptSignal } from '../interrupt.ts';
 import { startDetached } from './detach.ts';
 import { runForeground } from './foreground.ts';
 import { makeContainer, type ContainerToMake } from './make-container.ts';
@@ -6,14 +8,27 @@ import { makeContainer, type ContainerToMake } from './make-container.ts';
 export interface RunImageOptions extends ContainerToMake {
   readonly root: string;
   readonly detach: boolean;
+  /** A folder to make: an OCI bundle is written to it, and nothing run. */
+  readonly bundle?: string | undefined;
 }
 
 /** `run`: makes a container of an image and starts it; gives the exit status for the command line. */
 export async function runImage(options: RunImageOptions): Promise<number> {
   await using store = await openStore(options.root);
   const record = await makeContainer(store, options);
+  if (options.bundle !== undefined) return await printBundle(store, record, options.bundle);
   if (!options.detach) return await runForeground(store, record);
   await startDetached(store, record);
   process.stdout.write(`${record.id}\n`);
+  return 0;
+}
+
+async function printBundle(store: Store, record: ContainerRecord, folder: string): Promise<number> {
+  using interrupt = interruptSignal();
+  try {
+    await writeBundle(record, { folder, signal: interrupt.signal });
+  } finally {
+    await discardContainer(store, record);
+  }
   return 0;
 }
