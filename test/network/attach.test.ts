@@ -1,13 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  ask,
-  hostAddress,
-  internetAddress,
-  NetworkWorld,
-  resolve,
-  serve,
-  serveNames,
-} from '../support/network-world.ts';
+import { ask, resolve, serve, serveNames } from '../support/network-talk.ts';
+import { hostAddress, internetAddress, NetworkWorld } from '../support/network-world.ts';
 import { requires } from '../support/requires.ts';
 
 describe('namespaces attached to a network', () => {

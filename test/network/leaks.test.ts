@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parsePublish } from '../../src/network/index.ts';
-import { idleProcess, NetworkWorld } from '../support/network-world.ts';
+import { idleProcess } from '../support/network-talk.ts';
+import { NetworkWorld } from '../support/network-world.ts';
 import { requires } from '../support/requires.ts';
 
 describe('what processes leave behind', () => {

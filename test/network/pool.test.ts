@@ -1,13 +1,7 @@
 import { statSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import {
-  ask,
-  hostAddress,
-  idleProcess,
-  internetAddress,
-  NetworkWorld,
-  serve,
-} from '../support/network-world.ts';
+import { ask, idleProcess, serve } from '../support/network-talk.ts';
+import { hostAddress, internetAddress, NetworkWorld } from '../support/network-world.ts';
 import { requires } from '../support/requires.ts';
 
 describe('the pool of namespaces for steps', () => {

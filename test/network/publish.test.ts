@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TsbuildError } from '../../src/core/index.ts';
 import { parsePublish } from '../../src/network/index.ts';
-import { ask, hostAddress, NetworkWorld, serve } from '../support/network-world.ts';
+import { ask, serve } from '../support/network-talk.ts';
+import { hostAddress, NetworkWorld } from '../support/network-world.ts';
 import { requires } from '../support/requires.ts';
 
 describe('-p', () => {
