@@ -1,6 +1,13 @@
-import { TsbuildError, type Usage } from '../core/index.ts';
+import { TsbuildError } from '../core/index.ts';
 import type { RunStep } from '../graph/index.ts';
-import { deviceEdits, exitCodeOf, runContainer, type RunResult } from '../runtime/index.ts';
+import {
+  deviceEdits,
+  exitCodeOf,
+  killedForMemory,
+  memoryLimitText,
+  runContainer,
+  type RunResult,
+} from '../runtime/index.ts';
 import type { CacheMap, Op, RunContext } from '../solver/index.ts';
 import { SecretMask } from './mask.ts';
 import { keyInputs, keyParts } from './run/key.ts';
@@ -44,7 +51,9 @@ export class RunOp implements Op<State> {
     for (const warning of ended.warnings) context.warn(warning);
     context.used(ended.usage);
     failUnlessZero(this.#step, ended);
-    warnOfKilled(this.#step, { usage: ended.usage, context });
+    // A shell goes on when what it called was killed, and what it leaves may be half of what was meant.
+    const killed = killedForMemory(ended.usage);
+    if (killed !== undefined) context.warn(`${JSON.stringify(this.#step.display)} ended well, but ${killed}`);
     return await commitState(this.#services, parent, active);
   }
 
@@ -96,7 +105,7 @@ function failUnlessZero(step: RunStep, { status, usage }: RunResult): void {
   const code = exitCodeOf(status);
   const outOfMemory = (usage.oomKills ?? 0) > 0;
   const reason = outOfMemory
-    ? ` (out of memory: ${memoryLimit(usage)})`
+    ? ` (out of memory: ${memoryLimitText(usage)})`
     : status.kind === 'signaled'
       ? ` (killed by signal ${status.signal})`
       : '';
@@ -107,29 +116,6 @@ function failUnlessZero(step: RunStep, { status, usage }: RunResult): void {
       hint: outOfMemory ? 'the step needs more memory than its limit: raise -m/--memory' : hints[code],
     },
   );
-}
-
-/** A shell goes on when what it called was killed, and what it leaves may be half of what was meant. */
-function warnOfKilled(
-  { display }: RunStep,
-  { usage, context }: { readonly usage: Usage; readonly context: RunContext },
-): void {
-  const { oomKills = 0 } = usage;
-  if (oomKills === 0) return;
-  const killed = oomKills === 1 ? 'a process was' : `${oomKills} processes were`;
-  context.warn(
-    `${JSON.stringify(display)} ended well, but ${killed} killed for lack of memory: ${memoryLimit(usage)}`,
-  );
-}
-
-/** `the limit is 64 MiB (-m 64m)`, the limit in the largest unit that has no fraction. */
-function memoryLimit({ memoryLimit: limit }: Usage): string {
-  if (limit === undefined) return 'the limit is that of a cgroup above its own';
-  const units = ['', 'k', 'm', 'g'];
-  let [value, unit] = [limit, 0];
-  while (value % 1024 === 0 && unit < units.length - 1) [value, unit] = [value / 1024, unit + 1];
-  const name = unit === 0 ? 'bytes' : `${units[unit]?.toUpperCase() ?? ''}iB`;
-  return `the limit is ${value} ${name} (-m ${value}${units[unit] ?? ''})`;
 }
 
 const hints: Readonly<Record<number, string>> = {

@@ -26,6 +26,7 @@ export { resolveGroups, resolveOwner, resolveUser, type Owner, type ResolvedUser
 export { ownCapabilities } from './own-capabilities.ts';
 export { removeCreatedPoints } from './created-points.ts';
 export * from './defaults.ts';
+export { killedForMemory, memoryLimitText } from './out-of-memory.ts';
 export { encodeRequest } from './plan/encode.ts';
 export type { HostFacts } from './plan/host.ts';
 export type { SetupOp } from './plan/ops.ts';

@@ -125,7 +125,10 @@ describe('limits', () => {
   it('C-71 a container that was killed for its memory says so', async () => {
     const name = 'hungry';
     const argv = ['run', '--name', name, '-m', '32m', '--memory-swap', '32m', 'busybox:1'];
-    expect(await cli.run([...argv, 'tail', '-c', '200000000', '/dev/zero'])).toMatchObject({ status: 137 });
+    expect(await cli.run([...argv, 'tail', '-c', '200000000', '/dev/zero'])).toMatchObject({
+      status: 137,
+      stderr: 'warning: a process was killed for lack of memory: the limit is 32 MiB (-m 32m)\n',
+    });
     const [found] = JSON.parse(await cli.ok(['inspect', name])) as { State: object; HostConfig: object }[];
     expect(found?.State).toMatchObject({ OOMKilled: true, ExitCode: 137 });
     expect(found?.HostConfig).toMatchObject({ Memory: 32 * 2 ** 20, MemorySwap: 32 * 2 ** 20 });

@@ -1,4 +1,5 @@
 import type { ContainerRecord } from '../../ops/index.ts';
+import { killedForMemory } from '../../runtime/index.ts';
 import type { Store } from '../../store/index.ts';
 import { printable } from '../terminal-text.ts';
 import { forwardSignals } from './forward.ts';
@@ -10,7 +11,14 @@ export async function runForeground(store: Store, record: ContainerRecord): Prom
     isNew: true,
     attach: (container) => {
       for (const warning of container.warnings) process.stderr.write(`warning: ${printable(warning)}\n`);
-      return forwardSignals(container);
+      const forwarded = forwardSignals(container);
+      return {
+        [Symbol.asyncDispose]: async () => {
+          await forwarded[Symbol.asyncDispose]();
+          const killed = killedForMemory(await container.usage());
+          if (killed !== undefined) process.stderr.write(`warning: ${killed}\n`);
+        },
+      };
     },
   });
 }
