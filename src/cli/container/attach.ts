@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import type { Socket } from 'node:net';
 
 import { errorCodes, TsbuildError, type ErrorCode } from '../../core/index.ts';
@@ -29,7 +30,12 @@ export async function attachTo(
 ): Promise<number> {
   const { stdin, start } = options;
   const folder = containerFolder(store, record.id);
-  const { socket, answer } = await openConversation(folder, { command: 'attach', stdin, start });
+  const { socket, answer } = await openConversation(folder, {
+    command: 'attach',
+    stdin,
+    start,
+    size: windowSize(),
+  });
   if (!answer.ok) {
     socket.destroy();
     throw refusal(answer);
@@ -67,7 +73,7 @@ const leftByKeys = new WeakSet<Socket>();
 /** `keys`: those that leave; with them every other key is the program's, once this terminal is raw. */
 function passInput(socket: Socket, keys: DetachKeys | undefined): Disposable {
   const raw = keys !== undefined && process.stdin.isTTY;
-  if (raw) process.stdin.setRawMode(true);
+  if (raw) makeRaw();
   const onData = (typed: Buffer): void => {
     const { bytes, detached } = keys === undefined ? { bytes: typed, detached: false } : keys.push(typed);
     if (bytes.length > 0 && !socket.write(encodeFrame({ kind: 'stdin', bytes }))) {
@@ -93,13 +99,26 @@ function passInput(socket: Socket, keys: DetachKeys | undefined): Disposable {
   };
 }
 
+/**
+ * Node leaves the terminal's own handling of output on, which turns a move down into one to the next line's beginning;
+ * what the terminal inside sends is meant as it is. Both are undone with the raw mode.
+ */
+function makeRaw(): void {
+  process.stdin.setRawMode(true);
+  spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
+}
+
+function windowSize(): { readonly columns: number; readonly rows: number } | undefined {
+  const { columns, rows } = process.stdout;
+  return process.stdout.isTTY && columns > 0 ? { columns, rows } : undefined;
+}
+
 function followWindow(socket: Socket): Disposable {
   const tell = (): void => {
-    const { columns, rows } = process.stdout;
-    if (process.stdout.isTTY && columns > 0) socket.write(encodeFrame({ kind: 'resize', columns, rows }));
+    const size = windowSize();
+    if (size !== undefined) socket.write(encodeFrame({ kind: 'resize', ...size }));
   };
   process.stdout.on('resize', tell);
-  tell();
   return { [Symbol.dispose]: () => void process.stdout.off('resize', tell) };
 }
 

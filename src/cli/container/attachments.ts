@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Container } from '../../runtime/index.ts';
 import { encodeFrame, readFrames, type Frame } from './frames.ts';
+import type { AttachRequest } from './protocol.ts';
 import { writeAnswer } from './serve.ts';
 
 /** A client that reads nothing for so long is left behind: it must not hold the program up for ever. */
@@ -26,7 +27,8 @@ export class Attachments {
     this.#program = program;
   }
 
-  add(socket: Socket, { stdin }: { readonly stdin: boolean }): void {
+  async add(socket: Socket, { stdin, size }: Pick<AttachRequest, 'stdin' | 'size'>): Promise<void> {
+    if (size !== undefined && this.terminal) await this.#program?.resize(size);
     writeAnswer(socket, { ok: true, terminal: this.terminal });
     this.#clients.add(socket);
     socket.on('close', () => this.#clients.delete(socket));

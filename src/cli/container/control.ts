@@ -4,7 +4,7 @@ import { TsbuildError } from '../../core/index.ts';
 import { execProcess, type ContainerRecord, type ExecOptions } from '../../ops/index.ts';
 import { execInContainer, startTicksOf, type Container } from '../../runtime/index.ts';
 import type { Attachments } from './attachments.ts';
-import type { ContainerAnswer, ContainerRequest } from './protocol.ts';
+import type { AttachRequest, ContainerAnswer, ContainerRequest } from './protocol.ts';
 import { refused, writeAnswer, type RequestHandler } from './serve.ts';
 
 /** A program of the container that runs now. */
@@ -67,7 +67,7 @@ export class ContainerControl implements RequestHandler {
     await Promise.all([...this.#background].map((process) => process[Symbol.asyncDispose]()));
   }
 
-  attach(request: ContainerRequest & { readonly command: 'attach' }, socket: Socket): void {
+  async attach(request: AttachRequest, socket: Socket): Promise<void> {
     if (this.#attachments === undefined) {
       const error = new TsbuildError('CONTAINER_STATE', 'the container runs in the terminal of a command', {
         hint: 'only what was started in the background can be attached to',
@@ -76,7 +76,7 @@ export class ContainerControl implements RequestHandler {
       socket.end();
       return;
     }
-    this.#attachments.add(socket, request);
+    await this.#attachments.add(socket, request);
     if (request.start) this.#startAsked.resolve(undefined);
   }
 

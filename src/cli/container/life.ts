@@ -24,7 +24,7 @@ import { ContainerControl } from './control.ts';
 import { watchHealth } from './health.ts';
 import { Restarts } from './restarts.ts';
 import type { RunningState } from './running.ts';
-import { serveContainer } from './serve.ts';
+import { refused, serveContainer } from './serve.ts';
 
 export interface LifeHooks {
   /** As it runs here; the record's unless told. */
@@ -56,6 +56,9 @@ interface Run extends LifeHooks {
   readonly restarts: number;
 }
 
+/** What kept a program from running, for those who are attached. */
+type Failure = Omit<ReturnType<typeof refused>, 'ok'>;
+
 interface Ended {
   readonly exitCode: number;
   readonly outOfMemory?: boolean | undefined;
@@ -77,13 +80,19 @@ export async function liveContainer(
   const control = new ContainerControl(record, hooks.attachments);
   await using _control = await serveContainer(containerFolder(store, id), control);
   const before = readState(store, id);
-  const end = async (state: ContainerState & { readonly exitCode?: number | undefined }): Promise<number> => {
+  const tell = (exitCode: number, failure?: Failure): number => {
+    hooks.attachments?.end({ kind: 'exit', exitCode, ...failure });
+    control.settle(exitCode);
+    return exitCode;
+  };
+  const end = async (
+    state: ContainerState & { readonly exitCode?: number | undefined },
+    failure?: Failure,
+  ): Promise<number> => {
     if (record.autoRemove && !control.keep && state.status === 'exited')
       await discardContainer(store, record);
     else writeState(store, id, state);
-    const exitCode = state.exitCode ?? 0;
-    control.settle(exitCode);
-    return exitCode;
+    return tell(state.exitCode ?? 0, failure);
   };
   const restarts = new Restarts(hooks.attachments === undefined ? undefined : record.restart);
   try {
@@ -104,19 +113,20 @@ export async function liveContainer(
       if (control.final.aborted) return await end({ status: 'exited', ...past });
     }
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
+    const { ok: _, ...failure } = refused(error);
+    const text = failure.error;
     const exitCode = error instanceof TsbuildError && /^COMMAND_/.test(error.code) ? error.exitStatus : 125;
     const state = readState(store, id);
     const finished = new Date().toISOString();
     if (state?.status === 'running' || state?.status === 'restarting') {
-      await end({ status: 'exited', exitCode, started: state.started, finished, error: text });
+      await end({ status: 'exited', exitCode, started: state.started, finished, error: text }, failure);
     } else if (hooks.isNew) {
       await discardContainer(store, record);
-      control.settle(exitCode);
+      tell(exitCode, failure);
     } else if (before?.status === 'exited') {
-      await end({ ...before, exitCode, finished, error: text });
+      await end({ ...before, exitCode, finished, error: text }, failure);
     } else {
-      await end({ status: 'created', exitCode, error: text });
+      await end({ status: 'created', exitCode, error: text }, failure);
     }
     throw error;
   }

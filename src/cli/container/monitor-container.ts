@@ -8,8 +8,6 @@ import { Attachments } from './attachments.ts';
 import { liveContainer } from './life.ts';
 import { openLog, type LogWriter } from './log.ts';
 
-import { refused } from './serve.ts';
-
 /**
  * `new`: removed when it cannot be started, since nobody has seen it. `held`: it is set up, and begins when the first
  * command attaches to it.
@@ -35,34 +33,26 @@ export async function monitorContainer({ root, id, mode, onReady }: MonitorOptio
   const attachments = new Attachments({ terminal: spec.stdio === 'terminal' });
   using log = openLog(containerFolder(store, id), record.logOptions);
   let warnings: readonly string[] = [];
-  try {
-    const exitCode = await liveContainer(store, record, {
-      spec,
-      attachments,
-      isNew: mode === 'new',
-      attach: (container) => {
-        ({ warnings } = container);
-        const held = new AsyncDisposableStack();
-        held.use(passOutput(container, log, attachments));
-        held.use(stopAtShutdown(container, record.stopSignal));
-        return held;
-      },
-      mayStart: async (asked) => {
-        if (mode !== 'held') return;
-        onReady(warnings);
-        const late = sleep(heldLongest, 'late', { ref: false });
-        if ((await Promise.race([asked, late])) === 'late')
-          throw new TsbuildError('CONTAINER_STATE', 'nobody attached to the container');
-      },
-      onStarted: () => onReady(warnings),
-    });
-    attachments.end({ kind: 'exit', exitCode });
-  } catch (error) {
-    const { code, hint, error: text } = refused(error);
-    const exitCode = error instanceof TsbuildError ? error.exitStatus : 125;
-    attachments.end({ kind: 'exit', exitCode, code, hint, error: text });
-    throw error;
-  }
+  await liveContainer(store, record, {
+    spec,
+    attachments,
+    isNew: mode === 'new',
+    attach: (container) => {
+      ({ warnings } = container);
+      const held = new AsyncDisposableStack();
+      held.use(passOutput(container, log, attachments));
+      held.use(stopAtShutdown(container, record.stopSignal));
+      return held;
+    },
+    mayStart: async (asked) => {
+      if (mode !== 'held') return;
+      onReady(warnings);
+      const late = sleep(heldLongest, 'late', { ref: false });
+      if ((await Promise.race([asked, late])) === 'late')
+        throw new TsbuildError('CONTAINER_STATE', 'nobody attached to the container');
+    },
+    onStarted: () => onReady(warnings),
+  });
 }
 
 /** Its streams end here and not at a command's descriptors. A terminal without input keeps waiting for keys. */

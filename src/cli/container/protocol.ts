@@ -17,9 +17,17 @@ export type ContainerRequest =
   /** In the background, with nothing for input and output. */
   | { readonly command: 'exec'; readonly options: ExecOptions }
   /** After the answer the connection carries frames; see frames.ts. `start`: one that is held begins now. */
-  | { readonly command: 'attach'; readonly stdin: boolean; readonly start: boolean }
+  | AttachRequest
   /** Answered when all is over: the state written, the files of `--rm` gone. */
   | { readonly command: 'wait' };
+
+export interface AttachRequest {
+  readonly command: 'attach';
+  readonly stdin: boolean;
+  readonly start: boolean;
+  /** Of the caller's terminal, in characters; in time for what a program asks first. */
+  readonly size?: { readonly columns: number; readonly rows: number } | undefined;
+}
 
 export type ContainerAnswer =
   | {

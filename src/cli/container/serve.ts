@@ -2,12 +2,18 @@ import { rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 
 import { TsbuildError } from '../../core/index.ts';
-import { readLine, socketPath, type ContainerAnswer, type ContainerRequest } from './protocol.ts';
+import {
+  readLine,
+  socketPath,
+  type AttachRequest,
+  type ContainerAnswer,
+  type ContainerRequest,
+} from './protocol.ts';
 
 export interface RequestHandler {
   answer(request: Exclude<ContainerRequest, { command: 'attach' }>): Promise<ContainerAnswer>;
   /** Has the connection from now on, the answer included. */
-  attach(request: ContainerRequest & { readonly command: 'attach' }, socket: Socket): void;
+  attach(request: AttachRequest, socket: Socket): Promise<void>;
 }
 
 /** Answers commands about the container of this folder, on the socket by which they reach it. */
@@ -44,7 +50,7 @@ async function answerAll(socket: Socket, handler: RequestHandler): Promise<void>
     for (let line = await readLine(socket); line !== undefined; line = await readLine(socket)) {
       const request = JSON.parse(line) as ContainerRequest;
       if (request.command === 'attach') {
-        handler.attach(request, socket);
+        await handler.attach(request, socket);
         return;
       }
       writeAnswer(socket, await handler.answer(request));
