@@ -35,6 +35,7 @@ export interface ExtractOptions {
   readonly devices: UnpackPolicy['devices'];
   /** Given to all entries (`--chown`). */
   readonly owner?: UnpackPolicy['owner'];
+  readonly replaces?: UnpackPolicy['replaces'];
   readonly limits?: Partial<TarLimits> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -106,7 +107,8 @@ export async function extractArchive(
   root: RootDir,
   options: ExtractOptions,
 ): Promise<{ readonly entries: number }> {
-  using tree = new UnpackTree(root, { devices: options.devices, owner: options.owner, replaceXattrs: false });
+  const { devices, owner, replaces } = options;
+  using tree = new UnpackTree(root, { devices, owner, replaces, replaceXattrs: false });
   const entries = await unpackAll(
     readTar(interruptible(source, options.signal), options.limits),
     tree,

@@ -12,6 +12,8 @@ export interface UnpackPolicy {
   readonly devices: 'create' | 'skip' | 'refuse';
   /** Given to every entry instead of its own. */
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
+  /** Told of every path, without symlinks, that exists and is to be replaced; may throw instead. */
+  readonly replaces?: ((path: ByteString) => void) | undefined;
   /** A directory that exists loses the xattrs its entry does not name: the entry is its whole state. */
   readonly replaceXattrs: boolean;
   /** Told of every name put into a directory (its path without symlinks), implied parents included. */
@@ -87,6 +89,7 @@ export class UnpackTree implements Disposable {
       create(directory, place.name);
     } catch (error) {
       if (!isErrno(error, 'EEXIST')) throw error;
+      this.#policy.replaces?.(joinPath(directory.path, place.name));
       this.remove(directory, place.name);
       directory = this.directories.at(place.parent);
       create(directory, place.name);

@@ -1,7 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 
+import { busyboxName, busyboxTar } from '../support/busybox.ts';
 import { filesCli, type FilesCli } from '../support/files-container.ts';
 import { requires } from '../support/requires.ts';
+import { dockerEngine } from '../support/shared-engine.ts';
 
 describe('diff', () => {
   requires('root', 'overlay', 'tool:busybox');
@@ -45,6 +47,17 @@ describe('diff', () => {
     expect(await cli.ok(['diff', 'still'])).toBe('');
     await cli.ended('odd', "touch /etc/$(printf 'a\\033[31m')");
     expect(await cli.ok(['diff', 'odd'])).toBe('C /etc\nA /etc/a\ufffd[31m');
+  });
+
+  it('C-72 says what docker diff says', async () => {
+    requires('docker');
+    const docker = await dockerEngine();
+    await docker.ok(['import', await busyboxTar(), busyboxName]);
+    const name = 'tsbuild-diff';
+    await docker.ok(['run', '--network', 'host', '--name', name, busyboxName, 'sh', '-c', changes]);
+    const said = await docker.ok(['diff', name]);
+    await docker.ok(['rm', '-f', name]);
+    expect(said.split('\n').sort()).toEqual([...golden].sort());
   });
 
   it('C-72 suggests a container of a near name', async () => {

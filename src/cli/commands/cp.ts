@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 
 import { TsbuildError, type ByteString } from '../../core/index.ts';
-import type { CopyOptions, OpenSide } from '../../ops/index.ts';
+import type { ContainerPath, CopyOptions, OpenSide } from '../../ops/index.ts';
 import type { Store } from '../../store/index.ts';
 import { examples, makeCommand } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
@@ -56,17 +56,17 @@ async function copy(store: Store, { from, to, flags, signal }: Copy): Promise<vo
   refuseOddPairs(from, to);
   const { copyFiles, copyFromArchive, copyToArchive } = await import('../../ops/index.ts');
   if (from.kind === 'stream') {
-    await using target = await openSide(store, to, 'write');
+    await using target = await openSide(store, to, { access: 'write' });
     await copyFromArchive(await archiveOnInput(), target.side, signal);
     return;
   }
-  await using source = await openSide(store, from, 'read');
+  await using source = await openSide(store, from, { access: 'read', follow: flags.followLink });
   const options = copyOptions(to, { flags, signal, hollow: source.hollow });
   if (to.kind === 'stream') {
     await copyToArchive(source.side, (chunk) => writeTo(process.stdout, chunk), options);
     return;
   }
-  await using target = await openSide(store, to, 'write');
+  await using target = await openSide(store, to, { access: 'write' });
   const { devicesLeftOut: count } = await copyFiles(source.side, target.side, options);
   if (count > 0) {
     const what = count === 1 ? '1 device was' : `${count} devices were`;
@@ -138,13 +138,17 @@ function refuseOddPairs(from: Place, to: Place): void {
   }
 }
 
-async function openSide(store: Store, place: Place, access: 'read' | 'write'): Promise<OpenSide> {
+async function openSide(
+  store: Store,
+  place: Place,
+  how: Pick<ContainerPath, 'access' | 'follow'>,
+): Promise<OpenSide> {
   const { findContainer, openContainerSide, openHostSide } = await import('../../ops/index.ts');
   switch (place.kind) {
     case 'host':
       return openHostSide(place.path);
     case 'container':
-      return openContainerSide(store, findContainer(store, place.container), { path: place.path, access });
+      return openContainerSide(store, findContainer(store, place.container), { path: place.path, ...how });
     case 'stream':
       throw new Error('a stream is no tree');
   }

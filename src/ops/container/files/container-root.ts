@@ -1,4 +1,6 @@
-import { fromErrno, isErrno, TsbuildError } from '../../../core/index.ts';
+import { readFileSync } from 'node:fs';
+
+import { fromErrno, isErrno, TsbuildError, type ByteString } from '../../../core/index.ts';
 import { startTicksOf } from '../../../runtime/index.ts';
 import type { Lock, Store } from '../../../store/index.ts';
 import {
@@ -17,6 +19,8 @@ export interface ContainerRoot extends AsyncDisposable {
   readonly root: RootDir;
   /** It runs: its files may change at any moment, and its mounts are seen. */
   readonly running: boolean;
+  /** Where something is mounted in it. */
+  readonly mountPoints: ReadonlySet<ByteString>;
 }
 
 /**
@@ -29,8 +33,8 @@ export async function openContainerRoot(
   access: 'read' | 'write',
 ): Promise<ContainerRoot> {
   const running = await runningRoot(store, record);
-  if (running !== undefined) return held(running, true);
-  if (access === 'read') return held(mergedRoot(record), false);
+  if (running !== undefined) return { ...held(running.root), ...running, running: true };
+  if (access === 'read') return held(mergedRoot(record));
   if (record.spec.config.root.readonly === true) {
     throw new TsbuildError(
       'CONTAINER_STATE',
@@ -45,7 +49,7 @@ export async function openContainerRoot(
     });
   }
   try {
-    return held(writableRoot(record), false, lock);
+    return held(writableRoot(record), lock);
   } catch (error) {
     await lock[Symbol.asyncDispose]();
     throw fromErrno(error, `mounting the files of container ${record.name}`);
@@ -87,29 +91,51 @@ function overlayOf({ name, spec }: ContainerRecord): OverlaySource {
 }
 
 /** Undefined when it does not run. */
-async function runningRoot(store: Store, { id }: ContainerRecord): Promise<RootDir | undefined> {
+async function runningRoot(
+  store: Store,
+  { id }: ContainerRecord,
+): Promise<Pick<ContainerRoot, 'root' | 'mountPoints'> | undefined> {
   const state = await containerState(store, id);
   if (state.status !== 'running') return undefined;
+  const { pid, startTicks } = state;
+  let mountInfo: string;
   let root: RootDir;
   try {
-    root = openRootDir(`/proc/${state.pid}/root`);
+    mountInfo = readFileSync(`/proc/${pid}/mountinfo`, 'latin1');
+    root = openRootDir(`/proc/${pid}/root`);
   } catch (error) {
     // It has just ended.
-    if (isErrno(error, 'ENOENT', 'ESRCH', 'EACCES') && process.getuid?.() === 0) return undefined;
+    if (isErrno(error, 'ENOENT', 'ESRCH', 'EACCES', 'EINVAL') && process.getuid?.() === 0) return undefined;
     throw error;
   }
   // The number may have gone to a stranger between the two looks; with the start time it names one process only.
-  const same = state.startTicks === undefined || startTicksOf(state.pid) === state.startTicks;
+  const same = startTicks === undefined || startTicksOf(pid) === startTicks;
   const again = await containerState(store, id);
-  if (same && again.status === 'running' && again.pid === state.pid) return root;
+  if (same && again.status === 'running' && again.pid === pid) {
+    return { root, mountPoints: mountPointsOf(mountInfo) };
+  }
   root[Symbol.dispose]();
   return undefined;
 }
 
-function held(root: RootDir, running: boolean, lock?: Lock): ContainerRoot {
+/** proc_pid_mountinfo(5): the fifth field, in which blanks and their like are octal. */
+function mountPointsOf(mountInfo: string): ReadonlySet<ByteString> {
+  const escaped = mountInfo.split('\n').map((line) => line.split(' ')[4] ?? '');
+  return new Set(
+    escaped.map(
+      (path) =>
+        path.replace(/\\([0-7]{3})/g, (_, octal: string) =>
+          String.fromCharCode(Number.parseInt(octal, 8)),
+        ) as ByteString,
+    ),
+  );
+}
+
+function held(root: RootDir, lock?: Lock): ContainerRoot {
   return {
     root,
-    running,
+    running: false,
+    mountPoints: new Set(),
     [Symbol.asyncDispose]: async () => {
       root[Symbol.dispose]();
       await lock?.[Symbol.asyncDispose]();

@@ -23,6 +23,13 @@ export function openHostSide(path: string): OpenSide {
   return opened(openRootDir('/'), { path: absolute, shown: path }, () => false);
 }
 
+export interface ContainerPath {
+  readonly path: string;
+  readonly access: 'read' | 'write';
+  /** A symlink that is read stands for what it leads to. */
+  readonly follow?: boolean | undefined;
+}
+
 /**
  * A path of a container. Of one that does not run, the volumes and bind mounts are read and written where they come from;
  * what else was mounted in it is gone. Throws CONTAINER_STATE.
@@ -30,7 +37,7 @@ export function openHostSide(path: string): OpenSide {
 export async function openContainerSide(
   store: Store,
   record: ContainerRecord,
-  { path, access }: { readonly path: string; readonly access: 'read' | 'write' },
+  { path, access, follow = false }: ContainerPath,
 ): Promise<OpenSide> {
   const { name, spec } = record;
   const { mounts } = spec.config;
@@ -39,51 +46,65 @@ export async function openContainerSide(
   const container = await openContainerRoot(store, record, access);
   const mount = container.running
     ? undefined
-    : mountAt(mounts, toText(container.root.resolve(fromText(absolute))));
+    : mountAt(mounts, placeIn(container.root, absolute, { access, follow }));
   if (mount === undefined) {
     const kernels = container.running ? mounts.filter(isKernels).map(({ destination }) => destination) : [];
     const hollow = (below: ByteString): boolean => isOneOf(kernels, below, absolute);
-    const { root } = container;
+    const { root, mountPoints } = container;
     return {
-      side: { root, path: absolute, shown },
+      side: { root, path: absolute, shown, mountPoints },
       hollow,
       [Symbol.asyncDispose]: () => container[Symbol.asyncDispose](),
     };
   }
   await using _closed = container;
-  const resolved = toText(container.root.resolve(fromText(absolute)));
-  const inside = posix.relative(mount.destination, resolved);
+  const inside = posix.relative(mount.destination, toText(container.root.resolve(fromText(absolute))));
   // The end of the path says whether a folder is meant.
   const end = /\/\.?$/.exec(absolute)?.[0] ?? '';
-  return mountedSide(record, mount, { path: `/${inside}${end}`, shown, access });
+  return mountedSide(record, mount, { inside, end, shown, access });
+}
+
+/** Where a path leads to in the root file system, a link at its end being itself where it is what is read. */
+function placeIn(root: RootDir, path: string, { access, follow }: Omit<ContainerPath, 'path'>): string {
+  const isItself = access === 'read' && follow !== true && !/\/\.{0,2}$/.test(path);
+  if (isItself && root.tryLstat(fromText(path))?.type === 'symlink')
+    return posix.join(toText(root.resolve(fromText(posix.dirname(path)))), posix.basename(path));
+  return toText(root.resolve(fromText(path)));
 }
 
 interface Wanted {
-  readonly path: string;
+  /** Below the mount; empty for all of it. */
+  readonly inside: string;
+  readonly end: string;
   readonly shown: string;
   readonly access: 'read' | 'write';
 }
 
 function mountedSide(record: ContainerRecord, mount: MountConfig, wanted: Wanted): OpenSide {
-  const { destination, source = '' } = mount;
-  const { path, shown, access } = wanted;
-  if (mount.type !== 'bind' || statSync(source, { throwIfNoEntry: false })?.isDirectory() !== true) {
-    throw new TsbuildError(
-      'CONTAINER_STATE',
-      `${shown} is on the mount at ${destination}, which is there only while the container runs`,
-      {
-        hint: `start it first: tsbuild start ${record.name}`,
-      },
-    );
-  }
-  if (access === 'write' && mount.options?.includes('ro') === true) {
+  const { destination, source = '', type, options } = mount;
+  const { inside, end, shown, access } = wanted;
+  if (access === 'write' && options?.includes('ro') === true) {
     throw new TsbuildError('COPY_FAILED', `${shown} is on a file system that is mounted read-only`);
   }
-  const whole = openRootDir(source);
+  const name = inside === '' ? posix.basename(destination) : undefined;
   const subpath = record.spec.subpaths?.[destination];
-  if (subpath === undefined) return opened(whole, { path, shown }, () => false);
-  using _whole = whole;
-  return opened(whole.sub(fromText(subpath)), { path, shown }, () => false);
+  const stat = type === 'bind' ? statSync(source, { throwIfNoEntry: false }) : undefined;
+  if (stat?.isDirectory() === true) {
+    const path = `/${inside}${end}`;
+    const whole = openRootDir(source);
+    if (subpath === undefined) return opened(whole, { path, shown, name }, () => false);
+    using _whole = whole;
+    return opened(whole.sub(fromText(subpath)), { path, shown, name }, () => false);
+  }
+  if (stat?.isFile() === true && access === 'read' && inside === '') {
+    const path = `/${posix.basename(source)}${end}`;
+    return opened(openRootDir(posix.dirname(source)), { path, shown, name }, () => false);
+  }
+  throw new TsbuildError(
+    'CONTAINER_STATE',
+    `${shown} is on the mount at ${destination}, which is there only while the container runs`,
+    { hint: `start it first: tsbuild start ${record.name}` },
+  );
 }
 
 function opened(root: RootDir, side: Omit<CopySide, 'root'>, hollow: OpenSide['hollow']): OpenSide {

@@ -15,6 +15,13 @@ export interface CopySide {
   readonly path: string;
   /** As the user wrote it, for messages. */
   readonly shown: string;
+  /** What the file or folder is called there, where the tree has it under another name. */
+  readonly name?: string | undefined;
+  /**
+   * Where something is mounted in another mount namespace: there the kernel takes a mount away together with the name that
+   * it is mounted on.
+   */
+  readonly mountPoints?: ReadonlySet<ByteString> | undefined;
 }
 
 export interface CopySourcePlace {
@@ -31,7 +38,7 @@ export interface CopySourcePlace {
  * What a source stands for. A symlink is itself, unless it is to be followed or a `/` behind it says that it is a
  * folder. Throws COPY_SOURCE_NOT_FOUND, COPY_FAILED.
  */
-export function sourcePlace({ root, path, shown }: CopySide, follow: boolean): CopySourcePlace {
+export function sourcePlace({ root, path, shown, name }: CopySide, follow: boolean): CopySourcePlace {
   const last = lastName(path);
   const isFolder = endsAsFolder(path);
   const follows = follow || isFolder || last === '..';
@@ -48,7 +55,7 @@ export function sourcePlace({ root, path, shown }: CopySide, follow: boolean): C
     });
   }
   if (isFolder && stat.type !== 'directory') throw failed(`${shown} is no folder`);
-  const named = last === '' || last === '.' || last === '..' ? lastName(toText(resolved)) : last;
+  const named = name ?? (/^\.{0,2}$/.test(last) ? lastName(toText(resolved)) : last);
   const contentsOnly = stat.type === 'directory' && (/(^|\/)\.$/.test(path) || named === '');
   return { path: resolved, stat, name: fromText(named), contentsOnly };
 }
@@ -78,6 +85,9 @@ export function targetPlace({ root, path, shown }: CopySide, source: CopySourceP
   if (existing !== undefined) {
     if (endsAsFolder(path)) throw failed(`${shown} is no folder`);
     if (isFolder) throw failed(`cannot copy a folder onto the file ${shown}`);
+    // Nobody who writes /dev/null means that a file shall take its place.
+    if (existing.type !== 'file' && existing.type !== 'symlink')
+      throw failed(`${shown} is no regular file, and is not replaced by one`);
     return { path: resolved, isGiven: false };
   }
   if (!isFolder && endsAsFolder(path))

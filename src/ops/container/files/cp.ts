@@ -47,7 +47,9 @@ export async function copyFiles(from: CopySide, to: CopySide, options: CopyOptio
   for (const item of items) {
     await breath.due();
     if (item.below === '' && target.isGiven) continue;
-    await onReadOnly(to, () => putItem(transfer, item, placeOf(target.path, item)));
+    const place = placeOf(target.path, item);
+    if (item.stat.type !== 'directory' && to.mountPoints?.has(place) === true) throw isMount(place);
+    await onMounts(to, () => putItem(transfer, item, place));
   }
   for (const item of items.toReversed()) {
     if (item.stat.type !== 'directory' || (item.below === '' && target.isGiven)) continue;
@@ -77,7 +79,12 @@ export async function copyFromArchive(
 ): Promise<void> {
   const folder = targetFolder(to);
   using root = to.root.sub(folder);
-  await onReadOnly(to, () => extractArchive(archive, root, { devices: 'create', signal }));
+  const replaces = (path: ByteString): void => {
+    const place = childOf(folder, path);
+    const mount = [...(to.mountPoints ?? [])].find((each) => each === place || each.startsWith(`${place}/`));
+    if (mount !== undefined) throw isMount(mount);
+  };
+  await onMounts(to, () => extractArchive(archive, root, { devices: 'create', replaces, signal }));
 }
 
 interface Work {
@@ -171,16 +178,20 @@ function changedMeanwhile(error: unknown, { source }: CopyItem): unknown {
   });
 }
 
-async function onReadOnly<T>({ shown }: CopySide, action: () => Promise<T>): Promise<T> {
+/** What a mount forbids, in words. */
+async function onMounts<T>({ shown }: CopySide, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (error) {
     const cause = error instanceof TsbuildError ? error.cause : error;
+    if (isErrno(cause, 'EBUSY')) throw isMount(shown);
     if (!isErrno(cause, 'EROFS')) throw error;
-    throw new TsbuildError('COPY_FAILED', `${shown} is on a file system that is mounted read-only`, {
-      cause,
-    });
+    throw new TsbuildError('COPY_FAILED', `${shown} is on a file system that is mounted read-only`);
   }
+}
+
+function isMount(path: string): TsbuildError {
+  return new TsbuildError('COPY_FAILED', `${path} is a mount of its own, which cannot be replaced`);
 }
 
 function placeOf(target: ByteString, { below }: CopyItem): ByteString {
@@ -199,6 +210,6 @@ function unlessMissing(action: () => void): void {
   try {
     action();
   } catch (error) {
-    if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
+    if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'EROFS')) throw error;
   }
 }
