@@ -3,6 +3,7 @@
 #define LAUNCHER_REAPER_H
 
 #include "launcher_report.h"
+#include <linux/capability.h>
 #include <linux/prctl.h>
 
 #define REAPER_SIGCHLD 17
@@ -44,6 +45,12 @@ static void become_reaper(void) {
   /* Where the pid namespace is shared, orphans come here all the same. */
   SYS(prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   SYS(prctl, PR_SET_NAME, "init", 0, 0, 0);
+  /* From the program the kernel takes them at its exec. */
+  if (SYS(getuid) != 0) {
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
+    check(SYS(capset, &header, none), "capset", "");
+  }
   /* The other end hears of the program's start by the end of the child's copy. */
   SYS(close, self.sync);
   reap_for((int)program);

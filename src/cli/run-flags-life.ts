@@ -5,6 +5,7 @@ import { parseDuration } from '../dockerfile/index.ts';
 import type { ContainerOptions, HealthCheck, RestartPolicy } from '../ops/index.ts';
 import { parseBytes } from '../runtime/index.ts';
 import { collect } from './command.ts';
+import { parseDetachKeys } from './detach-keys.ts';
 import { parseLabels, readPairs } from './run-values.ts';
 
 export interface LifeFlags {
@@ -18,6 +19,7 @@ export interface LifeFlags {
   readonly annotation?: readonly string[];
   readonly oomScoreAdj?: string;
   readonly logOpt?: readonly string[];
+  readonly detachKeys?: string;
   readonly healthCmd?: string;
   readonly healthInterval?: string;
   readonly healthTimeout?: string;
@@ -43,6 +45,7 @@ export function addLifeOptions(command: Command): Command {
     .option('--annotation <name=value>', 'annotation of the runtime configuration; repeatable', collect)
     .option('--oom-score-adj <number>', 'whom the kernel ends first without memory, from -1000 to 1000')
     .option('--log-opt <name=value>', 'max-size= or max-file= of its log; repeatable', collect)
+    .option('--detach-keys <keys>', 'keys that leave its terminal, as ctrl-p,ctrl-q')
     .option('--health-cmd <line>', 'shell line that finds out whether it works')
     .option('--health-interval <time>', 'between two checks, as 30s')
     .option('--health-timeout <time>', 'how long a check may take')
@@ -63,6 +66,7 @@ type LifeChoices = Pick<
   | 'annotations'
   | 'oomScoreAdj'
   | 'logOptions'
+  | 'detachKeys'
   | 'healthCheck'
 >;
 
@@ -90,6 +94,7 @@ export async function lifeOf(flags: LifeFlags): Promise<LifeChoices> {
     annotations: annotationsOf(flags.annotation ?? []),
     oomScoreAdj: number('--oom-score-adj', flags.oomScoreAdj, [-1000, 1000]),
     logOptions: logOptionsOf(flags.logOpt ?? []),
+    detachKeys: flags.detachKeys === undefined ? undefined : parseDetachKeys(flags.detachKeys),
     healthCheck: healthCheckOf(flags),
   };
 }

@@ -112,7 +112,12 @@ async function launch(
       : undefined;
   const plan = planSetup(spec, { ...machine.facts, stubs, cgroup: cgroup.placement });
   const request = encodeRequest(plan);
-  const launcher = startLauncher({ output: spec.stdio, stdin: spec.stdin, streams: spec.streams });
+  const launcher = startLauncher({
+    output: spec.stdio,
+    stdin: spec.stdin,
+    streams: spec.streams,
+    muted: spec.muted,
+  });
   const warnings = missingDeviceRules(machine, spec, cgroup.placement.version);
   const container = new LaunchedContainer({
     id: spec.id,

@@ -43,6 +43,8 @@ export interface ContainerSpec {
   readonly subpathKinds?: Readonly<Record<string, 'file' | 'directory'>> | undefined;
   /** Makes a missing working directory, 0755 and owned by the user; it stays in the root file system. */
   readonly createCwd?: boolean | undefined;
+  /** Output of `inherit` that nobody wants to see. */
+  readonly muted?: readonly ('stdout' | 'stderr')[] | undefined;
   /** The first process is a reaper, and the program its child: what other programs leave behind is waited for. */
   readonly init?: boolean | undefined;
 }

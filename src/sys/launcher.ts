@@ -14,6 +14,8 @@ export interface LauncherStreams {
   readonly stdin?: 'caller' | 'none' | 'stream' | undefined;
   /** Output of `inherit` and `terminal`, too, comes as streams. */
   readonly streams?: boolean | undefined;
+  /** Output of `inherit` that goes nowhere instead of to the caller. */
+  readonly muted?: readonly ('stdout' | 'stderr')[] | undefined;
 }
 
 /** A running launcher: native/launcher.c. */
@@ -30,12 +32,24 @@ export interface Launcher {
  * Starts a launcher. From the main thread only: its death signal follows the thread that started it. The environment is
  * empty, since nothing of the host's may show in the container.
  */
-export function startLauncher({ output, stdin = 'caller', streams = false }: LauncherStreams): Launcher {
+export function startLauncher({
+  output,
+  stdin = 'caller',
+  streams = false,
+  muted = [],
+}: LauncherStreams): Launcher {
   let child: ChildProcess;
   try {
-    const out = output === 'pipe' || streams ? 'pipe' : 'inherit';
+    const out = (name: 'stdout' | 'stderr'): 'pipe' | 'ignore' | 'inherit' => {
+      if (output === 'pipe' || streams) return 'pipe';
+      return output === 'inherit' && muted.includes(name) ? 'ignore' : 'inherit';
+    };
     const input = output === 'pipe' || stdin === 'none' ? 'ignore' : stdin === 'stream' ? 'pipe' : 'inherit';
-    child = spawn(nativePath('launcher'), [], { cwd: '/', env: {}, stdio: [input, out, out, 'pipe'] });
+    child = spawn(nativePath('launcher'), [], {
+      cwd: '/',
+      env: {},
+      stdio: [input, out('stdout'), out('stderr'), 'pipe'],
+    });
   } catch (error) {
     throw fromErrno(error, 'start the launcher');
   }

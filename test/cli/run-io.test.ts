@@ -82,14 +82,27 @@ describe('what run passes on', () => {
     expect((await cli.run(['run', '--rm', ...count], { input })).stdout.trim()).toBe('0');
   });
 
-  it('C-71 -i -t needs a terminal, and -d has neither', async () => {
+  it('C-71 -i -t needs a terminal here, and -d -t has one of its own', async () => {
     const missing = await cli.run(['run', '--rm', '-it', 'busybox:1', 'true']);
     expect(missing).toMatchObject({ status: 125 });
     expect(missing.stderr).toContain('the input device is not a TTY [USAGE]');
-    for (const flag of ['-di', '-dt', '-dit'])
-      expect((await cli.run(['run', '--rm', flag, 'busybox:1', 'true'])).stderr).toMatch(
-        /-d cannot be combined/,
-      );
+    const id = await cli.ok(['run', '-dit', 'busybox:1', 'sh', '-c', 'tty; exec sleep 1000']);
+    await expect.poll(() => cli.ok(['logs', id]), { timeout: 20_000 }).toMatch(/^\/dev\/pts\//);
+    const [{ Config }] = JSON.parse(await cli.ok(['inspect', id])) as [{ Config: unknown }];
+    expect(Config).toMatchObject({ Tty: true, OpenStdin: true });
+    await cli.ok(['rm', '-f', id]);
+  });
+
+  it('C-71 -a shows only the streams that it names', async () => {
+    const both = ['busybox:1', 'sh', '-c', 'echo out; echo err >&2; cat'];
+    const run = (...flags: readonly string[]): ReturnType<Tsbuild['run']> =>
+      cli.run(['run', '--rm', ...flags, ...both], { input: 'in\n' });
+    expect(await run('-a', 'stdout')).toMatchObject({ status: 0, stdout: 'out\n', stderr: '' });
+    expect(await run('-a', 'STDERR')).toMatchObject({ stdout: '', stderr: 'err\n' });
+    expect(await run('-a', 'stdin', '-a', 'stdout')).toMatchObject({ stdout: 'out\nin\n', stderr: '' });
+    expect(await run('-a', 'stdin')).toMatchObject({ stdout: 'out\nin\n', stderr: 'err\n' });
+    expect((await run('-a', 'stdfoo')).stderr).toContain('expected stdin, stdout or stderr');
+    expect((await run('-d', '-a', 'stdout')).stderr).toContain('-d cannot be combined with -a [USAGE]');
   });
 
   it('R-33 C-71 passes signals on, each under its own name', async () => {

@@ -201,7 +201,7 @@ describe('how far run shuts a container in', () => {
       'opened',
       'refused',
     ]);
-    expect(await sh(`${opens('<>', host)}`, '--device', `${host}:r`)).toEqual(['refused']);
+    expect(await sh(opens('<>', host), '--device', `${host}:r`)).toEqual(['refused']);
     expect(await sh(made, '--device-cgroup-rule', `c ${major}:${minor} r`)).toEqual(['opened']);
     expect(await sh('ls /d | sort', '--device', '/dev/net:/d')).toEqual(readdirSync('/dev/net').sort());
   });

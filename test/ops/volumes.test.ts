@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 
@@ -299,6 +299,32 @@ describe('volumes', () => {
       'y',
       'ro',
     ]);
+  });
+
+  it('bind-propagation=rslave shows what the machine mounts later; else a bind stays as it was', async () => {
+    const { path } = tempFolder('propagated');
+    mkdirSync(join(path, 'below'));
+    mkdirSync(join(path, 'sign'));
+    const script = 'echo up > /x/sign/up; while ! test -e /x/sign/go; do sleep 0.05; done; ls /x/below';
+    const source = `type=bind,src=${path},dst=/x`;
+    expect(spawnSync('mount', ['--bind', '--make-shared', path, path]).status).toBe(0);
+    try {
+      for (const [more, seen] of [
+        [',bind-propagation=rslave', 'inner'],
+        ['', ''],
+      ] as const) {
+        const output = sh(script, '--mount', `${source}${more}`);
+        await expect.poll(() => existsSync(join(path, 'sign/up')), { timeout: 20_000 }).toBe(true);
+        expect(spawnSync('mount', ['-t', 'tmpfs', 'none', join(path, 'below')]).status).toBe(0);
+        writeFileSync(join(path, 'below/inner'), '');
+        writeFileSync(join(path, 'sign/go'), '');
+        expect(await output).toEqual([seen]);
+        spawnSync('umount', [join(path, 'below')]);
+        for (const name of ['up', 'go']) rmSync(join(path, 'sign', name));
+      }
+    } finally {
+      spawnSync('umount', ['-R', path]);
+    }
   });
 
   it('a bind without recursion leaves out what is mounted below', async () => {

@@ -1,19 +1,26 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 
 import { TsbuildError } from '../../core/index.ts';
-import type { ContainerSpec } from '../../runtime/index.ts';
+import type { ContainerOptions } from '../../ops/index.ts';
 import { examples, makeCommand } from '../command.ts';
 import type { ExitStatusHolder } from '../program.ts';
 import { storeRoot } from '../root.ts';
 import { addRunOptions, runChoices, type RunFlags } from '../run-flags.ts';
 
-type Flags = RunFlags & { readonly detach?: boolean; readonly printBundle?: string };
+interface Flags extends RunFlags {
+  readonly detach?: boolean;
+  readonly attach?: readonly Stream[];
+  readonly printBundle?: string;
+}
 
 export function runCommand(status: ExitStatusHolder): Command {
-  const command = makeCommand('run', 'Run a command in a new container').option(
-    '-d, --detach',
-    'run in the background, and print the container id',
-  );
+  const command = makeCommand('run', 'Run a command in a new container')
+    .option('-d, --detach', 'run in the background, and print the container id')
+    .addOption(
+      new Option('-a, --attach <stdin|stdout|stderr>', 'only these of its streams; repeatable').argParser(
+        collectStream,
+      ),
+    );
   addRunOptions(command);
   command.option('--print-bundle <dir>', 'run nothing; write an OCI bundle that runc runs the same way');
   command.addHelpText(
@@ -28,7 +35,7 @@ export function runCommand(status: ExitStatusHolder): Command {
       '\n\nThe exit status is that of the command; 125: tsbuild failed, 126: the command cannot be\nexecuted, 127: it was not found, 128 + n: it was killed by signal n.',
   );
   return command.action(async (image: string, args: readonly string[], flags: Flags) => {
-    const stdio = stdioOf(flags);
+    const streams = streamsOf(flags);
     const { container, ...choices } = await runChoices(flags, args);
     const { runImage } = await import('../container/run-image.ts');
     status.code = await runImage({
@@ -36,22 +43,43 @@ export function runCommand(status: ExitStatusHolder): Command {
       root: storeRoot(command),
       imageName: image,
       detach: flags.detach === true,
-      container: { ...container, ...stdio },
+      bundle: flags.printBundle,
+      container: { ...container, ...streams },
     });
   });
 }
 
-function stdioOf({ interactive, tty, detach }: Flags): Pick<ContainerSpec, 'stdio' | 'stdin'> {
-  if (detach === true) {
-    if (interactive !== true && tty !== true) return { stdio: 'pipe' };
-    throw new TsbuildError('USAGE', `-d cannot be combined with ${tty === true ? '-t' : '-i'} yet`, {
-      hint: 'in the background there is neither a terminal nor standard input',
+type Stream = 'stdin' | 'stdout' | 'stderr';
+
+function collectStream(text: string, earlier: readonly Stream[] | undefined): readonly Stream[] {
+  const word = text.toLowerCase();
+  if (word === 'stdin' || word === 'stdout' || word === 'stderr') return [...(earlier ?? []), word];
+  throw new TsbuildError('USAGE', `--attach: invalid value ${JSON.stringify(text)}`, {
+    hint: 'expected stdin, stdout or stderr',
+  });
+}
+
+type Streams = Pick<ContainerOptions, 'stdio' | 'stdin' | 'muted' | 'openStdin'>;
+
+function streamsOf({ interactive = false, tty = false, detach = false, attach }: Flags): Streams {
+  if (detach && attach !== undefined) {
+    throw new TsbuildError('USAGE', '-d cannot be combined with -a', {
+      hint: 'tsbuild attach shows the streams of a container in the background',
     });
   }
-  if (tty === true && interactive === true && !process.stdin.isTTY) {
+  const openStdin = interactive || attach?.includes('stdin') === true;
+  if (detach) return { stdio: tty ? 'terminal' : 'pipe', openStdin };
+  if (tty && openStdin && !process.stdin.isTTY) {
     throw new TsbuildError('USAGE', 'the input device is not a TTY', {
       hint: 'leave out -t, or run it from a terminal',
     });
   }
-  return { stdio: tty === true ? 'terminal' : 'inherit', stdin: interactive === true ? 'caller' : 'none' };
+  const wanted = attach?.some((stream) => stream !== 'stdin') === true ? attach : undefined;
+  const muted = (['stdout', 'stderr'] as const).filter((name) => wanted?.includes(name) === false);
+  return {
+    stdio: tty ? 'terminal' : 'inherit',
+    stdin: openStdin ? 'caller' : 'none',
+    openStdin,
+    ...(muted.length > 0 && { muted }),
+  };
 }

@@ -42,7 +42,7 @@ function openCidfile(path: string): Disposable & { write(id: string): void } {
     throw new TsbuildError(
       'USAGE',
       isErrno(error, 'EEXIST') ? `--cidfile: ${path} exists` : `--cidfile: cannot make ${path}: ${why}`,
-      { hint: 'it must be a new file: remove it, or name another one', cause: error },
+      { hint: 'it must be a new file: remove it, or name another one' },
     );
   }
   let written = false;

@@ -4,6 +4,7 @@ import { interruptSignal } from '../interrupt.ts';
 import { startDetached } from './detach.ts';
 import { runForeground } from './foreground.ts';
 import { makeContainer, type ContainerToMake } from './make-container.ts';
+import { startAttached } from './start.ts';
 
 export interface RunImageOptions extends ContainerToMake {
   readonly root: string;
@@ -17,10 +18,21 @@ export async function runImage(options: RunImageOptions): Promise<number> {
   await using store = await openStore(options.root);
   const record = await makeContainer(store, options);
   if (options.bundle !== undefined) return await printBundle(store, record, options.bundle);
-  if (!options.detach) return await runForeground(store, record);
+  if (!options.detach) {
+    if (!needsMonitor(record)) return await runForeground(store, record);
+    return await startAttached(store, record, {
+      stdin: record.openStdin === true,
+      detachKeys: record.detachKeys,
+    });
+  }
   await startDetached(store, record);
   process.stdout.write(`${record.id}\n`);
   return 0;
+}
+
+/** It can live longer than this command, or is looked after while it runs. */
+function needsMonitor({ restart, healthCheck, detachKeys }: ContainerRecord): boolean {
+  return (restart ?? { name: 'no' }).name !== 'no' || healthCheck !== undefined || detachKeys !== undefined;
 }
 
 async function printBundle(store: Store, record: ContainerRecord, folder: string): Promise<number> {

@@ -57,6 +57,7 @@ export interface ContainerOptions extends LifeChoices {
   readonly limits: RunLimits;
   readonly stdio: ContainerSpec['stdio'];
   readonly stdin?: ContainerSpec['stdin'];
+  readonly muted?: ContainerSpec['muted'];
   readonly autoRemove: boolean;
   /** Instead of the image's. */
   readonly stopSignal?: number | undefined;
@@ -208,6 +209,7 @@ function containerSpec(
     rootfs: { kind: 'overlay', overlay: { lowers, upper, work }, volatile: false },
     stdio: options.stdio,
     stdin: options.stdin,
+    muted: options.muted,
     createCwd: true,
     subpaths: claimed.subpaths,
     init: options.init,

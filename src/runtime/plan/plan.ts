@@ -1,5 +1,6 @@
 import { TsbuildError } from '../../core/index.ts';
 import type { IdMapping, NamespaceType } from '../../oci/runtime-spec.ts';
+import { defaultDevices } from '../defaults.ts';
 import type { ContainerSpec } from '../types.ts';
 import type { HostFacts } from './host.ts';
 import { planDevices, planMounts } from './mounts.ts';
@@ -20,10 +21,10 @@ export function planSetup(spec: ContainerSpec, host: HostFacts): readonly SetupO
     planClone(spec),
     ...planCgroup(spec, host),
     // Nothing mounted from here on may reach the host.
-    { kind: 'propagation', path: '/', propagation: 'rprivate' },
-    ...planMounts(spec, host),
-    ...(lacksDeviceRules(spec, host) ? [{ kind: 'nodev-root' } as const] : []),
-    ...planDevices(spec, host),
+    { kind: 'propagation', path: '/', propagation: wantsHostMounts(spec) ? 'rslave' : 'rprivate' },
+    ...(lacksDeviceRules(spec, host)
+      ? planWithoutRules(spec, host)
+      : [...planMounts(spec, host), ...planDevices(spec, host)]),
     ...planMachine(spec),
     planStdio(spec),
     ...(linux.readonlyPaths ?? []).map((path): SetupOp => ({ kind: 'readonly-path', path })),
@@ -36,6 +37,11 @@ export function planSetup(spec: ContainerSpec, host: HostFacts): readonly SetupO
     ...(spec.init === true ? [{ kind: 'init' } as const] : []),
     { kind: 'exec', args: process.args, env: process.env },
   ];
+}
+
+/** A mount that is to show what the host mounts below it later has to be made of one that still hears of it. */
+function wantsHostMounts({ config }: ContainerSpec): boolean {
+  return config.mounts.some(({ options }) => options?.some((option) => /^r?slave$/.test(option)) === true);
 }
 
 function planHostSide(spec: ContainerSpec, { cgroup }: HostFacts): SetupOp[] {
@@ -73,14 +79,52 @@ function planClone(spec: ContainerSpec): SetupOp {
 }
 
 /**
- * Rules that no cgroup can hold to: then the mount has to keep the image's device nodes from opening the host's disks,
- * unless the container's own /dev is in it. For a user namespace the kernel opens none anyway.
+ * Rules that no cgroup can hold to, unless the container's own /dev is in it: then the mounts have to. For a user
+ * namespace the kernel opens no device node anyway.
  */
 function lacksDeviceRules(spec: ContainerSpec, host: HostFacts): boolean {
   const { mounts, linux } = spec.config;
   const rules = linux.resources?.devices ?? [];
   if (host.cgroup.version !== 'none' || host.inUserNamespace || rules.length === 0) return false;
   return mounts.some(({ destination }) => destination === '/dev');
+}
+
+/**
+ * Root in a container may make a node for the host's disk wherever it can write, in /dev, too: no mount may open nodes,
+ * and each default device is a mount of its own. Throws HOST_UNSUPPORTED for others, which are not to be had like that.
+ */
+function planWithoutRules(spec: ContainerSpec, host: HostFacts): SetupOp[] {
+  const given = spec.config.linux.devices?.find(
+    ({ path, type }) => type !== 'p' && !defaultDevices.some((device) => device.path === path),
+  );
+  if (given !== undefined) {
+    throw new TsbuildError('HOST_UNSUPPORTED', `the device ${given.path} cannot be given to a container`, {
+      hint: 'without writable cgroups nothing can hold it to that device; --privileged gives it all of them',
+    });
+  }
+  return [
+    ...planMounts(spec, host).map(withoutNodes),
+    { kind: 'nodev-root' },
+    ...planDevices(spec, { ...host, inUserNamespace: true }),
+  ];
+}
+
+/** Of devpts the kernel itself makes the nodes, and nobody else can. */
+function withoutNodes(op: SetupOp): SetupOp {
+  if (op.kind === 'mount' && op.type !== 'devpts') return { ...op, attributes: [...op.attributes, 'nodev'] };
+  if (op.kind !== 'bind' && op.kind !== 'overlay') return op;
+  const { set, clear, recursiveSet, recursiveClear } = op.changes;
+  const other = (word: string): boolean => word !== 'nodev';
+  return {
+    ...op,
+    changes: {
+      ...op.changes,
+      set: [...set, 'nodev'],
+      clear: clear.filter(other),
+      recursiveSet: [...recursiveSet, 'nodev'],
+      recursiveClear: recursiveClear.filter(other),
+    },
+  };
 }
 
 function createdNamespaces(spec: ContainerSpec): NamespaceType[] {
