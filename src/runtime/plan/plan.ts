@@ -4,7 +4,7 @@ import { defaultDevices } from '../defaults.ts';
 import type { ContainerSpec } from '../types.ts';
 import type { HostFacts } from './host.ts';
 import { planDevices, planMounts } from './mounts.ts';
-import type { Propagation, SetupOp } from './ops.ts';
+import type { MountAttribute, Propagation, SetupOp } from './ops.ts';
 import { outputOf } from './output.ts';
 import { planCwd, planMachine, planPrivileges, planStdio } from './process.ts';
 
@@ -111,7 +111,7 @@ function planWithoutRules(spec: ContainerSpec, host: HostFacts): SetupOp[] {
 
 /** Of devpts the kernel itself makes the nodes, and nobody else can. */
 function withoutNodes(op: SetupOp): SetupOp {
-  if (op.kind === 'mount' && op.type !== 'devpts') return { ...op, attributes: [...op.attributes, 'nodev'] };
+  if (op.kind === 'mount' && op.type !== 'devpts') return { ...op, attributes: withNodev(op.attributes) };
   if (op.kind !== 'bind' && op.kind !== 'overlay') return op;
   const { set, clear, recursiveSet, recursiveClear } = op.changes;
   const other = (word: string): boolean => word !== 'nodev';
@@ -119,12 +119,16 @@ function withoutNodes(op: SetupOp): SetupOp {
     ...op,
     changes: {
       ...op.changes,
-      set: [...set, 'nodev'],
+      set: withNodev(set),
       clear: clear.filter(other),
-      recursiveSet: [...recursiveSet, 'nodev'],
+      recursiveSet: withNodev(recursiveSet),
       recursiveClear: recursiveClear.filter(other),
     },
   };
+}
+
+function withNodev(attributes: readonly MountAttribute[]): readonly MountAttribute[] {
+  return [...new Set([...attributes, 'nodev' as const])];
 }
 
 function createdNamespaces(spec: ContainerSpec): NamespaceType[] {
