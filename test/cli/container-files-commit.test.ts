@@ -1,7 +1,11 @@
+import { readdirSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 
+import { tsbuildProgram } from '../support/cli.ts';
 import { filesCli, type FilesCli } from '../support/files-container.ts';
+import { onTerminal } from '../support/on-terminal.ts';
 import { requires } from '../support/requires.ts';
+import { tempFolder } from '../support/temp-folder.ts';
 
 interface Inspected {
   readonly Author: string;
@@ -94,6 +98,25 @@ describe('commit and export', () => {
     await cli.ended('same', 'true');
     await cli.ok(['commit', 'same', 'same:1']);
     expect((await inspect('same:1')).RootFS.Layers).toHaveLength(1);
+  });
+
+  it('C-73 export and cp write no archive to a terminal, and leave no half file', async () => {
+    await cli.ended('quiet', 'true');
+    for (const args of [
+      ['export', 'quiet'],
+      ['cp', 'quiet:/etc', '-'],
+    ]) {
+      const { output, code } = await onTerminal([tsbuildProgram, '--root', cli.root, ...args]);
+      expect([output.replace(/\r?\n.*$/s, ''), code]).toEqual([
+        'tsbuild: refusing to write an archive to a terminal [USAGE]',
+        2,
+      ]);
+    }
+    const { path } = tempFolder('export');
+    const wrong = await cli.run(['export', '-o', `${path}/missing/file`, 'quiet']);
+    expect(wrong.stderr).toContain('[IO_ERROR]');
+    await cli.ok(['export', '-o', `${path}/file`, 'quiet']);
+    expect(readdirSync(path)).toEqual(['file']);
   });
 
   it('C-73 export and import give the same files, without mount points, to the byte each time', async () => {

@@ -4,6 +4,7 @@ import { busyboxName, busyboxTar } from '../support/busybox.ts';
 import { filesCli, type FilesCli } from '../support/files-container.ts';
 import { requires } from '../support/requires.ts';
 import { dockerEngine } from '../support/shared-engine.ts';
+import { tempFolder } from '../support/temp-folder.ts';
 
 describe('diff', () => {
   requires('root', 'overlay', 'tool:busybox');
@@ -47,6 +48,25 @@ describe('diff', () => {
     expect(await cli.ok(['diff', 'still'])).toBe('');
     await cli.ended('odd', "touch /etc/$(printf 'a\\033[31m')");
     expect(await cli.ok(['diff', 'odd'])).toBe('C /etc\nA /etc/a\ufffd[31m');
+  });
+
+  it('C-72 reads a container that goes on changing its files, or says that it cannot', async () => {
+    const churn =
+      'mkdir /w; cd /w; (while :; do mkdir -p a/b; echo $RANDOM >a/b/c; mv a d; rm -r d; done) & :';
+    await cli.running('churns', churn);
+    for (let round = 0; round < 3; round++) {
+      const { status, stderr } = await cli.run(['diff', 'churns']);
+      if (status !== 0)
+        expect(stderr).toContain('churns changed its files while they were read [CONTAINER_STATE]');
+      const exported = await cli.run(['export', 'churns']);
+      expect(exported).toMatchObject({ status: 0, stderr: '' });
+      expect(await cli.run(['cp', 'churns:/w', '-'])).toMatchObject({ status: 0, stderr: '' });
+      const copied = await cli.run(['cp', 'churns:/w', `${tempFolder('churns').path}/w`]);
+      if (copied.status !== 0)
+        expect(copied.stderr).toContain('changed while it was being copied [COPY_FAILED]');
+      expect(await cli.run(['commit', 'churns'])).toMatchObject({ status: 0, stderr: '' });
+    }
+    await cli.ok(['rm', '-f', 'churns']);
   });
 
   it('C-72 says what docker diff says', async () => {

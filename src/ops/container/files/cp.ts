@@ -87,6 +87,9 @@ export async function copyFromArchive(
   await onMounts(to, () => extractArchive(archive, root, { devices: 'create', replaces, signal }));
 }
 
+/** How often a folder whose files come and go is listed once more. */
+const tries = 5;
+
 interface Work {
   readonly options: CopyOptions;
   readonly breath: Breath;
@@ -109,8 +112,14 @@ async function itemsBelow(
     return hollow(parentOf(name as ByteString));
   }
   const match = { path: unrooted(path), stat, wildcard: false };
-  const below = await itemsOf({ root, name: shown, ignore }, match, { exclude: undefined, breath });
-  return [top, ...below];
+  for (let left = tries; ; left--) {
+    try {
+      return [top, ...(await itemsOf({ root, name: shown, ignore }, match, { exclude: undefined, breath }))];
+    } catch (error) {
+      // A folder went while it was walked through.
+      if (left === 1 || !isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) throw changedMeanwhile(error, top);
+    }
+  }
 }
 
 function transferOf(from: RootDir, to: RootDir, { options, breath }: Work): Transfer {

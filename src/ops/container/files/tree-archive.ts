@@ -70,8 +70,9 @@ async function addEntry(archive: Archive, place: Place): Promise<void> {
 
 async function addFolder(archive: Archive, place: Place, stat: FileStat): Promise<void> {
   if (!(await addOther(archive, place, stat)) || archive.hollow(place.path)) return;
-  using folder = place.folder.sub(place.name);
-  for (const name of folder.list(here)) {
+  using folder = unlessGone(() => place.folder.sub(place.name));
+  if (folder === undefined) return;
+  for (const name of unlessGone(() => folder.list(here)) ?? []) {
     await addEntry(archive, {
       folder,
       name,
@@ -139,7 +140,7 @@ function unlessGone<T>(action: () => T): T | undefined {
   try {
     return action();
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO', 'EINVAL')) return undefined;
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO', 'EINVAL', 'ESTALE')) return undefined;
     throw error;
   }
 }
