@@ -69,6 +69,8 @@ static void end_relay(struct relay *relay) {
     SYS(close, relay->from);
     SYS(close, relay->to);
   }
+  /* Who reads the output as a stream waits for its end. */
+  if (outer.output == OUTPUT_TERMINAL && relay->to == 1) SYS(close, 1), SYS(close, 2);
   relay->from = relay->to = -1;
 }
 
