@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 
+import { TsbuildError } from '../../core/index.ts';
 import type { ContainerRecord, ContainerState } from '../../ops/index.ts';
-import { makeCommand } from '../command.ts';
+import { collect, makeCommand } from '../command.ts';
 import { formatOption, printList, type ListFormat } from '../list.ts';
+import { filterNames, parseFilters, passes, statusWord } from '../ps-filters.ts';
 import { storeRoot } from '../root.ts';
 import { formatAge, formatSpan, shortId } from '../table.ts';
 import { withStore } from '../with-store.ts';
@@ -12,6 +14,8 @@ interface PsFlags {
   readonly quiet?: boolean;
   readonly trunc: boolean;
   readonly format: ListFormat;
+  readonly filter?: readonly string[];
+  readonly last?: string;
 }
 
 interface Row {
@@ -23,11 +27,17 @@ export function psCommand(): Command {
   const command = makeCommand('ps', 'List containers, newest first')
     .option('-a, --all', 'those that do not run, too')
     .option('-q, --quiet', 'ids only')
+    .option('-n, --last <number>', 'the newest so many, whatever they do')
+    .option('-f, --filter <name=value>', `only some: ${filterNames.join(', ')}; repeatable`, collect)
     .option('--no-trunc', 'whole ids and commands')
     .addOption(formatOption());
   return command.action(async (flags: PsFlags) => {
-    const rows = await readRows(storeRoot(command));
-    const shown = rows.filter(({ state }) => flags.all === true || state.status === 'running');
+    const filters = parseFilters(flags.filter ?? []);
+    const last = lastOf(flags.last);
+    const rows = (await readRows(storeRoot(command))).filter((row) => passes(row, filters));
+    const asksForAll =
+      flags.all === true || last !== undefined || filters.some(({ name }) => /status|exited/.test(name));
+    const shown = rows.filter(({ state }) => asksForAll || isAlive(state)).slice(0, last);
     const idOf = ({ id }: ContainerRecord): string => (flags.trunc ? shortId(id) : id);
     if (flags.quiet === true) {
       process.stdout.write(shown.map(({ record }) => `${idOf(record)}\n`).join(''));
@@ -47,13 +57,25 @@ export function psCommand(): Command {
             Image: record.image.name,
             Command: commandText,
             CreatedAt: record.created,
-            State: state.status,
+            State: statusWord(state),
             Status: status,
             Names: record.name,
           },
         };
       }),
     });
+  });
+}
+
+/** Paused and between two starts is alive, too. */
+function isAlive({ status }: ContainerState): boolean {
+  return status === 'running' || status === 'restarting';
+}
+
+function lastOf(text: string | undefined): number | undefined {
+  if (text === undefined || /^\d{1,6}$/.test(text)) return text === undefined ? undefined : Number(text);
+  throw new TsbuildError('USAGE', `--last: invalid value ${JSON.stringify(text)}`, {
+    hint: 'expected a whole number',
   });
 }
 
