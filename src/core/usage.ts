@@ -9,6 +9,10 @@ export interface Usage {
   /** How often, and for how long, it had to wait because its share of the processors was used up. */
   readonly throttledPeriods?: number | undefined;
   readonly throttledMicros?: number | undefined;
+  /** For how long some process of it stood still for want of a processor, of memory, or for a disk (cgroup v2). */
+  readonly cpuStallMicros?: number | undefined;
+  readonly memoryStallMicros?: number | undefined;
+  readonly ioStallMicros?: number | undefined;
   readonly memoryCurrent?: number | undefined;
   /** Of the current: file content that the kernel can drop at any time. */
   readonly memoryCache?: number | undefined;

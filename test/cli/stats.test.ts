@@ -104,7 +104,7 @@ describe('stats', () => {
       .split('\n')
       .map((line) => JSON.parse(line) as unknown);
 
-  it('C-71 R-64 reads what a running container uses', async () => {
+  it('C-71 reads what a running container uses', async () => {
     expect(await json()).toEqual([
       expect.objectContaining({
         Name: 'busy',

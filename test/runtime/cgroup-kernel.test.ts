@@ -138,7 +138,7 @@ describe.skipIf(!isV1)('limits in the kernel, cgroup v1', () => {
 describe('what a container used', () => {
   requires('root', 'overlay');
 
-  it('R-64 is measured without any limit asked for', async () => {
+  it('R-60 is measured without any limit asked for', async () => {
     requires('cgroup:memory', 'cgroup:pids', 'cgroup:cpuacct');
     const work = 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; head -c 20000000 /dev/zero | tail -c 1';
     const { usage } = await runBusybox(busyboxHost(), work);
@@ -148,7 +148,7 @@ describe('what a container used', () => {
     expect(usage).toMatchObject({ oomKills: 0, memoryLimit: undefined, pidsLimit: undefined });
   });
 
-  it('R-64 tells limits, processes and being throttled while it runs', async () => {
+  it('R-60 tells limits, processes and being throttled while it runs', async () => {
     requires('cgroup:memory', 'cgroup:pids', 'cgroup:cpu');
     const host = busyboxHost();
     const limits = {

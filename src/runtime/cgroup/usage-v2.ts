@@ -14,6 +14,9 @@ export function v2Usage(folder: string): Usage {
     cpuSystemMicros: cpu('system_usec'),
     throttledPeriods: cpu('nr_throttled'),
     throttledMicros: cpu('throttled_usec'),
+    cpuStallMicros: stallOf(readControl(folder, 'cpu.pressure')),
+    memoryStallMicros: stallOf(readControl(folder, 'memory.pressure')),
+    ioStallMicros: stallOf(readControl(folder, 'io.pressure')),
     memoryCurrent: readNumber(folder, 'memory.current'),
     memoryCache: readKeyed(folder, 'memory.stat', 'inactive_file'),
     memoryPeak: readNumber(folder, 'memory.peak'),
@@ -34,4 +37,10 @@ function ioCounters(text: string | undefined): ((key: string) => number) | undef
   if (text === undefined) return undefined;
   const fields = text.split(/\s+/).map((word) => word.split('='));
   return (key) => fields.reduce((total, [name, value]) => total + (name === key ? Number(value) : 0), 0);
+}
+
+/** Lines of `some avg10=0.00 … total=1234`; no kernel without PSI, or with psi=0, has them. */
+function stallOf(text: string | undefined): number | undefined {
+  const total = /^some .*total=(\d+)$/m.exec(text ?? '')?.[1];
+  return total === undefined ? undefined : Number(total);
 }
