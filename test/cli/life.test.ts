@@ -38,7 +38,7 @@ describe('the life of a container', () => {
 
   const status = async (name: string): Promise<string> => (await inspect(cli, name)).State.Status;
 
-  it('R-01 R-02 create makes everything but runs nothing; start runs it, as often as asked', async () => {
+  it('R-02 create makes everything but runs nothing; start runs it, as often as asked', async () => {
     const script = 'echo run >> /count; cat /count; exit 3';
     const id = await cli.ok(['create', '--name', 'twice', 'busybox:1', 'sh', '-c', script]);
     expect(id).toMatch(/^[0-9a-f]{64}$/);
@@ -179,7 +179,7 @@ describe('the life of a container', () => {
     expect(await cli.ok(['ps', '-aq'])).toBe('');
   });
 
-  it('R-01 pause halts every process, unpause lets them go on; stop and rm -f work in between', async () => {
+  it('C-71 pause halts every process, unpause lets them go on; stop and rm -f work in between', async () => {
     const script = 'while :; do echo tick; sleep 0.02; done';
     await cli.ok(['run', '-d', '--name', 'halted', 'busybox:1', 'sh', '-c', script]);
     await expect.poll(() => cli.ok(['logs', 'halted']), { timeout: 20_000 }).toContain('tick');

@@ -35,7 +35,7 @@ describe('run --print-bundle', () => {
     cli = await tsbuildWithBusybox();
   });
 
-  it.each(rows)('O-42 R-01 runc runs the bundle to the same effect: %s', async (_, flags) => {
+  it.each(rows)('O-42 runc runs the bundle to the same effect: %s', async (_, flags) => {
     const folder = tempFolder('bundle').path;
     const bundle = join(folder, 'bundle');
     const rest = ['--hostname', 'box', '--network', 'none', ...flags, 'busybox:1', 'sh', '-c', what];
