@@ -162,10 +162,7 @@ function addMount(seen: Map<string, string>, text: string): void {
   const key = `mount.${point}`;
   let free = key;
   for (let at = 2; seen.has(free); at++) free = `${key}#${at}`;
-  seen.set(
-    free,
-    [type, options, propagation.map((word) => word.replace(/\d+/, 'N')).join(',')].join(' '),
-  );
+  seen.set(free, [type, options, propagation.map((word) => word.replace(/\d+/, 'N')).join(',')].join(' '));
   seen.set(`${free}.from`, `${root} of ${source}`);
   seen.set(`${free}.super`, rest.join(' '));
 }
