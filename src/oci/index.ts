@@ -34,4 +34,5 @@ export {
   type Reference,
 } from './reference.ts';
 export type { DockerArchiveImage } from './schemas.ts';
+export { seccompActions, seccompOperators } from './seccomp-words.ts';
 export { validateImage, type BlobSource } from './validate.ts';

@@ -8,6 +8,7 @@ import type {
   RuntimeConfig,
   SeccompConfig,
 } from './runtime-spec.ts';
+import { seccompActions, seccompOperators } from './seccomp-words.ts';
 
 const string = z.string();
 const strings = z.array(string);
@@ -105,27 +106,6 @@ const resources: z.ZodMiniType<ResourceConfig> = z.looseObject({
   pids: z.optional(z.looseObject({ limit: z.number() })),
   blockIO: z.optional(z.looseObject({ weight: z.optional(z.number()) })),
 });
-
-const seccompActions = [
-  'SCMP_ACT_ALLOW',
-  'SCMP_ACT_ERRNO',
-  'SCMP_ACT_KILL',
-  'SCMP_ACT_KILL_PROCESS',
-  'SCMP_ACT_KILL_THREAD',
-  'SCMP_ACT_TRAP',
-  'SCMP_ACT_LOG',
-  'SCMP_ACT_TRACE',
-] as const;
-
-const seccompOperators = [
-  'SCMP_CMP_NE',
-  'SCMP_CMP_LT',
-  'SCMP_CMP_LE',
-  'SCMP_CMP_EQ',
-  'SCMP_CMP_GE',
-  'SCMP_CMP_GT',
-  'SCMP_CMP_MASKED_EQ',
-] as const;
 
 const seccomp: z.ZodMiniType<SeccompConfig> = z.looseObject({
   defaultAction: z.enum(seccompActions),

@@ -1,3 +1,5 @@
+import type { seccompActions, seccompOperators } from './seccomp-words.ts';
+
 /** runtime-spec config.md and config-linux.md: what this runtime reads of config.json. Kept in the spec's own names. */
 export interface RuntimeConfig {
   readonly ociVersion: string;
@@ -158,15 +160,7 @@ export interface DeviceRule {
   readonly access?: string | undefined;
 }
 
-export type SeccompAction =
-  | 'SCMP_ACT_ALLOW'
-  | 'SCMP_ACT_ERRNO'
-  | 'SCMP_ACT_KILL'
-  | 'SCMP_ACT_KILL_PROCESS'
-  | 'SCMP_ACT_KILL_THREAD'
-  | 'SCMP_ACT_TRAP'
-  | 'SCMP_ACT_LOG'
-  | 'SCMP_ACT_TRACE';
+export type SeccompAction = (typeof seccompActions)[number];
 
 export interface SeccompConfig {
   readonly defaultAction: SeccompAction;
@@ -188,12 +182,5 @@ export interface SeccompArg {
   /** 64-bit; decimal string where a number would lose bits. */
   readonly value: number;
   readonly valueTwo?: number | undefined;
-  readonly op:
-    | 'SCMP_CMP_NE'
-    | 'SCMP_CMP_LT'
-    | 'SCMP_CMP_LE'
-    | 'SCMP_CMP_EQ'
-    | 'SCMP_CMP_GE'
-    | 'SCMP_CMP_GT'
-    | 'SCMP_CMP_MASKED_EQ';
+  readonly op: (typeof seccompOperators)[number];
 }

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 
 import { isErrno, TsbuildError } from '../core/index.ts';
 import type { DeviceRate, DeviceWeight } from '../oci/runtime-spec.ts';
+import { deviceNumbers } from './device-numbers.ts';
 import { parseBytes } from './sizes.ts';
 
 /** `DEVICE:RATE` values of an option, the rate in bytes a second, or in operations. The last of a device counts. */
@@ -45,15 +46,11 @@ function parseCount(text: string): number | undefined {
   return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
-/** The encoding of dev_t that glibc and the kernel share; see makedev(3). */
 function blockDevice(name: string, path: string): { readonly major: number; readonly minor: number } {
   const stat = statOf(path);
   if (stat === undefined) throw invalid(name, path, `${path} does not exist on this machine`);
   if (!stat.isBlockDevice()) throw invalid(name, path, `${path} is not a block device`);
-  const { rdev } = stat;
-  const major = ((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & ~0xfffn);
-  const minor = (rdev & 0xffn) | ((rdev >> 12n) & ~0xffn & 0xffff_ffffn);
-  return { major: Number(major), minor: Number(minor) };
+  return deviceNumbers(stat.rdev);
 }
 
 function statOf(path: string) {

@@ -3,6 +3,7 @@ import { join, posix } from 'node:path';
 
 import { isErrno, TsbuildError } from '../core/index.ts';
 import type { DeviceRule } from '../oci/runtime-spec.ts';
+import { deviceNumbers } from './device-numbers.ts';
 import type { GrantedDevice } from './devices.ts';
 
 const expected = 'expected /dev/host[:/dev/container[:rwm]]';
@@ -67,16 +68,8 @@ function deviceOf(host: string, path: string, access: string): GrantedDevice | u
   const stat = lstatSync(host);
   const type = stat.isCharacterDevice() ? 'c' : stat.isBlockDevice() ? 'b' : undefined;
   if (type === undefined) return undefined;
-  const { major, minor } = deviceNumbers(stat.rdev);
+  const { major, minor } = deviceNumbers(BigInt(stat.rdev));
   return { path, type, major, minor, fileMode: stat.mode & 0o777, uid: stat.uid, gid: stat.gid, access };
-}
-
-/** The encoding of dev_t that glibc and the kernel share; see makedev(3). */
-function deviceNumbers(rdev: number): { readonly major: number; readonly minor: number } {
-  const number = BigInt(rdev);
-  const major = ((number >> 8n) & 0xfffn) | ((number >> 32n) & ~0xfffn);
-  const minor = (number & 0xffn) | ((number >> 12n) & ~0xffn & 0xffff_ffffn);
-  return { major: Number(major), minor: Number(minor) };
 }
 
 function realPath(text: string, path: string): string {

@@ -20,7 +20,7 @@ import { claimMounts, inheritMounts, type ClaimedMounts, type MountRequest } fro
 import { askedOf } from './asked.ts';
 import { writeHostFiles, type DnsChoices } from './host-files.ts';
 import { lifeOptionsOf, type LifeChoices } from './life-options.ts';
-import { randomName } from './names.ts';
+import { checkContainerName, randomName } from './names.ts';
 import { containerFolder, deleteContainer, nameContainer, refuseTakenName } from './records.ts';
 import { securityRequest, type SecurityChoices } from './security.ts';
 import { signalNumber } from './signals.ts';
@@ -91,7 +91,7 @@ export async function prepareContainer(
       imageVolumes: Object.keys(options.image.config.config?.Volumes ?? {}),
       root: view.root,
     });
-    const record = makeRecord(services, { id, name, options, snapshot, claimed, root: view.root });
+    const record = await makeRecord(services, { id, name, options, snapshot, claimed, root: view.root });
     await nameContainer(store, record);
     claimed.keep();
     return record;
@@ -102,11 +102,7 @@ export async function prepareContainer(
 }
 
 function checkNames(name: string, hostname: string | undefined): void {
-  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}$/.test(name)) {
-    throw new TsbuildError('USAGE', `invalid container name: ${JSON.stringify(name)}`, {
-      hint: 'letters, digits, _ . and -, at least two',
-    });
-  }
+  checkContainerName(name);
   // The kernel takes any 64 bytes, but it is also a line of /etc/hosts.
   if (hostname !== undefined && !/^(?=.{1,64}$)[a-zA-Z0-9_]([a-zA-Z0-9_.-]*[a-zA-Z0-9_])?$/.test(hostname)) {
     throw new TsbuildError('USAGE', `invalid host name: ${JSON.stringify(hostname)}`, {
@@ -125,7 +121,7 @@ interface ContainerParts {
   readonly root: RootDir;
 }
 
-function makeRecord(services: ImageServices, parts: ContainerParts): ContainerRecord {
+async function makeRecord(services: ImageServices, parts: ContainerParts): Promise<ContainerRecord> {
   const { id, name, options, snapshot, claimed } = parts;
   const defaults = options.image.config.config ?? {};
   const args = effectiveArgs(defaults, { entrypoint: options.entrypoint, args: options.args });
@@ -141,7 +137,7 @@ function makeRecord(services: ImageServices, parts: ContainerParts): ContainerRe
     chain: snapshot?.chain ?? [],
     volumes: claimed.volumes,
     asked: askedOf(options),
-    spec: containerSpec(services, parts, args),
+    spec: await containerSpec(services, parts, args),
   };
 }
 
@@ -168,11 +164,11 @@ async function unpack(
   return state.snapshot;
 }
 
-function containerSpec(
+async function containerSpec(
   services: ImageServices,
   { id, options, snapshot, claimed, root }: ContainerParts,
   args: readonly string[],
-): ContainerSpec {
+): Promise<ContainerSpec> {
   const folder = containerFolder(services.store, id);
   const hostname = options.hostname ?? id.slice(0, 12);
   const { cgroupParent } = options.limits;
@@ -195,7 +191,7 @@ function containerSpec(
     mounts: claimed.mounts,
     oomScoreAdj: options.oomScoreAdj,
     annotations: options.annotations,
-    ...(security !== undefined && securityRequest(security)),
+    ...(security !== undefined && (await securityRequest(security))),
     readonlyRootfs: options.readonlyRootfs,
     limits: options.limits.resources,
     ulimits: options.limits.rlimits,

@@ -46,13 +46,13 @@ type SecurityRequest = Pick<
 >;
 
 /** Throws HOST_UNSUPPORTED for what was asked for by name and this machine cannot give. */
-export function securityRequest(choices: SecurityChoices): SecurityRequest {
+export async function securityRequest(choices: SecurityChoices): Promise<SecurityRequest> {
   const { options, namespaces, capabilities, privileged } = choices;
   requireSecurity(options);
   requireCapabilities(choices.capAdd);
   return {
     capabilities,
-    seccomp: seccompOf(choices),
+    seccomp: await seccompOf(choices),
     noNewPrivileges: options.noNewPrivileges,
     privileged,
     openSystemPaths: privileged || options.systemPathsUnconfined,
@@ -65,7 +65,11 @@ export function securityRequest(choices: SecurityChoices): SecurityRequest {
 }
 
 /** A profile that is named counts for privileged containers, too: nobody names one to have it ignored. */
-function seccompOf({ options, capabilities, privileged }: SecurityChoices): ContainerRequest['seccomp'] {
+async function seccompOf({
+  options,
+  capabilities,
+  privileged,
+}: SecurityChoices): Promise<ContainerRequest['seccomp']> {
   const { seccomp } = options;
   if (seccomp === 'unconfined') return 'unconfined';
   if (seccomp === 'default') return privileged ? 'unconfined' : defaultSeccompProfile(capabilities);

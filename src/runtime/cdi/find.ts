@@ -1,6 +1,6 @@
 import { nearestName, TsbuildError } from '../../core/index.ts';
 import type { CdiDevice, CdiRegistry } from './registry.ts';
-import { kindPattern } from './schema.ts';
+import { kindPattern } from './kind.ts';
 
 /** A device as a Dockerfile asks for it. */
 export interface DeviceRequest {

@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync } 
 import { join } from 'node:path';
 
 import { isErrno } from '../../core/index.ts';
-import { cdiSpec, type CdiEdits, type CdiSpec } from './schema.ts';
+import type { CdiEdits, CdiSpec } from './schema.ts';
 
 /** Where specs are, as CDI has it; those of the later folder go before those of the earlier. */
 export const cdiFolders: readonly string[] = ['/etc/cdi', '/var/run/cdi'];
@@ -67,7 +67,9 @@ function specFiles(folder: string): string[] {
   }
 }
 
+/** The schema is loaded when there is a spec to read: every start would pay for it. */
 async function readSpec(path: string): Promise<CdiSpec> {
+  const { cdiSpec } = await import('./schema.ts');
   const text = readBounded(path);
   return cdiSpec.parse(path.endsWith('.json') ? JSON.parse(text) : await parseYaml(text));
 }

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+import { kindPattern } from './kind.ts';
+
 /**
  * Specs of the Container Device Interface (cncf-tags/container-device-interface, SPEC.md). What a reader does not know
  * of an edit changes the container in ways unknown, so it is refused; annotations are for anybody.
@@ -71,11 +73,6 @@ export const cdiSpec = z.strictObject({
     .default([]),
   containerEdits: edits.prefault({}),
 });
-
-/** `vendor.com/class`. */
-export function kindPattern(): RegExp {
-  return /^[A-Za-z](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?\/[A-Za-z](?:[A-Za-z0-9_-]*[A-Za-z0-9])?$/;
-}
 
 export type CdiSpec = z.infer<typeof cdiSpec>;
 export type CdiEdits = CdiSpec['containerEdits'];

@@ -1,4 +1,5 @@
 import { TsbuildError } from '../../core/index.ts';
+import { seccompOperators } from '../../oci/index.ts';
 import type { SeccompAction, SeccompArg, SeccompConfig, SeccompRule } from '../../oci/runtime-spec.ts';
 
 import type { SyscallAbi } from './tables.ts';
@@ -137,15 +138,7 @@ function branchesOf(rule: SeccompRule): Branch[] {
   return conditions.map((condition) => ({ conditions: [condition], result }));
 }
 
-const operators: ReadonlySet<string> = new Set<SeccompArg['op']>([
-  'SCMP_CMP_NE',
-  'SCMP_CMP_LT',
-  'SCMP_CMP_LE',
-  'SCMP_CMP_EQ',
-  'SCMP_CMP_GE',
-  'SCMP_CMP_GT',
-  'SCMP_CMP_MASKED_EQ',
-]);
+const operators: ReadonlySet<string> = new Set(seccompOperators);
 
 function conditionOf({ index, op, value, valueTwo = 0 }: SeccompArg): Condition {
   if (!Number.isInteger(index) || index < 0 || index > 5) throw invalid(`argument index ${index}`);

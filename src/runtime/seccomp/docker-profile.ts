@@ -1,67 +1,10 @@
 import { readFileSync, statSync } from 'node:fs';
 import { release } from 'node:os';
-import { z } from 'zod';
 
 import { TsbuildError } from '../../core/index.ts';
 import type { SeccompConfig, SeccompRule } from '../../oci/runtime-spec.ts';
+import type { Condition, Profile } from './docker-profile-schema.ts';
 import type { SeccompArch } from './tables.ts';
-
-const action = z.enum([
-  'SCMP_ACT_ALLOW',
-  'SCMP_ACT_ERRNO',
-  'SCMP_ACT_KILL',
-  'SCMP_ACT_KILL_PROCESS',
-  'SCMP_ACT_KILL_THREAD',
-  'SCMP_ACT_TRAP',
-  'SCMP_ACT_LOG',
-  'SCMP_ACT_TRACE',
-]);
-const errno = z.int().min(0).max(4095);
-const argument = z.object({
-  index: z.int().min(0).max(5),
-  // A larger number has lost bits already, and would let other calls pass than those meant.
-  value: z.int().nonnegative(),
-  valueTwo: z.int().nonnegative().optional(),
-  op: z.enum([
-    'SCMP_CMP_NE',
-    'SCMP_CMP_LT',
-    'SCMP_CMP_LE',
-    'SCMP_CMP_EQ',
-    'SCMP_CMP_GE',
-    'SCMP_CMP_GT',
-    'SCMP_CMP_MASKED_EQ',
-  ]),
-});
-const condition = z.object({
-  caps: z.array(z.string()).nullish(),
-  arches: z.array(z.string()).nullish(),
-  minKernel: z
-    .string()
-    .regex(/^\d+\.\d+$/)
-    .nullish(),
-});
-const rule = z.object({
-  name: z.string().optional(),
-  names: z.array(z.string()).nullish(),
-  action,
-  errnoRet: errno.nullish(),
-  args: z.array(argument).nullish(),
-  includes: condition.nullish(),
-  excludes: condition.nullish(),
-});
-const profile = z.object({
-  defaultAction: action,
-  defaultErrnoRet: errno.nullish(),
-  architectures: z.array(z.string()).nullish(),
-  archMap: z
-    .array(z.object({ architecture: z.string(), subArchitectures: z.array(z.string()).nullish() }))
-    .nullish(),
-  flags: z.array(z.string()).nullish(),
-  syscalls: z.array(rule).nullish(),
-});
-
-type Profile = z.infer<typeof profile>;
-type Condition = z.infer<typeof condition>;
 
 /** Docker's own is 13 kB. */
 const maxSize = 1024 * 1024;
@@ -79,7 +22,7 @@ export interface ProfileSubject {
  * A profile file in Docker's format (the runtime spec's `linux.seccomp`, with `archMap` and with conditions on rules)
  * as the runtime spec has it. Throws USAGE when it cannot be read or is invalid.
  */
-export function readDockerProfile(path: string, subject: ProfileSubject): SeccompConfig {
+export async function readDockerProfile(path: string, subject: ProfileSubject): Promise<SeccompConfig> {
   return dockerProfile(readProfile(path), subject, path);
 }
 
@@ -95,8 +38,12 @@ function readProfile(path: string): string {
 }
 
 /** `what` names the profile in errors. */
-export function dockerProfile(text: string, subject: ProfileSubject, what: string): SeccompConfig {
-  const { syscalls, ...rest } = parse(text, what);
+export async function dockerProfile(
+  text: string,
+  subject: ProfileSubject,
+  what: string,
+): Promise<SeccompConfig> {
+  const { syscalls, ...rest } = await parse(text, what);
   if (rest.architectures != null && rest.archMap != null && rest.archMap.length > 0)
     throw invalid(what, 'it has both architectures and archMap');
   return {
@@ -122,7 +69,9 @@ export function dockerProfile(text: string, subject: ProfileSubject, what: strin
   };
 }
 
-function parse(text: string, what: string): Profile {
+/** The schema is loaded when a profile is named, which is rare: every start would pay for it. */
+async function parse(text: string, what: string): Promise<Profile> {
+  const { profile } = await import('./docker-profile-schema.ts');
   let data: unknown;
   try {
     data = JSON.parse(text);
