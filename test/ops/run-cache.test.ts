@@ -6,6 +6,7 @@ import type { BuildOptions } from '../../src/build.ts';
 import { built, type Built } from '../support/built-tree.ts';
 import { tsbuild, tsbuildWithBusybox } from '../support/cli.ts';
 import { makeContext } from '../support/context.ts';
+import { pidOf, until } from '../support/holdings.ts';
 import { requires } from '../support/requires.ts';
 
 let root: string;
@@ -125,7 +126,9 @@ describe('cache mounts that start with something', () => {
   it('L-143 S-73 waiting for a locked one can be interrupted', async () => {
     const mount = '--mount=type=cache,id=held,target=/c,sharing=locked';
     const abort = new AbortController();
-    const holder = run([`RUN ${mount} echo holding; sleep 3`]);
+    const holder = run([`RUN ${mount} echo holding; sleep 3.25`]);
+    // It has the lock by then; begun together, the other could be first.
+    await until(() => pidOf(['sleep', '3.25']));
     const waiter = run([`RUN ${mount} true`], { signal: abort.signal });
     const interrupted = expect(waiter).rejects.toBeDefined();
     setTimeout(() => abort.abort(new Error('enough')), 500);
