@@ -42,21 +42,18 @@ export function hostHosts(text: string, extra: readonly HostEntry[] = []): strin
   return [text === '' || text.endsWith('\n') ? text : `${text}\n`, ...hostLines(extra, '\n')].join('');
 }
 
-/**
- * Docker's word for the machine that builds. A container on the host's network reaches it as itself; there is no bridge
- * whose address it could stand for.
- */
-const hostGateway: Readonly<Record<string, string>> = { 'host-gateway': '127.0.0.1' };
+/** Docker's word for this machine, as a container reaches it. */
+const hostGateway = 'host-gateway';
 
 /**
- * `--add-host name:address` or `name=address`, IPv6 addresses with or without brackets; `host-gateway` is the host's own
- * address. Throws USAGE.
+ * `--add-host name:address` or `name=address`, IPv6 addresses with or without brackets. `gateway` is what `host-gateway`
+ * stands for: on the host's network a container reaches the host as itself. Throws USAGE.
  */
-export function parseAddHost(text: string): HostEntry {
+export function parseAddHost(text: string, gateway = '127.0.0.1'): HostEntry {
   const match = /^([^\s:=]+)[:=](?:\[([^\]]+)\]|(.+))$/.exec(text);
   const name = match?.[1];
   const written = match?.[2] ?? match?.[3] ?? '';
-  const address = Object.hasOwn(hostGateway, written) ? (hostGateway[written] ?? '') : written;
+  const address = written === hostGateway ? gateway : written;
   // A name goes into a file of blank-separated words: what is no host name could add lines of its own.
   if (name !== undefined && /^[A-Za-z0-9_.-]{1,253}$/.test(name) && isIP(address) !== 0) {
     return { name, address };

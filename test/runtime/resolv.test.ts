@@ -43,6 +43,10 @@ describe('hosts', () => {
     expect(parseAddHost(text)).toEqual({ name, address });
   });
 
+  it('R-41 host-gateway is the host as the network has it', () => {
+    expect(parseAddHost('gate:host-gateway', '10.88.0.1')).toEqual({ name: 'gate', address: '10.88.0.1' });
+  });
+
   it.each([
     'db',
     'db:',
