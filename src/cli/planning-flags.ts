@@ -115,7 +115,7 @@ export async function planningOptionsOf(flags: PlanningFlags): Promise<PlanningO
     network: flags.network,
     ignoreFile: flags.ignorefile,
     namedContexts: (flags.buildContext ?? []).map(parseBuildContext),
-    extraHosts: (flags.addHost ?? []).map(parseAddHost),
+    extraHosts: (flags.addHost ?? []).map((text) => parseAddHost(text)),
     allow: parseAllow(flags.allow ?? []),
     secrets: new Map((flags.secret ?? []).map(parseSecret)),
     ssh: new Map(sshSources.map(({ id, source }) => [id, source])),

@@ -102,7 +102,7 @@ export async function runChoices(flags: RunFlags, args: readonly string[]): Prom
       user: flags.user,
       hostname: flags.hostname,
       network: flags.network,
-      hosts: (flags.addHost ?? []).map(parseAddHost),
+      hosts: (flags.addHost ?? []).map((text) => parseAddHost(text)),
       dns: dnsOf(flags),
       mounts: await mountsOf(flags),
       volumesFrom: flags.volumesFrom ?? [],
