@@ -20,6 +20,8 @@ import {
   defaultDeviceRules,
   defaultLinux,
   defaultMounts,
+  pingSysctl,
+  portSysctl,
   thermalThrottlePaths,
 } from './defaults.ts';
 import { deviceRules, withDevices, type GrantedDevice } from './devices.ts';
@@ -28,6 +30,13 @@ import { insecureCapabilitySets, insecureDevices, writable, type InsecureOptions
 import type { Rlimit } from './ulimits.ts';
 import { defaultSeccompProfile } from './seccomp/profile.ts';
 import type { ResolvedUser } from './user.ts';
+
+/**
+ * `host` shares the host's network; `none` has a loopback device only. `namespace` is the path of a network namespace
+ * that is there; `shared`: it is that of another container, which has set its parameters.
+ */
+export type ContainerNetwork =
+  'host' | 'none' | { readonly namespace: string; readonly shared?: boolean | undefined };
 
 /** Everything that makes one container differ from another. Paths of the host are absolute. */
 export interface ContainerRequest {
@@ -45,8 +54,7 @@ export interface ContainerRequest {
   readonly terminal?: boolean | undefined;
   readonly consoleSize?: { readonly height: number; readonly width: number } | undefined;
   readonly hostname: string;
-  /** `host` shares the host's network; `none` has a loopback device only. */
-  readonly network: 'host' | 'none';
+  readonly network: ContainerNetwork;
   /** Number of processors of the host, for the masks of their counters. */
   readonly processors: number;
   /** Files of the host that are bound read-only over the image's. */
@@ -131,14 +139,13 @@ function processConfig(request: ContainerRequest, capabilities: CapabilitySets):
 }
 
 function linuxConfig(request: ContainerRequest, capabilities: readonly string[]): LinuxConfig {
-  const { seccomp = defaultSeccompProfile(capabilities), devices = [], limits, sysctls = {} } = request;
+  const { seccomp = defaultSeccompProfile(capabilities), devices = [], limits } = request;
   const rules = [...defaultDeviceRules, ...deviceRules(devices), ...(request.deviceRules ?? [])];
   return {
     ...commonLinux(request),
     devices: withDevices(defaultLinux.devices ?? [], devices),
     // Without rules every device opens.
     resources: request.privileged === true ? { ...limits } : { devices: rules, ...limits },
-    ...(Object.keys(sysctls).length > 0 && { sysctl: sysctls }),
     ...(seccomp !== 'unconfined' && { seccomp }),
     ...systemPaths(request),
   };
@@ -165,30 +172,34 @@ function insecureLinux(request: ContainerRequest, insecure: InsecureOptions): Li
 }
 
 function commonLinux(request: ContainerRequest): LinuxConfig {
-  const { idMappings, cgroupsPath } = request;
-  const namespaces = defaultLinux.namespaces.filter(
-    ({ type }) =>
-      (type !== 'network' || hasOwnNetwork(request.network)) &&
-      !request.sharedNamespaces?.some((shared) => shared === type),
-  );
+  const { idMappings, cgroupsPath, network } = request;
+  const shared: ReadonlySet<string> = new Set(request.sharedNamespaces);
+  const path = namespacePath(network);
+  const namespaces = defaultLinux.namespaces
+    .filter(({ type }) => (type === 'network' ? network !== 'host' : !shared.has(type)))
+    .map(({ type }) => ({ type, ...(type === 'network' && path !== undefined && { path }) }));
+  const sysctl = { ...defaultSysctls(request), ...request.sysctls };
   return {
     ...defaultLinux,
     namespaces: idMappings === undefined ? namespaces : [...namespaces, { type: 'user' }],
     ...(idMappings !== undefined && { uidMappings: idMappings.uids, gidMappings: idMappings.gids }),
     ...(cgroupsPath !== undefined && { cgroupsPath }),
+    ...(Object.keys(sysctl).length > 0 && { sysctl }),
   };
 }
 
-function hasOwnNetwork(network: ContainerRequest['network']): boolean {
-  switch (network) {
-    case 'host':
-      return false;
-    case 'none':
-      return true;
-    default:
-      // A mode of another version must not fall back to the host's network.
-      return assertNever(network);
-  }
+/** Of the namespace to join; undefined for one of the container's own, and where there is none. */
+function namespacePath(network: ContainerNetwork): string | undefined {
+  if (network === 'host' || network === 'none') return undefined;
+  // A mode of another version must not fall back to the host's network.
+  if (typeof network === 'string') return assertNever(network);
+  return network.namespace;
+}
+
+/** Nothing of the host's network is set, nor of another container's. */
+function defaultSysctls({ network, idMappings }: ContainerRequest): Readonly<Record<string, string>> {
+  if (network === 'host' || (typeof network === 'object' && network.shared === true)) return {};
+  return idMappings === undefined ? { ...pingSysctl, ...portSysctl } : portSysctl;
 }
 
 function containerMounts(request: ContainerRequest): MountConfig[] {

@@ -138,6 +138,15 @@ export const defaultDeviceRules: readonly DeviceRule[] = [
   { allow: true, type: 'c', major: 136, access: 'rwm' },
 ];
 
+/**
+ * For a network that is the container's own, as Docker has it: every user may ping. The kernel refuses a range of groups
+ * that the user namespace does not have; there it is left out.
+ */
+export const pingSysctl = { 'net.ipv4.ping_group_range': '0 2147483647' } as const;
+
+/** For the same: every user may listen on the ports below 1024. */
+export const portSysctl = { 'net.ipv4.ip_unprivileged_port_start': '0' } as const;
+
 /** The `linux` part of a container's configuration with nothing asked for; spread it and change what is wanted. */
 export const defaultLinux: LinuxConfig = {
   namespaces: defaultNamespaces.map((type) => ({ type })),

@@ -104,6 +104,7 @@ describe('the plan of a container', () => {
         {},
         linux(base.config, {
           namespaces: base.config.linux.namespaces.filter(({ type }) => type !== 'network'),
+          sysctl: {},
         }),
       ),
       { ...host, inUserNamespace: true, capabilities: ['CAP_CHOWN', 'CAP_SETUID'] },
@@ -162,6 +163,10 @@ describe('the plan of a container', () => {
       ),
     ],
     ['a sysctl that leaves its folder', spec({}, linux(base.config, { sysctl: { 'net.../../x': '1' } }))],
+    [
+      'a sysctl of the host’s network',
+      spec({}, linux(base.config, { namespaces: [{ type: 'mount' }], sysctl: { 'net.core.somaxconn': '5' } })),
+    ],
     ['an unknown propagation', spec({}, linux(base.config, { rootfsPropagation: 'toString' }))],
     [
       'an id-mapped mount',

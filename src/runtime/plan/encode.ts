@@ -86,6 +86,8 @@ function writeFields(to: RequestWriter, op: SetupOp): RequestWriter {
       return to.string(op.name);
     case 'sysctl':
       return to.string(op.path).string(op.value);
+    case 'label':
+      return to.string(op.attribute).string(op.value);
     case 'rlimit':
       return writeRlimit(to, op);
     case 'cwd':
@@ -137,7 +139,8 @@ function writeLayers(to: RequestWriter, layers: OverlayLayers): RequestWriter {
   to.strings(layers.lowers)
     .string(layers.upper ?? '')
     .string(layers.work ?? '');
-  return to.flag(layers.volatile).flag(layers.userXattrs);
+  to.flag(layers.volatile).flag(layers.userXattrs);
+  return to.string(layers.context ?? '');
 }
 
 function writeMount(to: RequestWriter, op: SetupOp & { readonly kind: 'mount' }): RequestWriter {

@@ -2,6 +2,7 @@ import { TsbuildError } from '../../core/index.ts';
 import type { NamespaceType } from '../../oci/runtime-spec.ts';
 import type { ContainerSpec } from '../types.ts';
 import type { HostFacts } from './host.ts';
+import { planLabels } from './labels.ts';
 import type { NamespaceToJoin, SetupOp } from './ops.ts';
 import { outputOf } from './output.ts';
 import { planCwd, planPrivileges, planStdio } from './process.ts';
@@ -31,7 +32,7 @@ const files: readonly (readonly [NamespaceType, string])[] = [
 export function planExec(
   spec: ContainerSpec,
   { pid, cgroupFiles }: ExecTarget,
-  host: Pick<HostFacts, 'capabilities' | 'architecture'>,
+  host: Pick<HostFacts, 'capabilities' | 'architecture' | 'modules'>,
 ): readonly SetupOp[] {
   const { process, linux } = spec.config;
   if (process.args.length === 0) throw new TsbuildError('RUNTIME_SETUP', 'there is no command to run');
@@ -54,6 +55,7 @@ export function planExec(
       gidMap: '',
     },
     ...(cgroupFiles.length > 0 ? [{ kind: 'join-cgroup', files: cgroupFiles } as const] : []),
+    ...planLabels(spec, host),
     { kind: 'enter', join: files.flatMap(([type, file]) => (own.has(type) ? [place(type, file)] : [])) },
     { kind: 'keyring' },
     planStdio(spec),

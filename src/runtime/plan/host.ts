@@ -1,5 +1,7 @@
 import type { CgroupPlacement } from '../cgroup/types.ts';
 import type { SeccompArch } from '../seccomp/index.ts';
+import type { SecurityModule } from '../security-modules.ts';
+import type { ContainerSpec } from '../types.ts';
 
 /** What planning needs to know of the machine; everything else is in the spec. */
 export interface HostFacts {
@@ -14,4 +16,11 @@ export interface HostFacts {
   readonly capabilities?: readonly string[] | undefined;
   /** Undefined where no filter can be compiled: asking for one is an error then. */
   readonly architecture: SeccompArch | undefined;
+  /** Those that can label programs; none unless told. */
+  readonly modules?: readonly SecurityModule[] | undefined;
+}
+
+/** Set-up is done in the container's user namespace, if it has one, else in the builder's. */
+export function inUserNamespace(spec: ContainerSpec, host: HostFacts): boolean {
+  return host.inUserNamespace || spec.config.linux.namespaces.some(({ type }) => type === 'user');
 }

@@ -1,12 +1,17 @@
 import { TsbuildError } from '../../core/index.ts';
 import type { DeviceConfig, MountConfig } from '../../oci/runtime-spec.ts';
 import type { ContainerSpec } from '../types.ts';
-import type { HostFacts } from './host.ts';
+import { inUserNamespace, type HostFacts } from './host.ts';
+import { mountContext } from './labels.ts';
 import { parseMountOptions, type ParsedOptions } from './mount-options.ts';
 import type { MountChanges, OverlayLayers, SetupOp } from './ops.ts';
 
 /** Kernel file systems, which must not be mounted where a link of the image leads (CVE-2019-19921, CVE-2023-27561). */
 const kernelTypes: ReadonlySet<string> = new Set(['proc', 'sysfs', 'cgroup2', 'devpts', 'mqueue']);
+
+type MountOp = Extract<SetupOp, { kind: 'mount' }>;
+
+const labelledTypes: ReadonlySet<string> = new Set(['tmpfs', 'devpts', 'ramfs']);
 
 const noChanges: MountChanges = {
   set: [],
@@ -30,7 +35,7 @@ function planRoot(spec: ContainerSpec, host: HostFacts): SetupOp {
   return {
     kind: 'root-overlay',
     scratch: host.scratch.root,
-    layers: { lowers: all, upper, work, volatile: rootfs.volatile, userXattrs: inUserNamespace(spec, host) },
+    layers: { lowers: all, upper, work, volatile: rootfs.volatile, userXattrs: inUserNamespace(spec, host), context: mountContext(spec, host) },
   };
 }
 
@@ -53,11 +58,18 @@ function planMount(mount: MountConfig, spec: ContainerSpec, host: HostFacts): Se
     case undefined:
       throw new TsbuildError('RUNTIME_SETUP', `the mount on ${destination} has no type`);
     default:
-      return [planFileSystem(mount, mount.type, parsed)];
+      return [withContext(planFileSystem(mount, mount.type, parsed), spec, host)];
   }
 }
 
-function planFileSystem(mount: MountConfig, type: string, parsed: ParsedOptions): SetupOp {
+/** Those of the kernel's own have labels by the policy, and take none. */
+function withContext(op: MountOp, spec: ContainerSpec, host: HostFacts): SetupOp {
+  const context = mountContext(spec, host);
+  if (context === undefined || !labelledTypes.has(op.type)) return op;
+  return { ...op, options: [...op.options, { key: 'context', value: context }] };
+}
+
+function planFileSystem(mount: MountConfig, type: string, parsed: ParsedOptions): MountOp {
   return {
     kind: 'mount',
     type,
@@ -107,6 +119,7 @@ function planOverlay(
     work: option('workdir'),
     volatile: parsed.data.some(({ key }) => key === 'volatile'),
     userXattrs: inUserNamespace(spec, host),
+    context: mountContext(spec, host),
   };
   const { destination } = mount;
   return {
@@ -122,11 +135,6 @@ function planOverlay(
 /** `a:b\:c` are the folders `a` and `b:c`. */
 export function splitLowers(text: string): string[] {
   return [...text.matchAll(/(?:\\.|[^:\\])+/g)].map(([part]) => part.replaceAll(/\\(.)/g, '$1'));
-}
-
-/** The mounts are made in the container's user namespace, if it has one, else in the builder's. */
-function inUserNamespace(spec: ContainerSpec, host: HostFacts): boolean {
-  return host.inUserNamespace || spec.config.linux.namespaces.some(({ type }) => type === 'user');
 }
 
 /** In a user namespace sysfs belongs to whom the network namespace belongs to: with the host's, only a bind is allowed. */

@@ -44,6 +44,7 @@ export const opCodes: Readonly<Record<SetupOpKind, number>> = {
   stdio: 47,
   enter: 48,
   init: 49,
+  label: 50,
 };
 
 /** CLONE_NEW… of linux/sched.h. */

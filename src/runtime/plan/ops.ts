@@ -33,6 +33,8 @@ export interface OverlayLayers {
   readonly volatile: boolean;
   /** Whiteouts and opaque marks as `user.overlay.*`: what an ordinary user may write. */
   readonly userXattrs: boolean;
+  /** SELinux label of all files. */
+  readonly context?: string | undefined;
 }
 
 export interface NamespaceToJoin {
@@ -135,6 +137,12 @@ export type SetupOp =
   /** `path` below the root of procfs: `sys/net/…`. */
   | { readonly kind: 'sysctl'; readonly path: string; readonly value: string }
   | { readonly kind: 'keyring' }
+  /** What /proc/thread-self/attr is told, of the host's /proc. */
+  | {
+      readonly kind: 'label';
+      readonly attribute: 'apparmor/exec' | 'exec' | 'keycreate';
+      readonly value: string;
+    }
   | { readonly kind: 'rlimit'; readonly resource: string; readonly soft: number; readonly hard: number }
   | {
       readonly kind: 'cwd';

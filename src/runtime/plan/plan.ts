@@ -3,6 +3,7 @@ import type { IdMapping, NamespaceType } from '../../oci/runtime-spec.ts';
 import { defaultDevices } from '../defaults.ts';
 import type { ContainerSpec } from '../types.ts';
 import type { HostFacts } from './host.ts';
+import { planLabels } from './labels.ts';
 import { planDevices, planMounts } from './mounts.ts';
 import type { MountAttribute, Propagation, SetupOp } from './ops.ts';
 import { outputOf } from './output.ts';
@@ -20,12 +21,13 @@ export function planSetup(spec: ContainerSpec, host: HostFacts): readonly SetupO
     ...planHostSide(spec, host),
     planClone(spec),
     ...planCgroup(spec, host),
+    ...planLabels(spec, host),
     // Nothing mounted from here on may reach the host.
     { kind: 'propagation', path: '/', propagation: wantsHostMounts(spec) ? 'rslave' : 'rprivate' },
     ...(lacksDeviceRules(spec, host)
       ? planWithoutRules(spec, host)
       : [...planMounts(spec, host), ...planDevices(spec, host)]),
-    ...planMachine(spec),
+    ...planMachine(spec, host),
     planStdio(spec),
     ...(linux.readonlyPaths ?? []).map((path): SetupOp => ({ kind: 'readonly-path', path })),
     ...(linux.maskedPaths ?? []).map((path): SetupOp => ({ kind: 'mask', path })),

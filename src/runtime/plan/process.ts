@@ -1,12 +1,13 @@
 import { TsbuildError } from '../../core/index.ts';
 import type { ProcessConfig, SeccompConfig } from '../../oci/runtime-spec.ts';
+import { pingSysctl } from '../defaults.ts';
 import { compileSeccomp, seccompFlags } from '../seccomp/index.ts';
 import type { ContainerSpec } from '../types.ts';
-import type { HostFacts } from './host.ts';
+import { inUserNamespace, type HostFacts } from './host.ts';
 import type { SetupOp } from './ops.ts';
 
 /** What every program of a container sees, before its root is switched. */
-export function planMachine(spec: ContainerSpec): SetupOp[] {
+export function planMachine(spec: ContainerSpec, host: HostFacts): SetupOp[] {
   const { hostname, domainname, linux } = spec.config;
   const own = new Set(linux.namespaces.filter(({ path }) => path === undefined).map(({ type }) => type));
   return [
@@ -15,15 +16,25 @@ export function planMachine(spec: ContainerSpec): SetupOp[] {
       ? []
       : [{ kind: 'domainname', name: domainname } as const]),
     ...(own.has('network') ? [{ kind: 'loopback' } as const] : []),
-    ...Object.entries(linux.sysctl ?? {}).map(([name, value]) => planSysctl(name, value)),
+    ...Object.entries(linux.sysctl ?? {})
+      .filter(([name, value]) => !isDefaultPing(name, value) || !inUserNamespace(spec, host))
+      .map(([name, value]) => planSysctl(name, value, spec)),
     { kind: 'keyring' },
   ];
 }
 
-function planSysctl(name: string, value: string): SetupOp {
+/** Of `containerConfig`, which does not know where the builder runs. */
+function isDefaultPing(name: string, value: string): boolean {
+  return Object.entries(pingSysctl).some(([known, all]) => name === known && value === all);
+}
+
+function planSysctl(name: string, value: string, spec: ContainerSpec): SetupOp {
   const parts = name.split(/[./]/);
   if (parts.some((part) => !/^[A-Za-z0-9_-]+$/.test(part))) {
     throw new TsbuildError('RUNTIME_SETUP', `the sysctl name ${JSON.stringify(name)} is malformed`);
+  }
+  if (parts[0] === 'net' && !spec.config.linux.namespaces.some(({ type }) => type === 'network')) {
+    throw new TsbuildError('RUNTIME_SETUP', `the sysctl ${name} would be set for the host's own network`);
   }
   return { kind: 'sysctl', path: ['sys', ...parts].join('/'), value };
 }
@@ -61,7 +72,6 @@ export function planPrivileges(
   const { user, capabilities } = process;
   const available = (names: readonly string[]): readonly string[] =>
     host.capabilities === undefined ? names : names.filter((name) => host.capabilities?.includes(name));
-  refuseLabels(process);
   return [
     ...planLimits(process),
     { kind: 'bounding', capabilities: available(capabilities.bounding) },
@@ -101,14 +111,4 @@ function planSeccomp(seccomp: SeccompConfig, host: Pick<HostFacts, 'architecture
     flags: seccompFlags(seccomp),
     program: compileSeccomp(seccomp, host.architecture),
   };
-}
-
-/** A label that is asked for and not set would leave the container less confined than its user believes. */
-function refuseLabels({ apparmorProfile, selinuxLabel }: ProcessConfig): void {
-  if ((apparmorProfile ?? 'unconfined') !== 'unconfined') {
-    throw new TsbuildError('HOST_UNSUPPORTED', 'AppArmor profiles are not supported');
-  }
-  if (selinuxLabel !== undefined && selinuxLabel !== '') {
-    throw new TsbuildError('HOST_UNSUPPORTED', 'SELinux labels are not supported');
-  }
 }
