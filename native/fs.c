@@ -152,5 +152,7 @@ NAPI_MODULE_INIT() {
   define_xattrs(env, exports);
   define_mounts(env, exports);
   define_network(env, exports);
+  define_process(env, exports);
+  define_probe(env, exports);
   return exports;
 }

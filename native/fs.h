@@ -73,5 +73,7 @@ void define_descriptors(napi_env env, napi_value exports);
 void define_xattrs(napi_env env, napi_value exports);
 void define_mounts(napi_env env, napi_value exports);
 void define_network(napi_env env, napi_value exports);
+void define_process(napi_env env, napi_value exports);
+void define_probe(napi_env env, napi_value exports);
 
 #endif

@@ -10,7 +10,7 @@
  *
  * Needs Linux 5.12 (mount_setattr); x86_64 or arm64.
  */
-#include "launcher_enter.h"
+#include "launcher_namespace.h"
 #include "launcher_relay.h"
 #include "launcher_seal.h"
 #include <linux/bpf.h>
@@ -171,6 +171,7 @@ static void carry_out(uint32_t code, struct cursor *fields) {
     case OP_LOOPBACK: return op_loopback();
     case OP_SYSCTL: return op_sysctl(fields);
     case OP_KEYRING: return op_keyring();
+    case OP_LABEL: return op_label(fields);
     case OP_RLIMIT: return op_rlimit(fields);
     case OP_CWD: return op_cwd(fields);
     case OP_BOUNDING: return op_bounding(fields);
@@ -456,6 +457,9 @@ static __attribute__((noreturn)) void supervise(void) {
 }
 
 __attribute__((noreturn, used)) void launcher(const long *stack) {
+  long count = stack[0];
+  char **words = (char **)(stack + 1);
+  if (count > 2 && text_equal(words[1], "namespace")) enter_namespaces(count, words, words + count + 1);
   SYS(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
   seal_self(stack);
   SYS(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);

@@ -72,8 +72,17 @@ export interface Addon {
   readonly socketIn: (netns: number | null, domain: number, type: number, protocol: number) => number;
   readonly bindInet: (fd: number, address: number, port: number) => number;
   readonly send: (fd: number, bytes: string) => number;
+  /** Becomes another program, with this process's environment; arguments each ended by NUL. Returns only the failure. */
+  readonly execve: (path: string, args: string) => number;
+  /** What is executed next has the descriptor, too. */
+  readonly keepOpen: (fd: number) => number;
+  readonly closeOnExec: (fd: number) => number;
   /** One datagram that is there already; EAGAIN when there is none. */
   readonly receive: (fd: number) => string | number;
+  /** Of a call with senseless arguments; only calls that do nothing then (native/fs_probe.c). */
+  readonly refusalOf: (call: number) => number;
+  /** Results of the steps, with blanks between; see probe.ts. */
+  readonly tryUserNamespace: (folder: string) => string | number;
 }
 
 let loaded: Addon | undefined;
