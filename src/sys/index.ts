@@ -12,6 +12,26 @@ export {
 } from './network.ts';
 export { nativePath, packageRoot } from './paths.ts';
 export { openPidfd, signalPidfd } from './pidfd.ts';
+export {
+  diskSpace,
+  kernelCalls,
+  kernelCallState,
+  takesLowersSingly,
+  tryUserNamespace,
+  type DiskSpace,
+  type KernelCall,
+  type UserNamespaceStep,
+} from './probe.ts';
 export { filterThrough, runTool, type ToolOptions, type ToolResult } from './process.ts';
 export type { FileStat, FileTime, FileType, RootDir } from './rootdir.ts';
 export { startLauncher, type Launcher, type LauncherOutput, type LauncherStreams } from './launcher.ts';
+export {
+  closeOnExec,
+  enterNewNamespaces,
+  inUserNamespace,
+  joinNamespaces,
+  keepOpen,
+  openNamespaces,
+  ownIdMap,
+  type WantedMaps,
+} from './user-namespace.ts';
