@@ -79,14 +79,16 @@ async function runToEnd(
   const container = await runtime.create(spec);
   const streams = [container.stdout, container.stderr].filter((stream) => stream !== undefined);
   for (const stream of streams) stream.on('data', (chunk: Buffer) => receive(chunk.toString()));
-  const ended = streams.map((stream) => finished(stream, { writable: false }));
+  const ended = Promise.all(streams.map((stream) => finished(stream, { writable: false })));
   try {
     await container.start();
-    return await container.wait();
+    const status = await container.wait();
+    // What pipes still hold goes with the launcher; that of a terminal has delivered all, and holds the stream open.
+    if (spec.stdio === 'pipe') await ended;
+    return status;
   } finally {
-    // A launcher that relays holds the streams open until it is let go.
     await container[Symbol.asyncDispose]();
-    await Promise.all(ended);
+    await ended;
   }
 }
 
