@@ -8,6 +8,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { socketPath } from '../../src/cli/container/protocol.ts';
 import { tsbuildProgram, tsbuildWithBusybox, type Tsbuild } from '../support/cli.ts';
 import { allGone, holdingsOf, pidOf, until } from '../support/holdings.ts';
+import { monitorOf } from '../support/monitor.ts';
 import { requires } from '../support/requires.ts';
 import { processesOf } from '../support/run-folder.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -22,22 +23,6 @@ interface PsRow {
 async function ps(cli: Tsbuild): Promise<readonly PsRow[]> {
   const text = await cli.ok(['ps', '-a', '--format', 'json']);
   return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as PsRow]));
-}
-
-/** The process that runs the container of this id, other than the launcher and what is inside. */
-function monitorOf(id: string): number {
-  const found = readdirSync('/proc').find((pid) => {
-    try {
-      return (
-        readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(`monitor.cjs\0`) &&
-        readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(id)
-      );
-    } catch {
-      return false;
-    }
-  });
-  if (found === undefined) throw new Error(`no monitor of ${id}`);
-  return Number(found);
 }
 
 /** Fourth to sixth field of /proc/PID/stat: parent, group and session. */

@@ -6,6 +6,7 @@ import { containerFolder, type ContainerRecord } from '../../ops/index.ts';
 import type { Store } from '../../store/index.ts';
 import { defaultDetachKeys, DetachKeys } from '../detach-keys.ts';
 import { writeTo } from '../output-file.ts';
+import { printable } from '../terminal-text.ts';
 import { signalContainer, waitForEnd } from './end.ts';
 import { forwardSignals } from './forward.ts';
 import { encodeFrame, readFrames, type Frame } from './frames.ts';
@@ -48,6 +49,7 @@ export async function attachTo(
   const exit = await passOutput(socket);
   if (exit === 'detached') return 0;
   if (exit === undefined) return await waitForEnd(store, record);
+  if (exit.warning !== undefined) process.stderr.write(`warning: ${printable(exit.warning)}\n`);
   if (exit.error === undefined) return exit.exitCode;
   throw new TsbuildError(codeOf(exit.code), exit.error, { hint: exit.hint });
 }

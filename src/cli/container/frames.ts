@@ -5,10 +5,11 @@ export type Frame =
   | { readonly kind: 'stdout' | 'stderr' | 'stdin'; readonly bytes: Buffer }
   | { readonly kind: 'stdin-end' }
   | { readonly kind: 'resize'; readonly columns: number; readonly rows: number }
-  /** `error`: why it never ran. */
+  /** `warning`: what is to be told of how it ended; `error`: why it never ran. */
   | {
       readonly kind: 'exit';
       readonly exitCode: number;
+      readonly warning?: string | undefined;
       readonly error?: string | undefined;
       readonly code?: string | undefined;
       readonly hint?: string | undefined;
