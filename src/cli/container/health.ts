@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 
 import {
   execProcess,
@@ -84,8 +85,10 @@ async function runProbe({ record, check, life, signal }: Watch): Promise<Probe> 
     const collect = (chunk: Buffer): void => {
       output = Buffer.concat([output, chunk]).subarray(0, outputKept);
     };
-    for (const stream of [process.stdout, process.stderr]) deliver(stream, collect);
+    const delivered = [process.stdout, process.stderr].map((stream) => deliver(stream, collect));
     const status = await process.wait();
+    // The launcher has sent all of it, which does not mean that it was read.
+    await Promise.all(delivered);
     if (!timeout.aborted) exitCode = exitCodeOf(status);
     else output = Buffer.from(`the check took longer than ${check.timeout} ms`);
   } catch (error) {
@@ -94,9 +97,10 @@ async function runProbe({ record, check, life, signal }: Watch): Promise<Probe> 
   return { start, end: new Date().toISOString(), exitCode, output: output.toString() };
 }
 
-function deliver(stream: Readable | undefined, receive: (chunk: Buffer) => void): void {
-  stream?.on('data', receive);
-  stream?.on('error', () => undefined);
+async function deliver(stream: Readable | undefined, receive: (chunk: Buffer) => void): Promise<void> {
+  if (stream === undefined) return;
+  stream.on('data', receive);
+  await finished(stream, { writable: false }).catch(() => undefined);
 }
 
 async function startProbe({ record, check, life, signal }: Watch): Promise<Container> {
