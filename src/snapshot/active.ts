@@ -12,7 +12,7 @@ import {
 import { lowersOfChain } from './chain-lowers.ts';
 import { keptXattrs } from './entry.ts';
 import type { SnapshotFolder } from './folder.ts';
-import type { ActiveSnapshot, MountedRoot, Snapshot, SnapshotId } from './types.ts';
+import type { ActiveSnapshot, MountedRoot, Snapshot, SnapshotId, StateSource } from './types.ts';
 
 const here = '.' as ByteString;
 const fsName = 'fs' as ByteString;
@@ -32,7 +32,9 @@ export function createActive(folder: SnapshotFolder, parent: Snapshot | undefine
 
 class OverlayActive implements ActiveSnapshot {
   readonly id: SnapshotId;
-  readonly overlay: OverlaySource;
+  readonly source: StateSource;
+  readonly folder: string;
+  readonly #overlay: OverlaySource;
   readonly #folder: SnapshotFolder;
   readonly #chain: readonly SnapshotId[];
   readonly #lock: Flock;
@@ -48,11 +50,13 @@ class OverlayActive implements ActiveSnapshot {
     this.#lock = claim.lock;
     this.#chain = [...(parent?.chain ?? []), claim.id];
     const lowers = lowersOfChain(folder, parent?.chain ?? []);
-    this.overlay = {
+    this.folder = folder.fs(claim.id);
+    this.#overlay = {
       lowers: lowers.length > 0 ? lowers : [folder.empties()[0]],
-      upper: folder.fs(claim.id),
+      upper: this.folder,
       work: join(folder.of(claim.id), workName),
     };
+    this.source = { kind: 'overlay', overlay: this.#overlay };
     using root = openRootDir(folder.of(claim.id));
     using top = openRootDir(lowers[0] ?? folder.empties()[0]);
     root.mkdir(fsName, 0o700);
@@ -99,7 +103,7 @@ class OverlayActive implements ActiveSnapshot {
 
   #mountOverlay(): number {
     try {
-      return mountOverlay(this.overlay);
+      return mountOverlay(this.#overlay);
     } catch (error) {
       throw fromErrno(error, 'mounting a snapshot');
     }

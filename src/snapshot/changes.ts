@@ -66,13 +66,25 @@ const foreignMarks: ReadonlySet<string> = new Set(['trusted.overlay.metacopy', '
  *
  * Throws NAME_RESERVED for a file that layers cannot name, INTERRUPTED when the signal is aborted.
  */
-export async function* upperChanges(
+export function upperChanges(
   upper: RootDir,
   parents: RootDir,
   signal?: AbortSignal,
 ): AsyncGenerator<Change, void, undefined> {
+  return changesBetween({ upper, parents, path: '' as ByteString, hides: false }, signal);
+}
+
+/** As `upperChanges`, of two whole trees: what the new one lacks is removed. */
+export function treeChanges(
+  tree: RootDir,
+  parents: RootDir,
+  signal?: AbortSignal,
+): AsyncGenerator<Change, void, undefined> {
+  return changesBetween({ upper: tree, parents, path: '' as ByteString, hides: true }, signal);
+}
+
+async function* changesBetween(root: Pair, signal?: AbortSignal): AsyncGenerator<Change, void, undefined> {
   const comparison: Comparison = { groups: new Map(), breath: new Breath(signal) };
-  const root: Pair = { upper, parents, path: '' as ByteString, hides: false };
   const contents = await compareDirectories(root, comparison);
   for (const group of comparison.groups.values()) settleLinks(group);
   leaveOutEqual(contents);

@@ -13,20 +13,22 @@ import { join } from 'node:path';
 import { canonicalJson, isErrno, type ByteString } from '../core/index.ts';
 import { openRootDir, tryFlock, type Flock } from '../sys/index.ts';
 import { isSnapshotId, newSnapshotId } from './snapshot-id.ts';
-import type { SnapshotId } from './types.ts';
+import type { SnapshotDriver, SnapshotId } from './types.ts';
 
 const formatVersion = 1;
 
 /**
- * The folder of all snapshots. One of them is `ID/fs`, the difference; `ID/snapshot.json` once it is committed; before,
- * `ID/work` for overlay and `ID/lock`, flocked by its maker: unlocked and without the mark, it is a dead process's leftover.
+ * The folder of all snapshots. One of them is `ID/fs`, the difference or the tree; `ID/snapshot.json` once it is committed;
+ * before, `ID/work` for overlay and `ID/lock`, flocked by its maker: unlocked and without the mark, it is a dead process's leftover.
  */
 export class SnapshotFolder {
   readonly path: string;
+  readonly #driver: SnapshotDriver;
   #empties: readonly [string, string] | undefined;
 
-  constructor(path: string) {
+  constructor(path: string, driver: SnapshotDriver) {
     this.path = path;
+    this.#driver = driver;
   }
 
   of(id: SnapshotId): string {
@@ -74,20 +76,27 @@ export class SnapshotFolder {
   /** Marks the snapshot committed and gives its lock up. */
   commit(id: SnapshotId, lock: Flock, chain: readonly SnapshotId[]): void {
     const mark = this.#mark(id);
-    const text = canonicalJson({ version: formatVersion, driver: 'overlay', chain });
+    const text = canonicalJson({ version: formatVersion, driver: this.#driver, chain });
     writeFileSync(`${mark}.new`, text, { flag: 'wx', mode: 0o600 });
     renameSync(`${mark}.new`, mark);
     rmSync(this.#lockFile(id), { force: true });
     lock.release();
   }
 
-  /** A mark that a power loss has damaged is none. */
+  /** By this driver: another's means something else (its own differences, or whole trees), and is as good as none. */
   isCommitted(id: SnapshotId): boolean {
+    return this.#committedBy(id) === this.#driver;
+  }
+
+  /** A mark that a power loss has damaged is none. */
+  #committedBy(id: SnapshotId): string | undefined {
     try {
       const mark: unknown = JSON.parse(readFileSync(this.#mark(id), 'utf8'));
-      return typeof mark === 'object' && mark !== null && 'version' in mark && mark.version === formatVersion;
+      if (typeof mark !== 'object' || mark === null || !('version' in mark)) return undefined;
+      if (mark.version !== formatVersion || !('driver' in mark)) return undefined;
+      return String(mark.driver);
     } catch (error) {
-      if (error instanceof SyntaxError || isErrno(error, 'ENOENT', 'ENOTDIR')) return false;
+      if (error instanceof SyntaxError || isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
       throw error;
     }
   }
@@ -103,12 +112,12 @@ export class SnapshotFolder {
   sweep(): number {
     let count = 0;
     for (const id of namesIn(this.path).filter(isSnapshotId)) {
-      if (this.isCommitted(id)) continue;
+      if (this.#committedBy(id) !== undefined) continue;
       const lock = this.#lockOfLeftover(id);
       if (lock === undefined) continue;
       try {
         // Its maker may have committed before the lock was free.
-        if (this.isCommitted(id)) {
+        if (this.#committedBy(id) !== undefined) {
           rmSync(this.#lockFile(id), { force: true });
         } else {
           this.remove(id);

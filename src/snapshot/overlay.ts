@@ -5,19 +5,14 @@ import { upperChanges } from './changes.ts';
 import { SnapshotFolder } from './folder.ts';
 import { lowersOfChain } from './chain-lowers.ts';
 import { isSnapshotId } from './snapshot-id.ts';
-import type { MountedRoot, Snapshotter, SnapshotId } from './types.ts';
-
-export interface OverlaySnapshotter extends Snapshotter {
-  /** Removes what killed processes left: never committed, and held by no living process. Returns how many. */
-  sweep(): Promise<number>;
-}
+import type { LocalSnapshotter, MountedRoot, SnapshotId } from './types.ts';
 
 /**
  * Snapshots as overlay upper directories in `path` (a store's `snapshots`), which is created when missing and must be
  * on a file system that overlay takes as upper. Mounting where it is not allowed is HOST_UNSUPPORTED.
  */
-export function overlaySnapshotter(path: string): OverlaySnapshotter {
-  const folder = new SnapshotFolder(path);
+export function overlaySnapshotter(path: string): LocalSnapshotter {
+  const folder = new SnapshotFolder(path, 'overlay');
 
   function lowersOf(chain: readonly SnapshotId[]): readonly string[] {
     const lowers = lowersOfChain(folder, chain);
@@ -30,6 +25,7 @@ export function overlaySnapshotter(path: string): OverlaySnapshotter {
   }
 
   return {
+    driver: 'overlay',
     prepare: async (parent) => attempt('preparing a snapshot', () => createActive(folder, parent)),
     view: async (snapshot) => attempt('mounting a snapshot', () => view(snapshot?.chain ?? [])),
     async *changes({ id, chain }, { signal } = {}) {

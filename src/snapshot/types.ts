@@ -5,10 +5,10 @@ import type { RootDir } from '../sys/rootdir.ts';
 /** Name of a snapshot's folder: ten random characters of [a-z0-9]; short, since old kernels take all lowers in one page. */
 export type SnapshotId = string & { readonly __snapshot: true };
 
-/** A committed, immutable difference on disk (an overlay upper) on top of `parents`. */
+/** A committed, immutable state on disk: an overlay upper on top of those before it in `chain`, or a tree of its own. */
 export interface Snapshot {
   readonly id: SnapshotId;
-  /** All snapshots of the state, bottom first, this one last: the overlay's lowers in reverse. */
+  /** All snapshots of the state, bottom first, this one last: an overlay's lowers in reverse. */
   readonly chain: readonly SnapshotId[];
 }
 
@@ -51,10 +51,18 @@ export interface PackedLayer {
   readonly entries: number;
 }
 
+/** How whoever mounts a state by itself (a container) gets at it. */
+export type StateSource =
+  | { readonly kind: 'overlay'; readonly overlay: OverlaySource }
+  /** A host folder that holds the whole tree. */
+  | { readonly kind: 'folder'; readonly path: string };
+
 /** A writable state on top of a parent; disposing without commit removes it. */
 export interface ActiveSnapshot extends AsyncDisposable {
   readonly id: SnapshotId;
-  readonly overlay: OverlaySource;
+  readonly source: StateSource;
+  /** The host folder in which what is made comes to be: of a state without parent, the whole tree. */
+  readonly folder: string;
   /** The merged tree, writable, for the builder's own file operations. Close it before commit. */
   mount(): Promise<MountedRoot>;
   /** Makes it immutable. */
@@ -75,4 +83,14 @@ export interface Snapshotter {
   /** True while its folder stands and was committed. */
   exists(id: SnapshotId): Promise<boolean>;
   remove(id: SnapshotId): Promise<void>;
+}
+
+/** `copy`: every snapshot is a whole tree, copied from its parent's; where no overlay can be mounted. */
+export type SnapshotDriver = 'overlay' | 'copy';
+
+/** Snapshots in a folder of this machine. */
+export interface LocalSnapshotter extends Snapshotter {
+  readonly driver: SnapshotDriver;
+  /** Removes what killed processes left: never committed, and held by no living process. Returns how many. */
+  sweep(): Promise<number>;
 }

@@ -24,6 +24,7 @@ export {
 } from './probe.ts';
 export { filterThrough, runTool, type ToolOptions, type ToolResult } from './process.ts';
 export type { FileStat, FileTime, FileType, RootDir } from './rootdir.ts';
+export { readonlyRootDir } from './readonly-rootdir.ts';
 export { startLauncher, type Launcher, type LauncherOutput, type LauncherStreams } from './launcher.ts';
 export {
   closeOnExec,

@@ -21,28 +21,31 @@ export async function bindMount(
 ): Promise<BoundMount> {
   const path = sourcePathOf(mount);
   const kind = await kindOf(mount, state, services);
-  return {
-    mount: {
-      destination: mount.target,
-      type: 'overlay',
-      source: 'overlay',
-      // Device nodes of an image open nothing, here as in its root: where no cgroup holds the rules, the mount must.
-      options: [...(await layerOptions(mount, state, { services, held })), 'nodev'],
-    },
-    subpath: path,
-    kind,
-  };
+  // Device nodes of an image open nothing, here as in its root: where no cgroup holds the rules, the mount must.
+  const config = await mountOf(mount, state, { services, held });
+  return { mount: { ...config, options: [...(config.options ?? []), 'nodev'] }, subpath: path, kind };
 }
 
-async function layerOptions(
+async function mountOf(
   mount: PlannedMount,
   state: State,
   { services, held }: { readonly services: BuildServices; readonly held: AsyncDisposableStack },
-): Promise<string[]> {
+): Promise<MountConfig> {
   const { snapshotter } = services;
-  if (mount.readonly !== false) return [lowerdir(snapshotter.lowers(state.snapshot)), 'ro'];
-  const { overlay } = held.use(await snapshotter.prepare(state.snapshot));
-  return [lowerdir(overlay.lowers), `upperdir=${overlay.upper}`, `workdir=${overlay.work}`, 'volatile'];
+  const destination = mount.target;
+  const overlay = { destination, type: 'overlay', source: 'overlay' };
+  if (mount.readonly !== false) {
+    return { ...overlay, options: [lowerdir(snapshotter.lowers(state.snapshot)), 'ro'] };
+  }
+  const { source } = held.use(await snapshotter.prepare(state.snapshot));
+  if (source.kind === 'folder') {
+    return { destination, type: 'bind', source: source.path, options: ['bind'] };
+  }
+  const { lowers, upper, work } = source.overlay;
+  return {
+    ...overlay,
+    options: [lowerdir(lowers), `upperdir=${upper}`, `workdir=${work}`, 'volatile'],
+  };
 }
 
 /** As mount(8) has it: a colon or backslash of a name is escaped. */

@@ -10,8 +10,9 @@ import {
   type DeviceEdits,
   type InsecureOptions,
   type Rlimit,
+  type RootfsSource,
 } from '../../runtime/index.ts';
-import type { ActiveSnapshot } from '../../snapshot/index.ts';
+import type { ActiveSnapshot, StateSource } from '../../snapshot/index.ts';
 import type { BuildServices, State } from '../types.ts';
 import type { RunMounts } from './mounts.ts';
 
@@ -50,12 +51,16 @@ export async function runSpec(parts: {
   return {
     id,
     config,
-    rootfs: { kind: 'overlay', overlay: active.overlay, volatile: true },
+    rootfs: rootfsOf(active.source),
     stdio: 'pipe',
     createCwd: true,
     subpaths: mounts.subpaths,
     subpathKinds: mounts.subpathKinds,
   };
+}
+
+function rootfsOf(source: StateSource): RootfsSource {
+  return source.kind === 'overlay' ? { ...source, volatile: true } : { kind: 'bind', path: source.path };
 }
 
 /**

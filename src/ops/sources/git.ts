@@ -24,7 +24,7 @@ export class GitOp implements Op<State> {
     const commit = await this.#commit(signal);
     await using active = await snapshotter.prepare(undefined);
     // Below it there is nothing: what git writes there is the whole tree.
-    await sources.git.checkout(this.#source, { commit, folder: active.overlay.upper }, { signal });
+    await sources.git.checkout(this.#source, { commit, folder: active.folder }, { signal });
     const snapshot = await active.commit();
     const contentDigest = digestOf(canonicalJson(this.#parts(commit)));
     return stateOf({ snapshot, layers: [], contentDigest });
