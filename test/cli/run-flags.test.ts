@@ -2,25 +2,16 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
-import { tsbuildProgram, tsbuildWithBusybox, type Tsbuild } from '../support/cli.ts';
+import { tsbuildProgram } from '../support/cli.ts';
 import { makeContext } from '../support/context.ts';
-import { requires } from '../support/requires.ts';
+import { runCli } from '../support/run-cli.ts';
 import { runOk } from '../support/run-command.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 describe('flags of run', () => {
-  requires('root', 'overlay', 'tool:busybox');
-  let cli: Tsbuild;
-  beforeAll(async () => {
-    cli = await tsbuildWithBusybox();
-  });
-
-  /** Standard output of a shell script in a container, by lines. */
-  async function sh(script: string, ...flags: readonly string[]): Promise<readonly string[]> {
-    return (await cli.ok(['run', '--rm', ...flags, 'busybox:1', 'sh', '-c', script])).split('\n');
-  }
+  const { cli, sh } = runCli();
 
   const containers = (): readonly string[] => readdirSync(join(cli.root, 'containers'));
 

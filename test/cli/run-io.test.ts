@@ -1,23 +1,14 @@
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
-import { tsbuildWithBusybox, type Tsbuild } from '../support/cli.ts';
-import { requires } from '../support/requires.ts';
+import type { Tsbuild } from '../support/cli.ts';
+import { runCli } from '../support/run-cli.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 describe('what run passes on', () => {
-  requires('root', 'overlay', 'tool:busybox');
-  let cli: Tsbuild;
-  beforeAll(async () => {
-    cli = await tsbuildWithBusybox();
-  });
-
-  /** Standard output of a shell script in a container, by lines. */
-  async function sh(script: string, ...flags: readonly string[]): Promise<readonly string[]> {
-    return (await cli.ok(['run', '--rm', ...flags, 'busybox:1', 'sh', '-c', script])).split('\n');
-  }
+  const { cli, sh } = runCli();
 
   it('C-71 -v mounts folders and files, for reading or for both', async () => {
     const { path } = tempFolder('volumes');

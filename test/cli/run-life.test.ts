@@ -1,9 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
-import { tsbuildWithBusybox, type Tsbuild } from '../support/cli.ts';
-import { requires } from '../support/requires.ts';
+import { runCli } from '../support/run-cli.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 interface Inspected {
@@ -13,15 +12,7 @@ interface Inspected {
 }
 
 describe('how a container of run lives', () => {
-  requires('root', 'overlay', 'tool:busybox');
-  let cli: Tsbuild;
-  beforeAll(async () => {
-    cli = await tsbuildWithBusybox();
-  });
-
-  async function sh(script: string, ...flags: readonly string[]): Promise<readonly string[]> {
-    return (await cli.ok(['run', '--rm', ...flags, 'busybox:1', 'sh', '-c', script])).split('\n');
-  }
+  const { cli, sh } = runCli();
 
   it('R-33 the command is process 1; with --init it has a reaper before it, which keeps no dead children', async () => {
     expect(await sh('echo $$')).toEqual(['1']);

@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
-import { tsbuildWithBusybox, type Tsbuild } from '../support/cli.ts';
-import { requires } from '../support/requires.ts';
+import type { Tsbuild } from '../support/cli.ts';
+import { runCli } from '../support/run-cli.ts';
 import { runOk } from '../support/run-command.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -11,15 +11,7 @@ import { tempFolder } from '../support/temp-folder.ts';
 const defaultMask = '00000000a80425fb';
 
 describe('how far run shuts a container in', () => {
-  requires('root', 'overlay', 'tool:busybox');
-  let cli: Tsbuild;
-  beforeAll(async () => {
-    cli = await tsbuildWithBusybox();
-  });
-
-  async function sh(script: string, ...flags: readonly string[]): Promise<readonly string[]> {
-    return (await cli.ok(['run', '--rm', ...flags, 'busybox:1', 'sh', '-c', script])).split('\n');
-  }
+  const { cli, sh } = runCli();
 
   /** What the kernel says of the first process. */
   async function status(...flags: readonly string[]): Promise<Readonly<Record<string, string>>> {
