@@ -1,19 +1,18 @@
-import { isIP } from 'node:net';
 import { Option, type Command } from 'commander';
 
 import { TsbuildError } from '../core/index.ts';
 import type { Platform } from '../oci/types.ts';
 import type { ContainerOptions } from '../ops/index.ts';
-import { parseAddHost } from '../runtime/index.ts';
 import { collect } from './command.ts';
 import { addLimitOptions, limitsOf, type LimitFlags } from './limits.ts';
 import { addLifeOptions, lifeOf, type LifeFlags } from './run-flags-life.ts';
 import { addMountOptions, mountsOf, type MountFlags } from './run-flags-mounts.ts';
+import { addNetworkOptions, networkOf, type NetworkFlags } from './run-flags-network.ts';
 import { addSecurityOptions, securityOf, type SecurityFlags } from './run-flags-security.ts';
 import { parseEnv, readEnvFile } from './run-values.ts';
 
 /** The flags that `run` and `create` share, as commander gives them. */
-export interface RunFlags extends MountFlags, SecurityFlags, LifeFlags, LimitFlags {
+export interface RunFlags extends MountFlags, NetworkFlags, SecurityFlags, LifeFlags, LimitFlags {
   readonly interactive?: boolean;
   readonly tty?: boolean;
   readonly name?: string;
@@ -22,12 +21,6 @@ export interface RunFlags extends MountFlags, SecurityFlags, LifeFlags, LimitFla
   readonly workdir?: string;
   readonly user?: string;
   readonly entrypoint?: string;
-  readonly network: 'host' | 'none';
-  readonly hostname?: string;
-  readonly addHost?: readonly string[];
-  readonly dns?: readonly string[];
-  readonly dnsSearch?: readonly string[];
-  readonly dnsOption?: readonly string[];
   readonly cidfile?: string;
   readonly pull: PullPolicy;
   readonly platform?: string;
@@ -69,18 +62,7 @@ export function addRunOptions(command: Command): Command {
     .option('--cidfile <file>', 'write the container id to a new file');
   addLifeOptions(command);
   addMountOptions(command.optionsGroup('Mounts:'));
-  command
-    .optionsGroup('Network:')
-    .addOption(
-      new Option('--network <host|none>', "the machine's own network, or none")
-        .choices(['host', 'none'])
-        .default('host'),
-    )
-    .option('--hostname <name>', 'host name (default: the id of the container)')
-    .option('--add-host <name:address>', 'line more in /etc/hosts; repeatable', collect)
-    .option('--dns <address>', "name server, instead of the machine's; repeatable", collect)
-    .option('--dns-search <domain>', 'domain to look short names up in; repeatable', collect)
-    .option('--dns-option <option>', 'option of resolv.conf(5); repeatable', collect);
+  addNetworkOptions(command.optionsGroup('Network:'));
   addSecurityOptions(command.optionsGroup('Security:'));
   addLimitOptions(command.optionsGroup('Limits:'));
   return command;
@@ -101,9 +83,7 @@ export async function runChoices(flags: RunFlags, args: readonly string[]): Prom
       cwd: workdirOf(flags),
       user: flags.user,
       hostname: flags.hostname,
-      network: flags.network,
-      hosts: (flags.addHost ?? []).map((text) => parseAddHost(text)),
-      dns: dnsOf(flags),
+      network: await networkOf(flags),
       mounts: await mountsOf(flags),
       volumesFrom: flags.volumesFrom ?? [],
       readonlyRootfs: flags.readOnly === true,
@@ -122,21 +102,4 @@ function entrypointOf({ entrypoint }: RunFlags): readonly string[] | undefined {
 function workdirOf({ workdir }: RunFlags): string | undefined {
   if (workdir === undefined || workdir.startsWith('/')) return workdir;
   throw new TsbuildError('USAGE', `--workdir: ${JSON.stringify(workdir)} is not an absolute path`);
-}
-
-function dnsOf({ dns = [], dnsSearch = [], dnsOption = [] }: RunFlags): ContainerOptions['dns'] {
-  const server = dns.find((address) => isIP(address) === 0);
-  if (server !== undefined) {
-    throw new TsbuildError('USAGE', `--dns: invalid value ${JSON.stringify(server)}`, {
-      hint: 'expected an address such as 9.9.9.9',
-    });
-  }
-  // Each is a word of a line of resolv.conf.
-  const word = [...dnsSearch, ...dnsOption].find((text) => !/^[A-Za-z0-9._:-]{1,253}$/.test(text));
-  if (word !== undefined) {
-    throw new TsbuildError('USAGE', `--dns-search, --dns-option: invalid value ${JSON.stringify(word)}`, {
-      hint: 'expected a domain such as example.com, or an option such as ndots:2',
-    });
-  }
-  return { nameservers: dns, search: dnsSearch, options: dnsOption };
 }

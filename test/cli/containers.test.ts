@@ -60,7 +60,7 @@ describe('commands about containers', () => {
     expect(all[0]?.Status).toMatch(/^Exited \(0\) \d+ seconds? ago$/);
     expect(all[1]?.Command).toBe('"sh -c trap "exit 0"…"');
     const table = (await cli.ok(['ps', '--all'])).split('\n');
-    expect(table[0]).toMatch(/^CONTAINER ID +IMAGE +COMMAND +CREATED +STATUS +NAMES$/);
+    expect(table[0]).toMatch(/^CONTAINER ID +IMAGE +COMMAND +CREATED +STATUS +PORTS +NAMES$/);
     expect(table).toHaveLength(3);
     expect(await cli.ok(['ps', '-q'])).toBe(id.slice(0, 12));
     expect(await cli.ok(['ps', '-q', '--no-trunc'])).toBe(id);

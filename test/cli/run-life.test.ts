@@ -122,9 +122,11 @@ describe('how a container of run lives', () => {
       '--dns-option',
       'ndots:2',
     ];
-    expect(await sh('cat /etc/resolv.conf', ...flags)).toEqual([
-      ...['nameserver 9.9.9.9', 'nameserver 2620:fe::9', 'search example.com', 'options ndots:2'],
+    const others = ['search example.com', 'options ndots:2'];
+    expect(await sh('cat /etc/resolv.conf', ...flags, '--network', 'host')).toEqual([
+      ...['nameserver 9.9.9.9', 'nameserver 2620:fe::9', ...others],
     ]);
+    expect(await sh('cat /etc/resolv.conf', ...flags)).toEqual(['nameserver 127.0.0.11', ...others]);
     expect(
       await sh('grep -E "db|six" /etc/hosts', '--add-host', 'db:10.0.0.5', '--add-host', 'six=[::5]'),
     ).toEqual(['10.0.0.5\tdb', '::5\tsix']);

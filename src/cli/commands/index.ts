@@ -14,6 +14,7 @@ import { inspectCommand } from './inspect.ts';
 import { logsCommand } from './logs.ts';
 import { pauseCommand, unpauseCommand } from './pause.ts';
 import { planCommand } from './plan.ts';
+import { portCommand } from './port.ts';
 import { psCommand } from './ps.ts';
 import { pullCommand } from './pull.ts';
 import { renameCommand } from './rename.ts';
@@ -43,6 +44,7 @@ export const commandBuilders = {
   logs: logsCommand,
   pause: pauseCommand,
   plan: planCommand,
+  port: portCommand,
   ps: psCommand,
   pull: pullCommand,
   rename: renameCommand,
@@ -70,7 +72,7 @@ export const commandGroups: readonly (readonly [heading: string, names: readonly
   ['Images:', ['images', 'inspect', 'history', 'tag', 'rmi']],
   ['Images from and to elsewhere:', ['pull', 'load', 'save', 'import', 'export']],
   ['Containers:', ['create', 'start', 'stop', 'restart', 'kill', 'pause', 'unpause', 'wait', 'rename', 'rm']],
-  ['What containers do:', ['ps', 'logs', 'top', 'stats', 'exec', 'attach', 'cp', 'diff', 'commit']],
+  ['What containers do:', ['ps', 'logs', 'port', 'top', 'stats', 'exec', 'attach', 'cp', 'diff', 'commit']],
   ['Volumes:', ['volume']],
   ['Other:', ['version']],
 ];

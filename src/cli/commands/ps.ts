@@ -21,6 +21,7 @@ interface PsFlags {
 interface Row {
   readonly record: ContainerRecord;
   readonly state: ContainerState;
+  readonly ports: string;
 }
 
 export function psCommand(): Command {
@@ -45,13 +46,13 @@ export function psCommand(): Command {
     }
     const now = Date.now();
     printList(flags.format, {
-      headings: ['CONTAINER ID', 'IMAGE', 'COMMAND', 'CREATED', 'STATUS', 'NAMES'],
-      rows: shown.map(({ record, state }) => {
+      headings: ['CONTAINER ID', 'IMAGE', 'COMMAND', 'CREATED', 'STATUS', 'PORTS', 'NAMES'],
+      rows: shown.map(({ record, state, ports }) => {
         const text = record.command.join(' ');
         const commandText = `"${flags.trunc && text.length > 20 ? `${text.slice(0, 19)}…` : text}"`;
         const [age, status] = [formatAge(record.created, now), statusText(state, now)];
         return {
-          cells: [idOf(record), record.image.name, commandText, age, status, record.name],
+          cells: [idOf(record), record.image.name, commandText, age, status, ports, record.name],
           json: {
             ID: idOf(record),
             Image: record.image.name,
@@ -59,6 +60,7 @@ export function psCommand(): Command {
             CreatedAt: record.created,
             State: statusWord(state),
             Status: status,
+            Ports: ports,
             Names: record.name,
           },
         };
@@ -81,13 +83,15 @@ function lastOf(text: string | undefined): number | undefined {
 
 async function readRows(root: string): Promise<readonly Row[]> {
   return withStore(root, async (store) => {
-    const { containerState, listContainers, sweepContainers } = await import('../../ops/index.ts');
+    const { containerState, listContainers, portsText, sweepContainers } = await import('../../ops/index.ts');
     await sweepContainers(store);
     return Promise.all(
-      listContainers(store).map(async (record) => ({
-        record,
-        state: await containerState(store, record.id),
-      })),
+      listContainers(store).map(async (record) => {
+        const state = await containerState(store, record.id);
+        const network = state.status === 'running' ? state.network : undefined;
+        const ports = network === undefined ? '' : portsText(network.ports, record.network?.exposed ?? []);
+        return { record, state, ports };
+      }),
     );
   });
 }

@@ -9,8 +9,8 @@ import { liveContainer } from './life.ts';
 export async function runForeground(store: Store, record: ContainerRecord): Promise<number> {
   return liveContainer(store, record, {
     isNew: true,
-    attach: (container) => {
-      for (const warning of container.warnings) process.stderr.write(`warning: ${printable(warning)}\n`);
+    attach: (container, warnings) => {
+      for (const warning of warnings) process.stderr.write(`warning: ${printable(warning)}\n`);
       const forwarded = forwardSignals(container);
       return {
         [Symbol.asyncDispose]: async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { TsbuildError } from '../../core/index.ts';
 import {
+  connectContainer,
   containerFolder,
   discardContainer,
   readState,
@@ -10,10 +11,12 @@ import {
   writeState,
   type ContainerRecord,
   type ContainerState,
+  type Joined,
 } from '../../ops/index.ts';
 import {
   createRuntime,
   exitCodeOf,
+  killedForMemory,
   startTicksOf,
   type Container,
   type ContainerSpec,
@@ -33,8 +36,11 @@ export interface LifeHooks {
   readonly attachments?: Attachments | undefined;
   /** It is new and nobody has seen it: when it cannot be started, nothing of it stays. */
   readonly isNew: boolean;
-  /** It is set up, but does not run yet. What is returned is disposed of when the program has ended. */
-  attach(container: Container): AsyncDisposable;
+  /**
+   * It is set up, but does not run yet; `warnings` tells what it has to do without. What is returned is disposed of when
+   * the program has ended.
+   */
+  attach(container: Container, warnings: readonly string[]): AsyncDisposable;
   /** Its program begins when this resolves. */
   readonly mayStart?: ((asked: Promise<unknown>) => Promise<unknown>) | undefined;
   /** The program runs. */
@@ -54,13 +60,16 @@ interface Run extends LifeHooks {
   readonly record: ContainerRecord;
   readonly control: ContainerControl;
   readonly restarts: number;
+  readonly joined: Joined;
+  readonly warnings: readonly string[];
 }
 
-/** What kept a program from running, for those who are attached. */
-type Failure = Omit<ReturnType<typeof refused>, 'ok'>;
+/** What those who are attached are told beside the exit status: of its end, or what kept a program from running. */
+type Told = { readonly warning?: string | undefined } | Omit<ReturnType<typeof refused>, 'ok'>;
 
 interface Ended {
   readonly exitCode: number;
+  readonly warning?: string | undefined;
   readonly outOfMemory?: boolean | undefined;
   readonly started: string;
 }
@@ -80,38 +89,23 @@ export async function liveContainer(
   const control = new ContainerControl(record, hooks.attachments);
   await using _control = await serveContainer(containerFolder(store, id), control);
   const before = readState(store, id);
-  const tell = (exitCode: number, failure?: Failure): number => {
-    hooks.attachments?.end({ kind: 'exit', exitCode, ...failure });
+  const tell = (exitCode: number, told?: Told): number => {
+    hooks.attachments?.end({ kind: 'exit', exitCode, ...told });
     control.settle(exitCode);
     return exitCode;
   };
   const end = async (
     state: ContainerState & { readonly exitCode?: number | undefined },
-    failure?: Failure,
+    told?: Told,
   ): Promise<number> => {
     if (record.autoRemove && !control.keep && state.status === 'exited')
       await discardContainer(store, record);
     else writeState(store, id, state);
-    return tell(state.exitCode ?? 0, failure);
+    return tell(state.exitCode ?? 0, told);
   };
-  const restarts = new Restarts(hooks.attachments === undefined ? undefined : record.restart);
   try {
-    for (;;) {
-      const began = performance.now();
-      const ended = await runOnce({ ...hooks, store, record, control, restarts: restarts.count });
-      const finished = new Date().toISOString();
-      const count = restarts.count;
-      const past = { ...ended, finished, ...(count > 0 && { restarts: count }) };
-      const pause = control.final.aborted
-        ? undefined
-        : restarts.next(ended.exitCode, performance.now() - began);
-      if (pause === undefined) return await end({ status: 'exited', ...past });
-      hooks.attachments?.end({ kind: 'exit', exitCode: ended.exitCode });
-      const { exitCode, started } = ended;
-      writeState(store, id, { status: 'restarting', exitCode, started, finished, restarts: restarts.count });
-      await sleep(pause, undefined, { signal: control.final }).catch(() => undefined);
-      if (control.final.aborted) return await end({ status: 'exited', ...past });
-    }
+    const { warning, ...last } = await untilLast({ ...hooks, store, record, control });
+    return await end({ status: 'exited', ...last }, { warning });
   } catch (error) {
     const { ok: _, ...failure } = refused(error);
     const text = failure.error;
@@ -132,22 +126,58 @@ export async function liveContainer(
   }
 }
 
+interface Last extends Ended {
+  readonly finished: string;
+  readonly restarts?: number | undefined;
+}
+
+/** Runs it, and again as its restart policy says, until it ends for good. Its network is closed then, too. */
+async function untilLast(life: Pick<Run, 'store' | 'record' | 'control'> & LifeHooks): Promise<Last> {
+  const { store, record, control, attachments } = life;
+  const restarts = new Restarts(attachments === undefined ? undefined : record.restart);
+  await using connection = await connectContainer(store, record);
+  const { warnings } = connection;
+  for (;;) {
+    const began = performance.now();
+    const { count } = restarts;
+    await using joined = await connection.join(life.spec ?? record.spec);
+    const ended = await runOnce({ ...life, restarts: count, joined, warnings });
+    const finished = new Date().toISOString();
+    const last = { ...ended, finished, ...(count > 0 && { restarts: count }) };
+    const pause = control.final.aborted
+      ? undefined
+      : restarts.next(ended.exitCode, performance.now() - began);
+    if (pause === undefined) return last;
+    const { exitCode, started, warning } = ended;
+    attachments?.end({ kind: 'exit', exitCode, warning });
+    writeState(store, record.id, {
+      status: 'restarting',
+      exitCode,
+      started,
+      finished,
+      restarts: restarts.count,
+    });
+    await sleep(pause, undefined, { signal: control.final }).catch(() => undefined);
+    if (control.final.aborted) return last;
+  }
+}
+
 async function runOnce(run: Run): Promise<Ended> {
-  const { store, record, control, attachments } = run;
+  const { store, joined, control, attachments } = run;
   const runtime = createRuntime({ stubs: join(store.root, 'runtime') });
-  await using container = await runtime.create(run.spec ?? record.spec);
+  await using container = await runtime.create(joined.spec);
   attachments?.serve(container);
   const { started, exitCode } = await attached(container, run).finally(() => {
     control.serve(undefined);
     attachments?.serve(undefined);
   });
   await control.endBackground();
-  const { oomKills = 0 } = await container.usage();
-  return { exitCode, started, ...(oomKills > 0 && { outOfMemory: true }) };
+  const warning = killedForMemory(await container.usage());
+  return { exitCode, started, warning, ...(warning !== undefined && { outOfMemory: true }) };
 }
 
 async function attached(container: Container, run: Run): Promise<Ended> {
-  await using _attached = run.attach(container);
+  await using _attached = run.attach(container, [...run.warnings, ...container.warnings]);
   try {
     await run.mayStart?.(run.control.startAsked());
     await container.start();
@@ -160,13 +190,14 @@ async function attached(container: Container, run: Run): Promise<Ended> {
 }
 
 async function untilEnd(container: Container, run: Run): Promise<Ended> {
-  const { store, record, control, restarts } = run;
+  const { store, record, control, restarts, joined } = run;
   const started = new Date().toISOString();
   let state: RunningState = {
     status: 'running',
     pid: container.pid,
     startTicks: startTicksOf(container.pid),
     started,
+    network: joined.network,
     ...(restarts > 0 && { restarts }),
   };
   const note = (changes: Partial<RunningState>): void => {

@@ -37,8 +37,8 @@ export async function monitorContainer({ root, id, mode, onReady }: MonitorOptio
     spec,
     attachments,
     isNew: mode === 'new',
-    attach: (container) => {
-      ({ warnings } = container);
+    attach: (container, found) => {
+      warnings = found;
       const held = new AsyncDisposableStack();
       held.use(passOutput(container, log, attachments));
       held.use(stopAtShutdown(container, record.stopSignal));

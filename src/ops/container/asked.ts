@@ -10,15 +10,13 @@ export interface AskedOptions {
   readonly securityOpt?: readonly string[] | undefined;
   readonly groupAdd?: readonly string[] | undefined;
   readonly volumesFrom?: readonly string[] | undefined;
-  readonly extraHosts?: readonly string[] | undefined;
-  readonly dns?: readonly string[] | undefined;
   readonly tmpfs?: Readonly<Record<string, string>> | undefined;
   /** Paths; those of `--device`, not all of `--privileged`. */
   readonly devices?: readonly { readonly path: string; readonly access: string }[] | undefined;
 }
 
 export function askedOf(options: ContainerOptions): AskedOptions {
-  const { security, volumesFrom = [], hosts = [], dns, mounts } = options;
+  const { security, volumesFrom = [], mounts } = options;
   return {
     privileged: security?.privileged,
     capAdd: security?.capAdd,
@@ -27,8 +25,6 @@ export function askedOf(options: ContainerOptions): AskedOptions {
     groupAdd: security?.groups,
     devices: security?.devices.map(({ path, access = 'rwm' }) => ({ path, access })),
     volumesFrom,
-    extraHosts: hosts.map(({ name, address }) => `${name}:${address}`),
-    dns: dns?.nameservers,
     tmpfs: tmpfsOf(mounts),
   };
 }
@@ -50,8 +46,6 @@ export function hostConfigOfAsked(asked: AskedOptions = {}): Readonly<Record<str
     SecurityOpt: asked.securityOpt ?? [],
     GroupAdd: asked.groupAdd ?? [],
     VolumesFrom: asked.volumesFrom ?? [],
-    ExtraHosts: asked.extraHosts ?? [],
-    Dns: asked.dns ?? [],
     Tmpfs: asked.tmpfs ?? {},
     Devices: (asked.devices ?? []).map(({ path, access }) => ({
       PathOnHost: path,

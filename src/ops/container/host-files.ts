@@ -1,7 +1,14 @@
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { hostHosts, resolvConf, type HostEntry } from '../../runtime/index.ts';
+import {
+  containerHosts,
+  hostHosts,
+  isResolvedStub,
+  parseAddHost,
+  resolvConf,
+  resolvedConf,
+} from '../../runtime/index.ts';
 
 /** The container's own copies of what Docker, too, writes for it; host paths. */
 export interface HostFiles {
@@ -25,27 +32,71 @@ export interface DnsChoices {
   readonly options: readonly string[];
 }
 
+/** The network that the files tell of. */
+export type FilesNetwork =
+  | { readonly kind: 'host' | 'none' }
+  | {
+      readonly kind: 'bridge';
+      /** Absent before the container starts. */
+      readonly attached?:
+        | { readonly address: string; readonly gateway: string; readonly nameservers: readonly string[] }
+        | undefined;
+    };
+
 export interface HostFileChoices {
   readonly hostname: string;
-  readonly hosts?: readonly HostEntry[] | undefined;
-  readonly dns?: DnsChoices | undefined;
+  readonly network: FilesNetwork;
+  /** As `--add-host` has them. */
+  readonly hosts: readonly string[];
+  readonly dns: DnsChoices;
 }
 
 export function writeHostFiles(folder: string, choices: HostFileChoices): HostFiles {
   const files = hostFilesOf(folder);
-  const { hostname, hosts = [], dns } = choices;
-  const entries = [{ address: '127.0.0.1', name: hostname }, ...hosts];
-  const texts = {
-    [files.resolvConf]: resolvConf({ hostText: readHost('/etc/resolv.conf'), network: 'host', ...dns }),
-    [files.hosts]: hostHosts(readHost('/etc/hosts'), entries),
-    [files.hostname]: `${hostname}\n`,
-  };
-  for (const [path, text] of Object.entries(texts)) {
-    writeFileSync(path, text);
-    // Every user of the container reads them, whatever the umask here.
-    chmodSync(path, 0o644);
-  }
+  writeReadable(files.resolvConf, resolvText(choices));
+  writeReadable(files.hosts, hostsText(choices));
+  writeReadable(files.hostname, `${choices.hostname}\n`);
   return files;
+}
+
+/** Of the container whose network this one shares: what it finds by name and by whom it asks is the same. */
+export function copyHostFiles(from: string, to: string): void {
+  const [theirs, own] = [hostFilesOf(from), hostFilesOf(to)];
+  copyFileSync(theirs.resolvConf, own.resolvConf);
+  copyFileSync(theirs.hosts, own.hosts);
+}
+
+/** Over what is there: a container may have the file mounted. */
+function writeReadable(path: string, text: string): void {
+  writeFileSync(path, text);
+  // Every user of the container reads them, whatever the umask here.
+  chmodSync(path, 0o644);
+}
+
+function hostsText({ hostname: name, network, hosts }: HostFileChoices): string {
+  const attached = network.kind === 'bridge' ? network.attached : undefined;
+  const extra = hosts.map((text) => parseAddHost(text, attached?.gateway));
+  const own = { address: attached?.address ?? '127.0.0.1', name };
+  return network.kind === 'host'
+    ? hostHosts(readHost('/etc/hosts'), [own, ...extra])
+    : containerHosts(own, extra);
+}
+
+function resolvText({ network, dns }: HostFileChoices): string {
+  if (network.kind !== 'bridge') {
+    return resolvConf({ hostText: readHost('/etc/resolv.conf'), network: 'host', ...dns });
+  }
+  const { attached } = network;
+  const direct = attached === undefined ? dns.nameservers : attached.nameservers;
+  const text = resolvConf({ hostText: upstreamText(), network: 'own', ...dns, nameservers: direct });
+  // The name of another container has no dot: before it is looked up in whatever domains are searched, it is asked for
+  // as it stands. As Docker has it, too.
+  return attached === undefined || /^options .*\bndots:/m.test(text) ? text : `${text}options ndots:0\n`;
+}
+
+function upstreamText(): string {
+  const text = readHost('/etc/resolv.conf');
+  return isResolvedStub(text) ? readHost(resolvedConf) || text : text;
 }
 
 function readHost(path: string): string {

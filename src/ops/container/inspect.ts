@@ -9,6 +9,7 @@ import { hostConfigOfAsked } from './asked.ts';
 import { hostFilesOf } from './host-files.ts';
 import { lifeConfigOf, lifeHostConfigOf, stateOf } from './inspect-life.ts';
 import { mountsJson } from './inspect-mounts.ts';
+import { networkConfigOf, networkHostConfigOf, networkSettingsOf } from './network/inspect.ts';
 import { containerFolder, containerState, findContainer, listContainers } from './records.ts';
 import type { ContainerRecord } from './types.ts';
 
@@ -54,14 +55,15 @@ export async function inspectContainer(store: Store, name: string): Promise<Json
       Image: record.image.name,
       WorkingDir: process.cwd,
       ...lifeConfigOf(record),
+      ...networkConfigOf(record),
     },
+    NetworkSettings: networkSettingsOf(record, state),
   };
 }
 
 function hostConfigOf(record: ContainerRecord, binds: readonly MountConfig[]): Json {
   const { config } = record.spec;
   const { memory, cpu, pids } = config.linux.resources ?? {};
-  const ownNetwork = config.linux.namespaces.some(({ type }) => type === 'network');
   const modeOf = (type: NamespaceType): string =>
     config.linux.namespaces.some((namespace) => namespace.type === type) ? 'private' : 'host';
   const shm = config.mounts.find(({ destination }) => destination === '/dev/shm');
@@ -70,12 +72,11 @@ function hostConfigOf(record: ContainerRecord, binds: readonly MountConfig[]): J
     Binds: binds.map(
       (mount) => `${mount.source ?? ''}:${mount.destination}${isReadOnly(mount) ? ':ro' : ''}`,
     ),
-    NetworkMode: ownNetwork ? 'none' : 'host',
     AutoRemove: record.autoRemove,
     ...lifeHostConfigOf(record),
     ReadonlyRootfs: config.root.readonly ?? false,
     ...hostConfigOfAsked(record.asked),
-    Sysctls: config.linux.sysctl ?? {},
+    ...networkHostConfigOf(record),
     OomScoreAdj: config.process.oomScoreAdj ?? 0,
     Init: record.spec.init ?? false,
     IpcMode: modeOf('ipc'),

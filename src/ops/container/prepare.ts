@@ -9,19 +9,21 @@ import {
   resolveGroups,
   resolveUser,
   type ContainerSpec,
-  type HostEntry,
   type ResolvedUser,
 } from '../../runtime/index.ts';
 import type { Snapshot } from '../../snapshot/index.ts';
+import type { Store } from '../../store/index.ts';
 import type { RootDir } from '../../sys/index.ts';
 import { ImageOp, type ImageServices } from '../image.ts';
 import type { RunLimits } from '../types.ts';
 import { claimMounts, inheritMounts, type ClaimedMounts, type MountRequest } from '../volumes/index.ts';
 import { askedOf } from './asked.ts';
-import { writeHostFiles, type DnsChoices } from './host-files.ts';
+import { writeHostFiles, type FilesNetwork } from './host-files.ts';
 import { lifeOptionsOf, type LifeChoices } from './life-options.ts';
 import { checkContainerName, randomName } from './names.ts';
-import { containerFolder, deleteContainer, nameContainer, refuseTakenName } from './records.ts';
+import { checkNetworkChoices, configuredNetwork, networkRecord } from './network/record.ts';
+import type { NetworkChoices, NetworkRecord } from './network/types.ts';
+import { containerFolder, deleteContainer, nameContainer, readRecord, refuseTakenName } from './records.ts';
 import { securityRequest, type SecurityChoices } from './security.ts';
 import { signalNumber } from './signals.ts';
 import { sweepContainers } from './sweep.ts';
@@ -40,10 +42,7 @@ export interface ContainerOptions extends LifeChoices {
   readonly cwd?: string | undefined;
   readonly user?: string | undefined;
   readonly hostname?: string | undefined;
-  readonly network: 'host' | 'none';
-  /** Lines more of its /etc/hosts. */
-  readonly hosts?: readonly HostEntry[] | undefined;
-  readonly dns?: DnsChoices | undefined;
+  readonly network: NetworkChoices;
   readonly mounts: readonly MountRequest[];
   /** Containers whose mounts it has, too, as `name[:ro]`. */
   readonly volumesFrom?: readonly string[] | undefined;
@@ -76,9 +75,11 @@ export async function prepareContainer(
   const { store } = services;
   const name = options.name ?? randomName();
   checkNames(name, options.hostname);
+  checkNetworkChoices(options.network, options.hostname);
   await sweepContainers(store);
   // Before the long work of unpacking; the last word is spoken when the record is written.
   refuseTakenName(store, name);
+  const network = networkRecord(store, options.network, options.image.config.config?.ExposedPorts);
   const snapshot = await unpack(services, options);
 
   const id = randomBytes(32).toString('hex');
@@ -91,7 +92,8 @@ export async function prepareContainer(
       imageVolumes: Object.keys(options.image.config.config?.Volumes ?? {}),
       root: view.root,
     });
-    const record = await makeRecord(services, { id, name, options, snapshot, claimed, root: view.root });
+    const parts = { id, name, options, network, snapshot, claimed, root: view.root };
+    const record = await makeRecord(services, parts);
     await nameContainer(store, record);
     claimed.keep();
     return record;
@@ -115,6 +117,7 @@ interface ContainerParts {
   readonly id: string;
   readonly name: string;
   readonly options: ContainerOptions;
+  readonly network: NetworkRecord;
   readonly snapshot: Snapshot | undefined;
   readonly claimed: ClaimedMounts;
   /** The image's. */
@@ -137,6 +140,7 @@ async function makeRecord(services: ImageServices, parts: ContainerParts): Promi
     chain: snapshot?.chain ?? [],
     volumes: claimed.volumes,
     asked: askedOf(options),
+    network: parts.network,
     spec: await containerSpec(services, parts, args),
   };
 }
@@ -166,11 +170,11 @@ async function unpack(
 
 async function containerSpec(
   services: ImageServices,
-  { id, options, snapshot, claimed, root }: ContainerParts,
+  { id, options, network, snapshot, claimed, root }: ContainerParts,
   args: readonly string[],
 ): Promise<ContainerSpec> {
   const folder = containerFolder(services.store, id);
-  const hostname = options.hostname ?? id.slice(0, 12);
+  const hostname = hostnameOf(services.store, { id, network, asked: options.hostname });
   const { cgroupParent } = options.limits;
   const defaults = options.image.config.config ?? {};
   const { upper, work } = makeWritable(folder, root);
@@ -185,13 +189,13 @@ async function containerSpec(
     user: withGroups(user, resolveGroups(root, security?.groups ?? [])),
     terminal: options.stdio === 'terminal',
     hostname,
-    network: options.network,
+    network: configuredNetwork(network),
     processors: availableParallelism(),
-    files: writeHostFiles(folder, { hostname, hosts: options.hosts, dns: options.dns }),
+    files: writeHostFiles(folder, { ...network, hostname, network: filesNetwork(network) }),
     mounts: claimed.mounts,
     oomScoreAdj: options.oomScoreAdj,
     annotations: options.annotations,
-    ...(security !== undefined && (await securityRequest(security))),
+    ...(security !== undefined && (await securityRequest(security, id))),
     readonlyRootfs: options.readonlyRootfs,
     limits: options.limits.resources,
     ulimits: options.limits.rlimits,
@@ -210,6 +214,24 @@ async function containerSpec(
     subpaths: claimed.subpaths,
     init: options.init,
   };
+}
+
+/** Who shares a network shares the name in it. */
+function hostnameOf(
+  store: Store,
+  {
+    id,
+    network: { mode },
+    asked,
+  }: { readonly id: string; readonly network: NetworkRecord; readonly asked: string | undefined },
+): string {
+  const other = mode.kind === 'container' ? readRecord(store, mode.id) : undefined;
+  return asked ?? other?.spec.config.hostname ?? id.slice(0, 12);
+}
+
+/** What is written of another container's network is written when it is joined. */
+function filesNetwork({ mode: { kind } }: NetworkRecord): FilesNetwork {
+  return { kind: kind === 'container' ? 'none' : kind };
 }
 
 function withGroups(user: ResolvedUser, groups: readonly number[]): ResolvedUser {

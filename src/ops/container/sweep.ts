@@ -1,3 +1,5 @@
+import { isErrno } from '../../core/index.ts';
+import { sweepNetworks } from '../../network/index.ts';
 import type { Store } from '../../store/index.ts';
 import { discardContainer } from './discard.ts';
 import {
@@ -10,10 +12,11 @@ import {
 } from './records.ts';
 
 /**
- * Removes what killed processes left of containers: folders that never became one, and those of `--rm` whose holder was
- * killed before it could remove them. Alive means that the container's lock is held.
+ * Removes what killed processes left of containers: folders that never became one, those of `--rm` whose holder was
+ * killed before it could remove them, and the networks that nobody is on. Alive means that the container's lock is held.
  */
 export async function sweepContainers(store: Store): Promise<void> {
+  await sweepUnused();
   for (const id of containerIds(store)) {
     if (!isLeftover(store, id)) continue;
     await using lock = await tryContainerLock(store, id);
@@ -22,6 +25,15 @@ export async function sweepContainers(store: Store): Promise<void> {
     const record = readRecord(store, id);
     if (record === undefined) deleteContainer(store, id);
     else await discardContainer(store, record);
+  }
+}
+
+/** They are another user's where this one may not touch them. */
+async function sweepUnused(): Promise<void> {
+  try {
+    await sweepNetworks();
+  } catch (error) {
+    if (!isErrno(error, 'EACCES', 'EPERM', 'EROFS')) throw error;
   }
 }
 

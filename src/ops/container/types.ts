@@ -3,6 +3,7 @@ import type { ContainerSpec } from '../../runtime/index.ts';
 import type { SnapshotId } from '../../snapshot/index.ts';
 import type { VolumeUse } from '../volumes/types.ts';
 import type { AskedOptions } from './asked.ts';
+import type { NetworkRecord, RunningNetwork } from './network/types.ts';
 
 /** When a container that ended is started again; `stop`, `kill` and the end of its monitor end that. */
 export type RestartPolicy =
@@ -64,6 +65,8 @@ export interface ContainerRecord extends LifeOptions {
   readonly spec: ContainerSpec;
   /** Those it has mounted: they are kept as long as the container is. */
   readonly volumes?: readonly VolumeUse[] | undefined;
+  /** Absent: the network is as the runtime configuration has it. */
+  readonly network?: NetworkRecord | undefined;
   /** What `inspect` tells of the options it was made with. */
   readonly asked?: AskedOptions | undefined;
 }
@@ -101,6 +104,8 @@ export type ContainerState =
       readonly started: string;
       readonly paused?: boolean | undefined;
       readonly health?: Health | undefined;
+      /** On the bridge. */
+      readonly network?: RunningNetwork | undefined;
       /** How often its restart policy has started it again. */
       readonly restarts?: number | undefined;
     }

@@ -1,0 +1,46 @@
+import type { BoundPort, PublishedPort } from '../../../network/types.ts';
+import type { DnsChoices } from '../host-files.ts';
+
+/**
+ * `bridge`: a network of its own, with a way out. Where the machine cannot have one, a container that does not require it
+ * shares the machine's.
+ */
+type OwnMode =
+  | { readonly kind: 'bridge'; readonly required: boolean }
+  | { readonly kind: 'host' }
+  /** A loopback device only. */
+  | { readonly kind: 'none' };
+
+/** What `run` and `create` may say about the network. */
+export interface NetworkChoices extends NetworkOptions {
+  /** `container`: the one of that other container, by name or id. */
+  readonly mode: OwnMode | { readonly kind: 'container'; readonly name: string };
+}
+
+export interface NetworkOptions {
+  /** `-p`. */
+  readonly publish: readonly PublishedPort[];
+  /** `-P`: those exposed that `publish` does not name. */
+  readonly publishAll: boolean;
+  /** `--expose`, as `80/tcp` each. */
+  readonly exposed: readonly string[];
+  /** Names by which other containers find it, beside its own. */
+  readonly aliases: readonly string[];
+  /** Lines more of its /etc/hosts, as `--add-host` has them. */
+  readonly hosts: readonly string[];
+  readonly dns: DnsChoices;
+}
+
+/** The part of a container's record about its network; the ports that its image exposes are among the exposed ones. */
+export interface NetworkRecord extends NetworkOptions {
+  readonly mode: OwnMode | { readonly kind: 'container'; readonly id: string };
+}
+
+/** What a container on the bridge has while it runs. */
+export interface RunningNetwork {
+  /** Dotted, of a network of 24 bits. */
+  readonly address: string;
+  readonly gateway: string;
+  readonly mac: string;
+  readonly ports: readonly BoundPort[];
+}
