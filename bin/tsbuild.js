@@ -18,9 +18,18 @@ if (!existsSync(cli)) {
   process.exitCode = 8;
 } else if (major > 22 || (major === 22 && minor >= 15)) {
   module.enableCompileCache(new URL('../dist/cache', import.meta.url).pathname);
-  module.createRequire(import.meta.url)(cli);
+  start(module.createRequire(import.meta.url));
 } else {
   rerunUnderNewerNode();
+}
+
+/** An ordinary user's command goes into namespaces first, where it starts again: so far only what that takes is loaded. */
+function start(load) {
+  if (process.geteuid() === 0) load(cli);
+  else
+    void load('../dist/enter.cjs')
+      .enterNamespaces(process.argv.slice(2))
+      .then((ready) => ready && load(cli));
 }
 
 /** zstd needs 22.15. Older versions lack enableCompileCache too, so it is no named import above. */
@@ -35,7 +44,7 @@ function rerunUnderNewerNode() {
     process.exitCode = 8;
     return;
   }
-  const child = spawn(node, ['--', cli, ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = spawn(node, ['--', new URL(import.meta.url).pathname, ...process.argv.slice(2)], { stdio: 'inherit' });
   // The terminal's Ctrl-C reaches the child by itself; what is sent to this process alone is passed on.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'])
     process.on(signal, () => child.kill(signal));

@@ -16,7 +16,7 @@ const common = { bundle: true, platform: 'node', target: 'node22', logLevel: 'wa
 
 await bundler.build({
   ...common,
-  entryPoints: { cli: 'src/cli/main.ts', monitor: 'src/cli/monitor.ts' },
+  entryPoints: { cli: 'src/cli/main.ts', enter: 'src/cli/rootless/enter.ts', monitor: 'src/cli/monitor.ts' },
   outdir: 'dist',
   outExtension: { '.js': '.cjs' },
   format: 'cjs',

@@ -3,6 +3,7 @@ import { closeSync, writeSync } from 'node:fs';
 import { TsbuildError } from '../core/index.ts';
 import type { MonitorReady } from './container/detach.ts';
 import { monitorContainer, type MonitorMode } from './container/monitor-container.ts';
+import { holdNamespaces } from './rootless/hold.ts';
 
 /** The process that owns one container in the background: `node monitor.cjs ROOT ID MODE`, told the outcome on descriptor 3. */
 const [root = '', id = '', mode = 'new'] = process.argv.slice(2);
@@ -20,6 +21,7 @@ function tell(answer: MonitorReady): void {
   closeSync(3);
 }
 
+holdNamespaces();
 const onReady = (warnings: readonly string[]): void => tell({ ready: true, warnings });
 monitorContainer({ root, id, mode: mode as MonitorMode, onReady }).catch((error: unknown) => {
   const known = error instanceof TsbuildError;

@@ -2,9 +2,11 @@ import { Command, CommanderError } from 'commander';
 
 import { fromErrno, isErrno, nearestName, TsbuildError } from '../core/index.ts';
 import { examples, globalGroup, quiet, rootOption } from './command.ts';
-import { commandOf, fullCommandLine } from './command-line.ts';
+import { commandOf } from './command-line.ts';
+import { fullCommandLine } from './command-words.ts';
 import { commandBuilders, commandGroups } from './commands/index.ts';
 import { reportError } from './report.ts';
+import { resumeSession } from './rootless/session.ts';
 import { usageError } from './usage.ts';
 import { version } from './version.ts';
 
@@ -22,6 +24,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   const words = fullCommandLine(argv);
   const program = makeProgram(words, status);
   try {
+    resumeSession();
     await program.parseAsync([...words], { from: 'user' });
     return status.code;
   } catch (thrown) {

@@ -3,7 +3,7 @@ import type { ResolvedBase } from '../graph/index.ts';
 import { openLayer } from '../image/index.ts';
 import { chainIds } from '../oci/index.ts';
 import type { Descriptor, Platform } from '../oci/types.ts';
-import { applyLayer, type Snapshot } from '../snapshot/index.ts';
+import { applyLayer, layerDevices, type Snapshot } from '../snapshot/index.ts';
 import type { CacheMap, Op, RunContext } from '../solver/index.ts';
 import { snapshotFromJson } from './state-json.ts';
 import { emptyState, stateOf } from './state.ts';
@@ -92,7 +92,7 @@ export class ImageOp implements Op<State> {
       await using mounted = await active.mount();
       await applyLayer(await openLayer(store, layer), mounted.root, {
         diffId: layer.diffId,
-        devices: 'create',
+        devices: layerDevices(),
         signal: context.signal,
       });
     }

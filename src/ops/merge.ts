@@ -1,8 +1,8 @@
 import { canonicalJson, digestOf, type ByteString } from '../core/index.ts';
 import { openLayer } from '../image/index.ts';
-import { applyLayer, keptXattrs, type Snapshot, type Snapshotter } from '../snapshot/index.ts';
+import { applyLayer, keptXattrs, layerDevices, type Snapshot, type Snapshotter } from '../snapshot/index.ts';
 import type { CacheMap, Op, RunContext } from '../solver/index.ts';
-import type { RootDir } from '../sys/index.ts';
+import { overlayXattrPrefix, type RootDir } from '../sys/index.ts';
 import type { BuildServices, SettledState, State } from './types.ts';
 
 /**
@@ -50,7 +50,7 @@ export class MergeOp implements Op<State> {
         await using mounted = await active.mount();
         await applyLayer(await openLayer(store, { descriptor, diffId }), mounted.root, {
           diffId,
-          devices: 'create',
+          devices: layerDevices(),
           signal: context.signal,
         });
       }
@@ -70,7 +70,6 @@ async function settle(base: State, linked: State, snapshot: Snapshot | undefined
 }
 
 const here = '.' as ByteString;
-const opaque = 'trusted.overlay.opaque' as ByteString;
 
 /**
  * Whether overlay, given the linked snapshots as more lowers, shows what unpacking their layers would leave, at no cost.
@@ -96,6 +95,7 @@ function sameRoot(a: RootDir, b: RootDir): boolean {
 
 /** Deeper folders are pure upper ones: no kernel marks them. */
 function hidesBelow(root: RootDir): boolean {
+  const opaque = `${overlayXattrPrefix()}opaque` as ByteString;
   return root
     .list(here)
     .some((name) => root.lstat(name).type === 'directory' && root.getXattr(name, opaque) !== undefined);

@@ -6,7 +6,7 @@ import {
   type ByteString,
   type Digest,
 } from '../core/index.ts';
-import type { RootDir } from '../sys/index.ts';
+import { inUserNamespace, type RootDir } from '../sys/index.ts';
 import { isReservedLayerName, parseLayerName, readTar } from '../tar/index.ts';
 import type { TarEntry, TarLimits } from '../tar/index.ts';
 import { Breath } from './breath.ts';
@@ -17,7 +17,7 @@ import { UnpackTree, type UnpackPolicy } from './unpack-tree.ts';
 export interface ApplyLayerOptions {
   /** The diff id the image config promises; another one is DIGEST_MISMATCH. */
   readonly diffId?: Digest | undefined;
-  /** Rootless snapshots skip devices: an ordinary user cannot create them. */
+  /** See `layerDevices`. */
   readonly devices: UnpackPolicy['devices'];
   readonly limits?: Partial<TarLimits> | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -146,6 +146,14 @@ async function unpackAll(
   }
   tree.directories.restoreTimes();
   return count;
+}
+
+/**
+ * What becomes of the device nodes in layers of others. A user namespace may not make any: they are left out of snapshots
+ * there, and stay in the blob, which is what is sent on.
+ */
+export function layerDevices(): 'create' | 'skip' {
+  return inUserNamespace() ? 'skip' : 'create';
 }
 
 /** A whiteout is a file: below one there is nothing that a merged tree could show. */

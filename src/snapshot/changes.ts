@@ -1,5 +1,5 @@
 import { TsbuildError, type ByteString } from '../core/index.ts';
-import type { FileStat, RootDir } from '../sys/index.ts';
+import { overlayXattrPrefix, type FileStat, type RootDir } from '../sys/index.ts';
 import { isReservedLayerName } from '../tar/index.ts';
 import { Breath } from './breath.ts';
 import { entryOf, pickXattrs, sameAttributes, sameXattrs } from './entry.ts';
@@ -48,9 +48,16 @@ interface Comparison {
 }
 
 const here = '.' as ByteString;
-const opaqueName = 'trusted.overlay.opaque' as ByteString;
 /** Marks of features that are switched off when we mount: such an upper does not hold all that it shows. */
-const foreignMarks: ReadonlySet<string> = new Set(['trusted.overlay.metacopy', 'trusted.overlay.redirect']);
+const foreignMarks = ['metacopy', 'redirect'];
+
+/**
+ * A name of overlay's own xattrs where the upper was written. The other spelling is an ordinary attribute there, which any
+ * program may have set.
+ */
+function overlayMark(name: string): ByteString {
+  return (overlayXattrPrefix() + name) as ByteString;
+}
 
 /**
  * The normalised difference between an overlay's upper directory and its merged parents (design decision 5).
@@ -95,7 +102,7 @@ async function* changesBetween(root: Pair, signal?: AbortSignal): AsyncGenerator
 
 async function compareDirectories(pair: Pair, comparison: Comparison): Promise<Contents> {
   const { upper, parents, path } = pair;
-  const hides = pair.hides || upper.getXattr(here, opaqueName) === 'y';
+  const hides = pair.hides || upper.getXattr(here, overlayMark('opaque')) === 'y';
   const contents: Contents = { removed: [], nodes: [] };
   const names = upper.list(here);
   for (const name of names) {
@@ -175,9 +182,8 @@ async function isEqual(
 
 function describe(root: RootDir, name: ByteString, stat: FileStat): Entry | undefined {
   const names = root.listXattrs(name);
-  for (const mark of names) {
-    if (foreignMarks.has(mark)) throw new Error(`${quoteBytes(name)} has the mark ${mark}`);
-  }
+  const mark = foreignMarks.find((word) => names.includes(overlayMark(word)));
+  if (mark !== undefined) throw new Error(`${quoteBytes(name)} has overlay's mark ${mark}`);
   return entryOf(root, name, { stat, xattrs: pickXattrs(root, name, names) });
 }
 

@@ -1,6 +1,7 @@
 export {
   applyLayer,
   extractArchive,
+  layerDevices,
   type AppliedLayer,
   type ApplyLayerOptions,
   type ExtractOptions,
@@ -8,6 +9,7 @@ export {
 export { Breath } from './breath.ts';
 export { chainIdOf } from './chain.ts';
 export { upperChanges } from './changes.ts';
+export { copyWholeTree } from './copy-tree.ts';
 export { contentDigest } from './content.ts';
 export { entryOf, keptXattrs } from './entry.ts';
 export { copyingSnapshotter } from './copying.ts';

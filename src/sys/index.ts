@@ -2,7 +2,13 @@ export { copyContent, reflink, syncFileSystem } from './copy.ts';
 export { errno, errnoError } from './errno.ts';
 export { flock, tryFlock, type Flock, type FlockOptions } from './lock.ts';
 export { openRootDir, rootDirOf } from './open-rootdir.ts';
-export { mountOverlay, mountOverlayView, overlayOptions, type OverlaySource } from './overlay.ts';
+export {
+  mountOverlay,
+  mountOverlayView,
+  overlayOptions,
+  overlayXattrPrefix,
+  type OverlaySource,
+} from './overlay.ts';
 export {
   bindInNamespace,
   newNetworkNamespace,

@@ -13,6 +13,7 @@ import {
   MOUNT_ATTR_RDONLY,
   O_PATH,
 } from './flags.ts';
+import { inUserNamespace } from './user-namespace.ts';
 
 /** What an overlay mount is made of: absolute host paths; `lowers` top first. */
 export interface OverlaySource {
@@ -31,6 +32,17 @@ export const overlayOptions: readonly (readonly [key: string, value: string])[] 
   ['index', 'off'],
   ['xino', 'off'],
 ];
+
+/** With `userxattr` the kernel has these off, and refuses to be told so. */
+const offWithUserXattrs: ReadonlySet<string> = new Set(['redirect_dir', 'metacopy']);
+
+/**
+ * What the names of overlay's own extended attributes begin with: those of the machine's root may be `trusted.`, which
+ * nobody in a user namespace can write; there the option `userxattr` makes them `user.` (Linux 5.11).
+ */
+export function overlayXattrPrefix(): 'trusted.overlay.' | 'user.overlay.' {
+  return inUserNamespace() ? 'user.overlay.' : 'trusted.overlay.';
+}
 
 /**
  * Mounts a writable overlay nowhere: the returned descriptor is the mount, and it is gone when the descriptor and all
@@ -79,7 +91,10 @@ function mountDetached(lowers: readonly string[], upper?: (context: Context) => 
   try {
     const folder = addLowers(fs, lowers.map(nameOf), context);
     upper?.(context);
-    for (const [key, value] of overlayOptions) context.string(key, value);
+    const userXattrs = inUserNamespace();
+    for (const [key, value] of overlayOptions)
+      if (!userXattrs || !offWithUserXattrs.has(key)) context.string(key, value);
+    if (userXattrs) context.flag('userxattr');
     inFolder(folder, () => configure(FSCONFIG_CMD_CREATE, null, null));
     const mount = addon().fsmount(fs, upper === undefined ? MOUNT_ATTR_RDONLY : 0);
     if (mount < 0) throw refused(fs, -mount, 'fsmount');

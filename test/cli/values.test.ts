@@ -10,7 +10,8 @@ import {
   parseNoCacheFilter,
   parseSecret,
 } from '../../src/cli/build-values.ts';
-import { commandOf, fullCommandLine } from '../../src/cli/command-line.ts';
+import { commandOf } from '../../src/cli/command-line.ts';
+import { fullCommandLine } from '../../src/cli/command-words.ts';
 import { parseEnv, readEnvFile } from '../../src/cli/run-values.ts';
 import { parseVolumeFlag, refuseSamePlace, signalNumber } from '../../src/ops/index.ts';
 import { tempFolder } from '../support/temp-folder.ts';

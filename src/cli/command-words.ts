@@ -1,0 +1,28 @@
+/** Nothing here knows the commands themselves: what a line asks for is looked at before they are loaded. */
+const programFlags: ReadonlySet<string> = new Set(['--help', '-h', '--version', '-v']);
+
+/**
+ * `tsbuild -t app .` and `tsbuild .` are short for `tsbuild build …`; `tsbuild help run` for `tsbuild run --help`. A
+ * word that is neither a flag, a command nor a path is left for the program to complain about.
+ */
+export function fullCommandLine(argv: readonly string[]): readonly string[] {
+  const position = firstWord(argv);
+  const word = argv[position];
+  if (word === undefined || programFlags.has(word)) return argv;
+  const [before, after] = [argv.slice(0, position), argv.slice(position + 1)];
+  if (word === 'help') return [...before, ...after.slice(0, 1), '--help'];
+  const isContext = word === '.' || word === '..' || word.includes('/');
+  if (!word.startsWith('-') && !isContext) return argv;
+  return [...before, 'build', word, ...after];
+}
+
+/** Index behind `--root DIR`. */
+export function firstWord(argv: readonly string[]): number {
+  let position = 0;
+  for (;;) {
+    const word = argv[position];
+    if (word === '--root') position += 2;
+    else if (word?.startsWith('--root=') === true) position += 1;
+    else return position;
+  }
+}
