@@ -15,6 +15,7 @@ daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin
 
 app:x:1000:1001:App,,,:/home/app:/bin/sh
 broken:x:1x:1000::/broken:/bin/sh
+minus-one:x:4294967295:1000::/:/bin/sh
 nogroup-id:x:1005:::/nogid:/bin/sh
 relative:x:1006:1006::home/relative:/bin/sh
 short:x:1007:1007
@@ -133,6 +134,7 @@ describe('USER', () => {
 
   it('S-11 never reads a malformed id of the files as 0', () => {
     expect(() => resolve('broken')).toThrow(/entry of "broken" in \/etc\/passwd is malformed/);
+    expect(() => resolve('minus-one')).toThrow(/entry of "minus-one" in \/etc\/passwd is malformed/);
     expect(() => resolve('app:broken')).toThrow(/entry of "broken" in \/etc\/group is malformed/);
     expect(() => resolve('nogroup-id')).toThrow(userNotFound);
   });
@@ -210,15 +212,21 @@ describe('hostile account files', () => {
     'a directory': (etc) => mkdirSync(join(etc, 'passwd')),
     'an endless device': (etc) => void execFileSync('mknod', [join(etc, 'passwd'), 'c', '1', '5']),
     'a link to itself': (etc) => symlinkSync('passwd', join(etc, 'passwd')),
-    'larger than 10 MiB': (etc) => writeFileSync(join(etc, 'passwd'), 'app:x:1:1::/:\n'.repeat(800_000)),
+    // Comments, so that it is neither its lines nor its entries that are too many.
+    'larger than 10 MiB': (etc) =>
+      writeFileSync(join(etc, 'passwd'), `app:x:1:1::/:\n${`#${'x'.repeat(1022)}\n`.repeat(11_000)}`),
     'one endless line': (etc) => writeFileSync(join(etc, 'passwd'), 'a'.repeat(2_000_000)),
     'a line of blanks': (etc) => writeFileSync(join(etc, 'passwd'), `${' '.repeat(1_500_000)}x`),
     'too many entries': (etc) => writeFileSync(join(etc, 'passwd'), 'a:\n'.repeat(200_000)),
   };
 
   it.each(Object.entries(attacks))('S-13 S-14 %s is an error, and none for numbers', (_, prepare) => {
-    expect(() => resolveIn(prepare)).toThrow(userNotFound);
-    expect(() => resolveIn(prepare, '7')).toThrow(userNotFound);
+    const cannotRead = expect.objectContaining({
+      code: 'USER_NOT_FOUND',
+      message: expect.stringMatching(/^cannot read \/etc\/passwd of the root file system/) as string,
+    }) as Error;
+    expect(() => resolveIn(prepare)).toThrow(cannotRead);
+    expect(() => resolveIn(prepare, '7')).toThrow(cannotRead);
     expect(resolveIn(prepare, '7:8')).toMatchObject({ uid: 7, gid: 8, home: '/' });
   });
 
@@ -230,6 +238,14 @@ describe('hostile account files', () => {
     expect(() => resolveIn(prepare)).toThrow(userNotFound);
     expect(() => resolveIn(prepare, 'app:wheel')).toThrow(userNotFound);
     expect(resolveIn(prepare, 'app:5')).toMatchObject({ uid: 1000, gid: 5 });
+  });
+
+  it('S-13 S-12 a user in more groups than the kernel takes is an error', () => {
+    const groups = (count: number): string =>
+      Array.from({ length: count }, (_, id) => `g${id}:x:${id + 10}:app\n`).join('');
+    const files = (count: number): Files => ({ passwd: 'app:x:5:9::/:\n', group: groups(count) });
+    expect(resolve('app', files(65_535)).additionalGids).toHaveLength(65_536);
+    expect(() => resolve('app', files(65_536))).toThrow(/is in too many groups/);
   });
 
   it('S-14 a symlink is followed inside the root only', () => {
