@@ -1,5 +1,3 @@
-import { availableParallelism } from 'node:os';
-
 import { collectSteps, type StepReport } from './core/index.ts';
 import { finishImage } from './ops/index.ts';
 import { tagImage, type Image } from './image/index.ts';
@@ -10,8 +8,6 @@ import { solve } from './solver/index.ts';
 export interface BuildOptions extends PlanningOptions, RunningOptions {
   /** Names for the image. */
   readonly tags?: readonly string[] | undefined;
-  /** Steps that execute at once; default the number of processors. */
-  readonly jobs?: number | undefined;
 }
 
 export interface BuildResult {
@@ -30,14 +26,16 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   await using planned = await openPlannedBuild(options, { bases: 'pull' });
   const { store, plan, cache, signal } = planned;
   const { emit, steps } = collectSteps(planned.emit);
-  const jobs = options.jobs ?? availableParallelism();
-  const state = await solve(planned.target, { cache, jobs, signal, emit });
+  const state = await solve(planned.target, { cache, jobs: planned.jobs, signal, emit });
+  // The kernel takes its time to end networks: it does so beside what is left to do.
+  const closed = planned.networks.close();
   const epoch = sourceDateEpoch(options);
   const image = await finishImage(store, { plan, state: await state.settled }, { epoch });
   // One flush for everything the build wrote, before it says that it is done (design decision 10).
   await store.settle();
   const names: string[] = [];
   for (const tag of tags) names.push(await tagImage(store, image.id, tag));
+  await closed;
   return { image, names, steps };
 }
 

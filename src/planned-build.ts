@@ -1,4 +1,4 @@
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 
 import type { EmitBuildEvent } from './core/index.ts';
@@ -10,6 +10,7 @@ import {
   openBuildInputs,
   openSshAgents,
   sourcesOf,
+  stepNetworks,
   StoreCache,
   verticesOf,
   type BuildServices,
@@ -19,11 +20,12 @@ import {
   type SshSource,
   type StandardInput,
   type State,
+  type StepNetworks,
 } from './ops/index.ts';
 import type { Dockerfile } from './dockerfile/types.ts';
 import { plan, type BuildPlan, type Entitlement, type RunNetwork } from './graph/index.ts';
 import { hostPlatform, type Platform } from './oci/index.ts';
-import { buildHosts, createRuntime, resolvConf, type HostEntry } from './runtime/index.ts';
+import { createRuntime, type HostEntry } from './runtime/index.ts';
 import { overlaySnapshotter } from './snapshot/index.ts';
 import type { Vertex } from './solver/index.ts';
 import type { Sources } from './source/types.ts';
@@ -65,6 +67,8 @@ export interface PlanningOptions {
 export interface RunningOptions {
   readonly labels?: readonly (readonly [string, string])[] | undefined;
   readonly limits?: RunLimits | undefined;
+  /** Steps that execute at once; default the number of processors. */
+  readonly jobs?: number | undefined;
 }
 
 /** A build about to begin: all is read and planned, nothing has run. */
@@ -74,6 +78,8 @@ export interface PlannedBuild extends AsyncDisposable {
   readonly plan: BuildPlan;
   readonly target: Vertex<State>;
   readonly cache: StoreCache;
+  readonly networks: Pick<StepNetworks, 'close'>;
+  readonly jobs: number;
   readonly signal: AbortSignal;
   readonly emit: EmitBuildEvent;
 }
@@ -134,7 +140,8 @@ export async function openPlannedBuild(
   const planned = await checks.around(planning);
   for (const message of planned.warnings) emit({ type: 'warning', message });
 
-  const files = held.use(await stepFiles(store, extraHosts));
+  const jobs = options.jobs ?? availableParallelism();
+  const networks = held.use(stepNetworks({ store, extraHosts, jobs, signal }));
   const services: BuildServices = {
     store,
     lease,
@@ -146,7 +153,7 @@ export async function openPlannedBuild(
     secrets,
     ssh: fetching.ssh,
     limits: options.limits ?? { resources: {}, rlimits: [] },
-    files,
+    networks,
   };
   const target = verticesOf(planned.target, services);
   const cache = new StoreCache({ ...services, scope: scopeOf(dockerfile.file, options.context) });
@@ -157,6 +164,8 @@ export async function openPlannedBuild(
     plan: planned,
     target,
     cache,
+    networks,
+    jobs,
     signal,
     emit,
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
@@ -199,26 +208,4 @@ function warnOnce(emit: EmitBuildEvent): EmitBuildEvent {
     }
     emit(event);
   };
-}
-
-/** /etc/resolv.conf and /etc/hosts of RUN steps, as files of the host for as long as the build runs. */
-async function stepFiles(
-  store: Store,
-  extraHosts: readonly HostEntry[],
-): Promise<{ readonly resolvConf: string; readonly hosts: string } & AsyncDisposable> {
-  const folder = await store.tempDir();
-  const files = { resolvConf: join(folder.path, 'resolv.conf'), hosts: join(folder.path, 'hosts') };
-  writeFileSync(files.resolvConf, resolvConf({ hostText: hostResolvConf(), network: 'host' }));
-  writeFileSync(files.hosts, buildHosts(extraHosts));
-  // Every user of a step reads them, whatever the umask here.
-  for (const file of Object.values(files)) chmodSync(file, 0o644);
-  return { ...files, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
-}
-
-function hostResolvConf(): string {
-  try {
-    return readFileSync('/etc/resolv.conf', 'utf8');
-  } catch {
-    return '';
-  }
 }

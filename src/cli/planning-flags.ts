@@ -53,7 +53,10 @@ export function addPlanningOptions(command: Command): Command {
     .option('--pull', 'ask the registry for base images even when the store has them')
     .option('--platform <platform>', 'platform of the base images, as linux/amd64')
     .addOption(
-      new Option('--network <default|host|none>', "network of RUN steps; default is the host's own, too")
+      new Option(
+        '--network <default|host|none>',
+        "network of RUN steps: one of each step's own with a way out (default), the host's, or none",
+      )
         .choices(['default', 'host', 'none'])
         .default('default'),
     )
@@ -103,7 +106,7 @@ export interface PlanningOptions {
 export async function planningOptionsOf(flags: PlanningFlags): Promise<PlanningOptions> {
   const { parsePlatform } = await import('../oci/index.ts');
   const { parseBuildContext, parseSshSource } = await import('../ops/index.ts');
-  const { parseAddHost } = await import('../runtime/index.ts');
+  const { hostGateway, parseAddHost } = await import('../runtime/index.ts');
   const sshSources = (flags.ssh ?? []).map((text) => parseSshSource(text));
   return {
     file: flags.file,
@@ -115,7 +118,7 @@ export async function planningOptionsOf(flags: PlanningFlags): Promise<PlanningO
     network: flags.network,
     ignoreFile: flags.ignorefile,
     namedContexts: (flags.buildContext ?? []).map(parseBuildContext),
-    extraHosts: (flags.addHost ?? []).map((text) => parseAddHost(text)),
+    extraHosts: (flags.addHost ?? []).map((text) => parseAddHost(text, hostGateway)),
     allow: parseAllow(flags.allow ?? []),
     secrets: new Map((flags.secret ?? []).map(parseSecret)),
     ssh: new Map(sshSources.map(({ id, source }) => [id, source])),

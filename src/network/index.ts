@@ -5,7 +5,7 @@ export {
   unavailableError,
   type OpenNetworkOptions,
 } from './open.ts';
-export { stepPool, type StepNetwork, type StepPool } from './pool.ts';
+export { stepPool, type StepNetwork, type StepPool, type StepPoolOptions } from './pool.ts';
 export { loopbackProxyHint } from './proxy-hint.ts';
 export { parsePublish } from './publish/parse.ts';
 export type {

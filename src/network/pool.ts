@@ -18,12 +18,19 @@ export interface StepPool extends AsyncDisposable {
   take(): Promise<StepNetwork>;
 }
 
+export interface StepPoolOptions {
+  /** Steps that run at once. */
+  readonly size: number;
+  /** How many more steps are to come, as far as is known; any number unless told. */
+  readonly awaited?: (() => number) | undefined;
+}
+
 /**
  * A pool for as many steps as run at once. Dispose it before the network, which ends the namespaces: all together, that
  * is quicker than one by one.
  */
-export function stepPool(network: Network, size: number): StepPool {
-  return new NamespacePool(network, size);
+export function stepPool(network: Network, options: StepPoolOptions): StepPool {
+  return new NamespacePool(network, options);
 }
 
 /** An empty namespace, and which processes could not be looked at while it was. */
@@ -36,21 +43,26 @@ interface Ready {
 class NamespacePool implements StepPool {
   readonly #network: Network;
   readonly #size: number;
+  readonly #awaited: () => number;
   /** The one used last is at the end. */
   readonly #ready: Ready[] = [];
+  /** Given back, and not yet seen to be empty. */
+  readonly #returned: Ready[] = [];
   readonly #work = new Set<Promise<void>>();
   #preparing: Promise<void> | undefined;
   #taken = 0;
   #closed = false;
 
-  constructor(network: Network, size: number) {
+  constructor(network: Network, { size, awaited = (): number => Infinity }: StepPoolOptions) {
     this.#network = network;
     this.#size = Math.max(1, size);
+    this.#awaited = awaited;
     this.#prepare();
   }
 
   async take(): Promise<StepNetwork> {
     if (this.#closed) throw new Error('the pool is closed');
+    if (this.#ready.length === 0) this.#inspect();
     // One that is being made is there sooner than a second one would be.
     if (this.#ready.length === 0) await this.#preparing;
     const ready = this.#ready.pop() ?? (await this.#make());
@@ -64,7 +76,8 @@ class NamespacePool implements StepPool {
         if (back) return;
         back = true;
         this.#taken--;
-        this.#track(this.#receive(ready, reusable));
+        if (reusable) this.#returned.push(ready);
+        else this.#track(end(ready));
       },
     };
   }
@@ -72,7 +85,8 @@ class NamespacePool implements StepPool {
   /** Beside what the process does: one ahead of those in use. */
   #prepare(): void {
     if (this.#closed || this.#preparing !== undefined) return;
-    if (this.#ready.length > 0 || this.#taken >= this.#size) return;
+    this.#inspect();
+    if (this.#ready.length > 0 || this.#taken >= this.#size || this.#awaited() <= 0) return;
     const making = this.#make()
       .then((ready) => void this.#ready.push(ready))
       // Whoever takes one meets the same failure, and can tell it.
@@ -90,10 +104,12 @@ class NamespacePool implements StepPool {
     return { attached, inode, unreadable: processesIn(inode).unreadable };
   }
 
-  async #receive(ready: Ready, reusable: boolean): Promise<void> {
-    const wanted = reusable && !this.#closed && this.#ready.length < this.#size;
-    if (wanted && isEmpty(ready)) this.#ready.push(ready);
-    else await ready.attached[Symbol.asyncDispose]();
+  /** Not when they come back: it looks at every process of the machine, while the step's changes wait to be kept. */
+  #inspect(): void {
+    for (const each of this.#returned.splice(0)) {
+      if (this.#ready.length < this.#size && isEmpty(each)) this.#ready.push(each);
+      else this.#track(end(each));
+    }
   }
 
   #track(work: Promise<void>): void {
@@ -105,7 +121,12 @@ class NamespacePool implements StepPool {
     this.#closed = true;
     await Promise.all(this.#work);
     this.#ready.length = 0;
+    this.#returned.length = 0;
   }
+}
+
+async function end({ attached }: Ready): Promise<void> {
+  await attached[Symbol.asyncDispose]();
 }
 
 /** A process that cannot be looked at and was not there before the step is taken for one of the step's. */

@@ -6,12 +6,15 @@ import {
   killedForMemory,
   memoryLimitText,
   runContainer,
+  type ContainerSpec,
   type RunResult,
+  type Runtime,
 } from '../runtime/index.ts';
 import type { CacheMap, Op, RunContext } from '../solver/index.ts';
 import { SecretMask } from './mask.ts';
 import { keyInputs, keyParts } from './run/key.ts';
 import { runMounts } from './run/mounts.ts';
+import { ProxyTrouble } from './run/proxy-trouble.ts';
 import { runSpec } from './run/spec.ts';
 import { commitState } from './state.ts';
 import type { BuildServices, State } from './types.ts';
@@ -30,6 +33,10 @@ export class RunOp implements Op<State> {
     return { parts: keyParts(this.#step), inputs: keyInputs(this.#step, this.#services, signal) };
   }
 
+  prepare(): void {
+    this.#services.networks.expect(this.#step.network);
+  }
+
   async exec(inputs: readonly State[], context: RunContext): Promise<State> {
     const [parent] = inputs;
     if (parent === undefined) throw new Error('RUN has no root to run in');
@@ -39,26 +46,34 @@ export class RunOp implements Op<State> {
     for (const name of devices.missing) {
       context.warn(`the device ${name} is not registered on this machine: the step runs without it`);
     }
-    const spec = await runSpec({
-      step: this.#step,
-      services: this.#services,
-      parent,
-      active,
-      mounts,
-      devices,
-    });
-    const ended = await this.#run(spec, masked(context, mounts.secrets));
+    const ended = await this.#runConnected({ parent, active, mounts, devices }, context);
     for (const warning of ended.warnings) context.warn(warning);
     context.used(ended.usage);
-    failUnlessZero(this.#step, ended);
+    failUnlessZero(this.#step, ended, ended.hint);
     // A shell goes on when what it called was killed, and what it leaves may be half of what was meant.
     const killed = killedForMemory(ended.usage);
     if (killed !== undefined) context.warn(`${JSON.stringify(this.#step.display)} ended well, but ${killed}`);
     return await commitState(this.#services, parent, active);
   }
 
+  async #runConnected(
+    parts: Pick<Parameters<typeof runSpec>[0], 'parent' | 'active' | 'mounts' | 'devices'>,
+    context: RunContext,
+  ): Promise<RunResult & { readonly hint: string | undefined }> {
+    const step = this.#step;
+    using connection = await this.#services.networks.connect(step.network, {
+      reusable: step.security !== 'insecure',
+      warn: (message) => context.warn(message),
+    });
+    const spec = await runSpec({ ...parts, step, services: this.#services, connection });
+    const proxy = new ProxyTrouble(typeof connection.network === 'object' ? spec.config.process.env : []);
+    const ended = await this.#run(spec, masked(proxy.heardIn(context), parts.mounts.secrets));
+    return { ...ended, hint: proxy.hint };
+  }
+
   async #run(spec: Parameters<typeof runContainer>[1], output: MaskedOutput): Promise<RunResult> {
     try {
+      using _staged = await staged(this.#services.runtime, spec);
       return await runContainer(this.#services.runtime, spec, {
         signal: output.signal,
         onStdout: (data) => output.log('stdout', data),
@@ -83,6 +98,13 @@ export class RunOp implements Op<State> {
   }
 }
 
+/** Without mounts of its own a container has in its tree what it would mount, and the step's changes are looked at after. */
+async function staged(runtime: Runtime, spec: ContainerSpec): Promise<Disposable | undefined> {
+  if (runtime.isolation === 'namespaces') return undefined;
+  const { stageMounts } = await import('./run/staged/mounts.ts');
+  return await stageMounts(spec);
+}
+
 interface MaskedOutput {
   readonly signal: AbortSignal;
   /** Passes on, without secrets, what has come of a stream; without a chunk, its rest. */
@@ -100,7 +122,7 @@ function masked(context: RunContext, secrets: readonly Uint8Array[]): MaskedOutp
   };
 }
 
-function failUnlessZero(step: RunStep, { status, usage }: RunResult): void {
+function failUnlessZero(step: RunStep, { status, usage }: RunResult, hint: string | undefined): void {
   if (status.kind === 'exited' && status.code === 0) return;
   const code = exitCodeOf(status);
   const outOfMemory = (usage.oomKills ?? 0) > 0;
@@ -113,7 +135,9 @@ function failUnlessZero(step: RunStep, { status, usage }: RunResult): void {
     'RUN_FAILED',
     `process ${JSON.stringify(step.display)} did not complete successfully: exit code: ${code}${reason}`,
     {
-      hint: outOfMemory ? 'the step needs more memory than its limit: raise -m/--memory' : hints[code],
+      hint: outOfMemory
+        ? 'the step needs more memory than its limit: raise -m/--memory'
+        : (hint ?? hints[code]),
     },
   );
 }

@@ -6,6 +6,7 @@ import type { Snapshot, Snapshotter } from '../snapshot/index.ts';
 import type { Sources } from '../source/types.ts';
 import type { Lease, Store } from '../store/index.ts';
 import type { BuildContext } from './context.ts';
+import type { StepNetworks } from './run/networks.ts';
 import type { SshAgents } from './ssh-agents.ts';
 
 /** One layer of a state. */
@@ -47,8 +48,7 @@ export interface BuildServices {
   /** What `--ssh` gives, by id; opened by whoever made the services. */
   readonly ssh: SshAgents;
   readonly limits: RunLimits;
-  /** Host files bound read-only into every step. */
-  readonly files: { readonly resolvConf: string; readonly hosts: string };
+  readonly networks: StepNetworks;
 }
 
 export type SecretSource =

@@ -12,6 +12,7 @@ export {
   buildHostname,
   buildHosts,
   containerHosts,
+  hostGateway,
   hostHosts,
   isResolvedStub,
   parseAddHost,

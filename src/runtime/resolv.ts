@@ -4,6 +4,7 @@ import { TsbuildError } from '../core/index.ts';
 
 /** A line of the hosts file that the user asked for. */
 export interface HostEntry {
+  /** An IP address, or `hostGateway` where it is still open what that stands for. */
   readonly address: string;
   readonly name: string;
 }
@@ -43,11 +44,12 @@ export function hostHosts(text: string, extra: readonly HostEntry[] = []): strin
 }
 
 /** Docker's word for this machine, as a container reaches it. */
-const hostGateway = 'host-gateway';
+export const hostGateway = 'host-gateway';
 
 /**
  * `--add-host name:address` or `name=address`, IPv6 addresses with or without brackets. `gateway` is what `host-gateway`
- * stands for: on the host's network a container reaches the host as itself. Throws USAGE.
+ * stands for, or the word again for whoever knows later: on the host's network a container reaches the host as itself.
+ * Throws USAGE.
  */
 export function parseAddHost(text: string, gateway = '127.0.0.1'): HostEntry {
   const match = /^([^\s:=]+)[:=](?:\[([^\]]+)\]|(.+))$/.exec(text);
@@ -55,7 +57,11 @@ export function parseAddHost(text: string, gateway = '127.0.0.1'): HostEntry {
   const written = match?.[2] ?? match?.[3] ?? '';
   const address = written === hostGateway ? gateway : written;
   // A name goes into a file of blank-separated words: what is no host name could add lines of its own.
-  if (name !== undefined && /^[A-Za-z0-9_.-]{1,253}$/.test(name) && isIP(address) !== 0) {
+  if (
+    name !== undefined &&
+    /^[A-Za-z0-9_.-]{1,253}$/.test(name) &&
+    (address === hostGateway || isIP(address) !== 0)
+  ) {
     return { name, address };
   }
   throw new TsbuildError('USAGE', `--add-host: invalid value ${JSON.stringify(text)}`, {

@@ -67,6 +67,7 @@ class Solver<R> {
     if (known !== undefined) return this.#cached(vertex, known);
 
     const worthWaiting = !vertex.ignoreCache && (await this.#cache.knows(keyed.parts));
+    if (!worthWaiting) vertex.op.prepare?.();
     const outcomes = await Promise.all(vertex.inputs.map((input) => this.#outcome(input)));
     const settled = Promise.all(outcomes.map((outcome) => outcome.settled));
     settled.catch(() => undefined); // heard by #settle, which a failing exec never reaches
@@ -77,6 +78,7 @@ class Solver<R> {
         await this.#save(vertex, keyed, { result: same, keys: [keyed.key] });
         return this.#cached(vertex, same);
       }
+      vertex.op.prepare?.();
     }
     return this.#execute(vertex, keyed, { inputs, settled });
   }

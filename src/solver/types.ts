@@ -34,6 +34,11 @@ export interface RunContext {
 export interface Op<R> {
   /** How to key it, without running any input. */
   cacheMap(signal: AbortSignal): Promise<CacheMap<R>>;
+  /**
+   * Called when it is all but certain that it will execute, mostly while its inputs are still made: to begin what takes
+   * time. Must neither fail nor wait.
+   */
+  prepare?(): void;
   exec(inputs: readonly R[], context: RunContext): Promise<R>;
 }
 

@@ -44,7 +44,7 @@ async function carryOut(request: AgentRequest): Promise<unknown> {
       await attached.get(request.id)?.[Symbol.asyncDispose]();
       return undefined;
     case 'pool':
-      pool = stepPool(opened(), request.size);
+      pool = stepPool(opened(), { size: request.size });
       return undefined;
     case 'take': {
       if (pool === undefined) throw new Error('there is no pool');

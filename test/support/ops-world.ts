@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
 import { mainContext } from '../../src/graph/index.ts';
-import type { BuildServices } from '../../src/ops/index.ts';
+import { stepNetworks, type BuildServices } from '../../src/ops/index.ts';
 import { openFolder } from '../../src/ops/contexts/index.ts';
 import { openSshAgents } from '../../src/ops/ssh-agents.ts';
 import { createRuntime } from '../../src/runtime/index.ts';
@@ -31,7 +31,9 @@ export async function opsWorld(context: string): Promise<OpsWorld> {
     secrets: new Map(),
     ssh: held.use(openSshAgents(new Map())),
     limits: { resources: {}, rlimits: [] },
-    files: { resolvConf: '/dev/null', hosts: '/dev/null' },
+    networks: held.use(
+      stepNetworks({ store, extraHosts: [], jobs: 1, signal: new AbortController().signal }),
+    ),
   };
   return { services, snapshotter, [Symbol.asyncDispose]: () => held.disposeAsync() };
 }

@@ -15,6 +15,7 @@ import {
 import type { ActiveSnapshot, StateSource } from '../../snapshot/index.ts';
 import type { BuildServices, State } from '../types.ts';
 import type { RunMounts } from './mounts.ts';
+import type { StepConnection } from './networks.ts';
 
 /** The container of one RUN step. */
 export async function runSpec(parts: {
@@ -24,8 +25,9 @@ export async function runSpec(parts: {
   readonly active: ActiveSnapshot;
   readonly mounts: RunMounts;
   readonly devices: DeviceEdits;
+  readonly connection: Pick<StepConnection, 'network' | 'files'>;
 }): Promise<ContainerSpec> {
-  const { step, services, active, mounts, devices } = parts;
+  const { step, services, active, mounts, devices, connection } = parts;
   await using view = await services.snapshotter.view(parts.parent.snapshot);
   const user = resolveUser(view.root, step.user);
   const id = `build-${randomBytes(6).toString('hex')}`;
@@ -37,9 +39,9 @@ export async function runSpec(parts: {
     cwd: step.cwd,
     user: { ...user, additionalGids: [...new Set([...user.additionalGids, ...devices.additionalGids])] },
     hostname: step.hostname,
-    network: step.network === 'none' ? 'none' : 'host',
+    network: connection.network,
     processors: availableParallelism(),
-    files: services.files,
+    files: connection.files,
     mounts: [...devices.mounts, ...mounts.mounts],
     devices: devices.devices,
     insecure: step.security === 'insecure' ? insecureOptions() : undefined,
