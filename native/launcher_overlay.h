@@ -11,6 +11,7 @@ struct overlay {
   uint32_t count;
   int upper, work; /* -1: none, the mount is read-only */
   bool is_volatile, user_xattrs;
+  const char *context; /* of SELinux; empty: none */
 };
 
 static struct overlay take_overlay(struct cursor *fields) {
@@ -20,6 +21,7 @@ static struct overlay take_overlay(struct cursor *fields) {
   const char *upper = take_string(fields), *work = take_string(fields);
   if (upper[0] != 0) overlay.upper = host_directory(upper), overlay.work = host_directory(work);
   overlay.is_volatile = take_u32(fields), overlay.user_xattrs = take_u32(fields);
+  overlay.context = take_string(fields);
   return overlay;
 }
 
@@ -40,6 +42,7 @@ static long overlay_by_descriptors(const struct overlay *overlay, struct text *l
     if (!overlay->user_xattrs || i >= 2) result = set_option(fs, overlay_options[i], "off");
   if (result >= 0 && overlay->is_volatile) result = set_option(fs, "volatile", NULL);
   if (result >= 0 && overlay->user_xattrs) result = set_option(fs, "userxattr", NULL);
+  if (result >= 0 && overlay->context[0] != 0) result = set_option(fs, "context", overlay->context);
   if (result >= 0) result = SYS(fsconfig, fs, FSCONFIG_CMD_CREATE, 0, 0, 0);
   if (result >= 0) result = SYS(fsmount, fs, FSMOUNT_CLOEXEC, overlay->upper < 0 ? MOUNT_ATTR_RDONLY : 0);
   if (result < 0) {
@@ -68,6 +71,8 @@ static long overlay_by_names(const struct overlay *overlay, const char *scratch)
     add(&options, ","), add(&options, overlay_options[i]), add(&options, "=off");
   if (overlay->is_volatile) add(&options, ",volatile");
   if (overlay->user_xattrs) add(&options, ",userxattr");
+  /* In quotes, since its categories have commas between them. */
+  if (overlay->context[0] != 0) add(&options, ",context=\""), add(&options, overlay->context), add(&options, "\"");
   if (options.cut || options.length > 4094) return -E2BIG;
   long result = SYS(chdir, "/proc/self/fd");
   if (result >= 0)

@@ -62,6 +62,9 @@ enum operation {
   OP_ENTER = 48,
   OP_INIT = 49,
 };
+  OP_LABEL = 50,
+  OP_ROOT_FOLDER = 51,
+  OP_CHROOT = 52,
 
 enum command { COMMAND_START = 1, COMMAND_SIGNAL = 2, COMMAND_KILL = 3, COMMAND_RESIZE = 4 };
 

@@ -22,6 +22,7 @@ export interface SecurityFlags {
   readonly ipc?: 'private' | 'host';
   readonly pid?: 'private' | 'host';
   readonly uts?: 'private' | 'host';
+  readonly cgroupns?: 'private' | 'host';
   readonly network: string;
 }
 
@@ -45,7 +46,8 @@ export function addSecurityOptions(command: Command): Command {
     .option('--group-add <group>', 'one more group, by name or number; repeatable', collect)
     .addOption(namespaceOption('ipc', 'shared memory, semaphores and queues'))
     .addOption(namespaceOption('pid', 'processes'))
-    .addOption(namespaceOption('uts', 'host name'));
+    .addOption(namespaceOption('uts', 'host name'))
+    .addOption(namespaceOption('cgroupns', 'view of the cgroup tree'));
 }
 
 function namespaceOption(name: string, what: string): Option {
@@ -58,7 +60,12 @@ function namespaceOption(name: string, what: string): Option {
 /** Throws USAGE. */
 export function securityOf(flags: SecurityFlags): SecurityChoices {
   const { capAdd = [], capDrop = [], privileged = false } = flags;
-  const namespaces = { ipc: flags.ipc !== 'host', pid: flags.pid !== 'host', uts: flags.uts !== 'host' };
+  const namespaces = {
+    ipc: flags.ipc !== 'host',
+    pid: flags.pid !== 'host',
+    uts: flags.uts !== 'host',
+    cgroup: flags.cgroupns !== 'host',
+  };
   return {
     privileged,
     capAdd,

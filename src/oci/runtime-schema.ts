@@ -148,6 +148,7 @@ const linux: z.ZodMiniType<LinuxConfig> = z.looseObject({
   sysctl: z.optional(z.record(string, string)),
   seccomp: z.optional(seccomp),
   rootfsPropagation: z.optional(string),
+  mountLabel: z.optional(string),
   maskedPaths: optionalStrings,
   readonlyPaths: optionalStrings,
 });

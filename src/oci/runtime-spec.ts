@@ -61,6 +61,8 @@ export interface LinuxConfig {
   readonly sysctl?: Readonly<Record<string, string>> | undefined;
   readonly seccomp?: SeccompConfig | undefined;
   readonly rootfsPropagation?: string | undefined;
+  /** SELinux label of every file of its mounts. */
+  readonly mountLabel?: string | undefined;
   readonly maskedPaths?: readonly string[] | undefined;
   readonly readonlyPaths?: readonly string[] | undefined;
 }

@@ -28,6 +28,7 @@ import { deviceRules, withDevices, type GrantedDevice } from './devices.ts';
 import { containerEnv } from './env.ts';
 import { insecureCapabilitySets, insecureDevices, writable, type InsecureOptions } from './insecure.ts';
 import type { Rlimit } from './ulimits.ts';
+import type { SelinuxLabels } from './selinux.ts';
 import { defaultSeccompProfile } from './seccomp/profile.ts';
 import type { ResolvedUser } from './user.ts';
 
@@ -82,8 +83,9 @@ export interface ContainerRequest {
   readonly deviceRules?: readonly DeviceRule[] | undefined;
   readonly sysctls?: Readonly<Record<string, string>> | undefined;
   /** Namespaces that stay the machine's own. */
-  readonly sharedNamespaces?: readonly ('ipc' | 'pid' | 'uts')[] | undefined;
+  readonly sharedNamespaces?: readonly ('ipc' | 'pid' | 'uts' | 'cgroup')[] | undefined;
   readonly apparmorProfile?: string | undefined;
+  readonly selinux?: SelinuxLabels | undefined;
   /** Nothing is withheld that the builder has (see insecure.ts); capabilities and seccomp are then not asked for. */
   readonly insecure?: InsecureOptions | undefined;
   /** Beside the default ones; one at the same path takes its place. */
@@ -135,6 +137,7 @@ function processConfig(request: ContainerRequest, capabilities: CapabilitySets):
     noNewPrivileges: request.noNewPrivileges ?? false,
     ...(oomScoreAdj !== undefined && { oomScoreAdj }),
     ...(request.apparmorProfile !== undefined && { apparmorProfile: request.apparmorProfile }),
+    ...(request.selinux !== undefined && { selinuxLabel: request.selinux.process }),
   };
 }
 
@@ -184,6 +187,7 @@ function commonLinux(request: ContainerRequest): LinuxConfig {
     namespaces: idMappings === undefined ? namespaces : [...namespaces, { type: 'user' }],
     ...(idMappings !== undefined && { uidMappings: idMappings.uids, gidMappings: idMappings.gids }),
     ...(cgroupsPath !== undefined && { cgroupsPath }),
+    ...(request.selinux !== undefined && { mountLabel: request.selinux.mount }),
     ...(Object.keys(sysctl).length > 0 && { sysctl }),
   };
 }

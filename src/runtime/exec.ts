@@ -11,6 +11,7 @@ import { ownCapabilities } from './own-capabilities.ts';
 import { encodeRequest } from './plan/encode.ts';
 import { planExec } from './plan/exec.ts';
 import { hostSeccompArch } from './seccomp/index.ts';
+import { securityModules } from './security-modules.ts';
 import type { Container, ContainerSpec } from './types.ts';
 
 /** PID 1 of a container that runs, as the host numbers it. */
@@ -47,6 +48,7 @@ export async function execInContainer(request: ExecRequest): Promise<Container> 
   const plan = planExec(spec, place, {
     capabilities: ownCapabilities(),
     architecture: hostSeccompArch(),
+    modules: securityModules(),
   });
   const bytes = encodeRequest(plan);
   const launcher = startLauncher({ output: spec.stdio, stdin: spec.stdin, streams: spec.streams });
@@ -79,10 +81,15 @@ function execSpec(request: ExecRequest, root: RootDir): ContainerSpec {
   const process = request.process(root);
   const config = {
     ...spec.config,
-    process: privileged ? { ...process, capabilities: insecureCapabilitySets } : process,
+    process: privileged ? unbound(process) : process,
     linux: privileged || seccomp === undefined ? linux : { ...linux, seccomp },
   };
   return { ...spec, config, stdio, stdin, streams };
+}
+
+/** Nobody asks for every capability to have a profile take them away again. */
+function unbound(process: ProcessConfig): ProcessConfig {
+  return { ...process, capabilities: insecureCapabilitySets, apparmorProfile: 'unconfined' };
 }
 
 interface HeldProcess extends Disposable {

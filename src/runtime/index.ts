@@ -21,7 +21,15 @@ export {
   type HostEntry,
 } from './resolv.ts';
 export * from './seccomp/index.ts';
-export { parseSecurityOptions, requireSecurity, type SecurityOptions } from './security.ts';
+export {
+  apparmorProfile,
+  askedLabels,
+  parseSecurityOptions,
+  requireSecurity,
+  type SecurityOptions,
+} from './security.ts';
+export { securityModules, type SecurityModule } from './security-modules.ts';
+export { selinuxLabels, type SelinuxLabels } from './selinux.ts';
 export { parseSysctls } from './sysctl.ts';
 export { resolveGroups, resolveOwner, resolveUser, type Owner, type ResolvedUser } from './user.ts';
 export { ownCapabilities } from './own-capabilities.ts';

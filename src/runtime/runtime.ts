@@ -13,6 +13,7 @@ import { encodeCommand } from './reports.ts';
 import { hostSeccompArch } from './seccomp/index.ts';
 import { stubTargets } from './stub-targets.ts';
 import { ensureStubs } from './stubs.ts';
+import { securityModules } from './security-modules.ts';
 import type { Container, ContainerSpec, CreateOptions, Runtime } from './types.ts';
 
 export interface RuntimeOptions {
@@ -63,6 +64,7 @@ function readFacts(stubs: string): Omit<HostFacts, 'stubs' | 'cgroup'> {
 
 function inUserNamespace(): boolean {
   return !isWholeIdMap(readFileSync('/proc/self/uid_map', 'latin1'));
+    modules: securityModules(),
 }
 
 /** The first user namespace maps every id onto itself. */

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
-
 import { nearestName, TsbuildError } from '../core/index.ts';
+import { defaultProfile, isProfileLoaded, securityModules, type SecurityModule } from './security-modules.ts';
+import { selinuxLabels, type SelinuxLabels } from './selinux.ts';
 
 /** What `--security-opt` says; without any, the defaults. */
 export interface SecurityOptions {
@@ -67,26 +67,44 @@ function flagOf(text: string, value: string | undefined): boolean {
  * Refuses labels and profiles that this machine cannot give. Throws HOST_UNSUPPORTED: a container must not run less
  * confined than its user believes.
  */
-export function requireSecurity({ apparmor, label = [] }: SecurityOptions): void {
-  if (apparmor !== undefined && apparmor !== 'unconfined' && !hasAppArmor()) {
+export function requireSecurity(
+  { apparmor, label = [] }: SecurityOptions,
+  modules: readonly SecurityModule[] = securityModules(),
+): void {
+  if (apparmor !== undefined && apparmor !== 'unconfined' && !modules.includes('apparmor')) {
     throw new TsbuildError('HOST_UNSUPPORTED', `apparmor=${apparmor}: this machine has no AppArmor`, {
       hint: 'leave out that --security-opt',
     });
   }
   const asked = label.find((each) => each !== 'disable');
-  if (asked !== undefined) {
+  if (asked !== undefined && !modules.includes('selinux')) {
     throw new TsbuildError('HOST_UNSUPPORTED', `label=${asked}: this machine has no SELinux`, {
       hint: 'leave out that --security-opt, or use label=disable',
     });
   }
 }
 
-function hasAppArmor(): boolean {
-  try {
-    return readFileSync('/sys/module/apparmor/parameters/enabled', 'latin1').startsWith('Y');
-  } catch {
-    return false;
-  }
+/**
+ * The AppArmor profile of a container: the one asked for, else `tsbuild-default` where an administrator has loaded one.
+ * Nothing loads a profile: that changes the machine for others, too. Undefined: whatever holds for this process.
+ */
+export function apparmorProfile(
+  { apparmor }: SecurityOptions,
+  { privileged }: { readonly privileged: boolean },
+): string | undefined {
+  if (apparmor !== undefined) return apparmor;
+  if (!securityModules().includes('apparmor')) return undefined;
+  if (privileged) return 'unconfined';
+  return isProfileLoaded(defaultProfile) ? defaultProfile : undefined;
+}
+
+/**
+ * The SELinux labels that were asked for; undefined without, and for `disable`. Labels change what the files of a
+ * container may be used for by others, so none are given unasked.
+ */
+export function askedLabels({ label = [] }: SecurityOptions, id: string): SelinuxLabels | undefined {
+  if (label.length === 0 || label.includes('disable')) return undefined;
+  return selinuxLabels(label, { id });
 }
 
 function invalid(text: string, hint: string): TsbuildError {

@@ -1,6 +1,8 @@
 import type { DeviceRule } from '../../oci/runtime-spec.ts';
 import {
   allHostDevices,
+  apparmorProfile,
+  askedLabels,
   defaultSeccompProfile,
   hostSeccompArch,
   readDockerProfile,
@@ -28,7 +30,12 @@ export interface SecurityChoices {
   /** Names or numbers, beside those of the user. */
   readonly groups: readonly string[];
   /** False: the machine's own. */
-  readonly namespaces: { readonly ipc: boolean; readonly pid: boolean; readonly uts: boolean };
+  readonly namespaces: {
+    readonly ipc: boolean;
+    readonly pid: boolean;
+    readonly uts: boolean;
+    readonly cgroup: boolean;
+  };
 }
 
 type SecurityRequest = Pick<
@@ -43,10 +50,11 @@ type SecurityRequest = Pick<
   | 'sysctls'
   | 'sharedNamespaces'
   | 'apparmorProfile'
+  | 'selinux'
 >;
 
 /** Throws HOST_UNSUPPORTED for what was asked for by name and this machine cannot give. */
-export async function securityRequest(choices: SecurityChoices): Promise<SecurityRequest> {
+export async function securityRequest(choices: SecurityChoices, id: string): Promise<SecurityRequest> {
   const { options, namespaces, capabilities, privileged } = choices;
   requireSecurity(options);
   requireCapabilities(choices.capAdd);
@@ -59,8 +67,9 @@ export async function securityRequest(choices: SecurityChoices): Promise<Securit
     devices: [...(privileged ? allHostDevices() : []), ...choices.devices],
     deviceRules: choices.deviceRules,
     sysctls: choices.sysctls,
-    sharedNamespaces: (['ipc', 'pid', 'uts'] as const).filter((type) => !namespaces[type]),
-    apparmorProfile: options.apparmor,
+    sharedNamespaces: (['ipc', 'pid', 'uts', 'cgroup'] as const).filter((type) => !namespaces[type]),
+    apparmorProfile: apparmorProfile(options, { privileged }),
+    selinux: askedLabels(options, id),
   };
 }
 

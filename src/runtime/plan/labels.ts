@@ -18,7 +18,11 @@ export function planLabels(spec: ContainerSpec, { modules = [] }: Pick<HostFacts
   // Without AppArmor everything is unconfined.
   if (profile !== '' && (profile !== 'unconfined' || modules.includes('apparmor'))) {
     if (!modules.includes('apparmor')) throw lacking(`the AppArmor profile ${profile}`, 'AppArmor');
-    ops.push({ kind: 'label', attribute: 'apparmor/exec', value: `exec ${checked('AppArmor profile', profile)}` });
+    ops.push({
+      kind: 'label',
+      attribute: 'apparmor/exec',
+      value: `exec ${checked('AppArmor profile', profile)}`,
+    });
   }
   if (label !== '') {
     if (!modules.includes('selinux')) throw lacking(`the SELinux label ${label}`, 'SELinux');
@@ -30,7 +34,10 @@ export function planLabels(spec: ContainerSpec, { modules = [] }: Pick<HostFacts
 }
 
 /** `context` of a mount: the label of every file in it. Undefined for none. Throws HOST_UNSUPPORTED. */
-export function mountContext(spec: ContainerSpec, { modules = [] }: Pick<HostFacts, 'modules'>): string | undefined {
+export function mountContext(
+  spec: ContainerSpec,
+  { modules = [] }: Pick<HostFacts, 'modules'>,
+): string | undefined {
   const { mountLabel: label = '' } = spec.config.linux;
   if (label === '') return undefined;
   if (!modules.includes('selinux')) throw lacking(`the SELinux label ${label} of mounts`, 'SELinux');
@@ -39,7 +46,7 @@ export function mountContext(spec: ContainerSpec, { modules = [] }: Pick<HostFac
 
 /** AppArmor ends a name at a line's end, and takes `//&` for a stack of profiles, which it may. */
 function checked(what: string, text: string): string {
-  // eslint-disable-next-line no-control-regex
+   
   if (text.length <= longest && !/[\0-\x1f\x7f"]/.test(text)) return text;
   throw new TsbuildError('RUNTIME_SETUP', `the ${what} ${JSON.stringify(text.slice(0, 100))} is malformed`);
 }

@@ -35,7 +35,14 @@ function planRoot(spec: ContainerSpec, host: HostFacts): SetupOp {
   return {
     kind: 'root-overlay',
     scratch: host.scratch.root,
-    layers: { lowers: all, upper, work, volatile: rootfs.volatile, userXattrs: inUserNamespace(spec, host), context: mountContext(spec, host) },
+    layers: {
+      lowers: all,
+      upper,
+      work,
+      volatile: rootfs.volatile,
+      userXattrs: inUserNamespace(spec, host),
+      context: mountContext(spec, host),
+    },
   };
 }
 
