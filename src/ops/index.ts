@@ -2,6 +2,7 @@ export { baseResolver } from './base.ts';
 export { StoreCache } from './cache.ts';
 export { buildChecks, checkOptionsOf, checkOptionsWithStore, type CheckRequest } from './checks.ts';
 export type { BuildContext } from './context.ts';
+export * from './doctor/index.ts';
 export { finishImage } from './finish.ts';
 export { checkSecrets } from './secrets.ts';
 export { stepNetworks, type StepNetworks } from './run/networks.ts';

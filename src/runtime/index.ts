@@ -1,6 +1,7 @@
 export { imageAnnotations } from './annotations.ts';
 export { effectiveArgs, type ArgsOverrides } from './args.ts';
 export { chooseCapabilities, requireCapabilities } from './capabilities.ts';
+export { parseCgroupMounts } from './cgroup/index.ts';
 export { containerConfig, printConfig, type ContainerNetwork, type ContainerRequest } from './config.ts';
 export { cdiFolders, deviceEdits, type DeviceEdits, type DeviceRequest } from './cdi/index.ts';
 export type { GrantedDevice } from './devices.ts';

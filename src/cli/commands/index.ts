@@ -6,6 +6,7 @@ import { buildCommand } from './build.ts';
 import { killCommand, rmCommand, stopCommand, waitCommand } from './containers.ts';
 import { cpCommand } from './cp.ts';
 import { createCommand } from './create.ts';
+import { doctorCommand } from './doctor.ts';
 import { execCommand } from './exec.ts';
 import { commitCommand, diffCommand, exportCommand } from './files.ts';
 import { historyCommand } from './history.ts';
@@ -33,6 +34,7 @@ export const commandBuilders = {
   commit: commitCommand,
   cp: cpCommand,
   diff: diffCommand,
+  doctor: doctorCommand,
   exec: execCommand,
   export: exportCommand,
   history: historyCommand,
@@ -74,5 +76,5 @@ export const commandGroups: readonly (readonly [heading: string, names: readonly
   ['Containers:', ['create', 'start', 'stop', 'restart', 'kill', 'pause', 'unpause', 'wait', 'rename', 'rm']],
   ['What containers do:', ['ps', 'logs', 'port', 'top', 'stats', 'exec', 'attach', 'cp', 'diff', 'commit']],
   ['Volumes:', ['volume']],
-  ['Other:', ['version']],
+  ['Other:', ['doctor', 'version']],
 ];

@@ -15,6 +15,8 @@ const needs: Readonly<Record<CommandName, NamespaceNeed>> = {
   cp: 'enter',
   create: 'enter',
   diff: 'enter',
+  // What it finds is what the other commands meet when they go there.
+  doctor: 'none',
   exec: 'enter',
   export: 'enter',
   history: 'none',
