@@ -1,16 +1,16 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ask, resolve, serve, serveNames } from '../support/network-talk.ts';
-import { hostAddress, internetAddress, NetworkWorld } from '../support/network-world.ts';
-import { requires } from '../support/requires.ts';
+import {
+  hostAddress,
+  internetAddress,
+  withNetworkWorld,
+  type NetworkWorld,
+} from '../support/network-world.ts';
 
 describe('namespaces attached to a network', () => {
-  requires('root', 'tool:ip', 'tool:nft', 'tool:nsenter');
   let world: NetworkWorld;
-  beforeEach(async () => {
-    world = await NetworkWorld.make();
-  });
-  afterEach(async () => {
-    await world[Symbol.asyncDispose]();
+  withNetworkWorld((made) => {
+    world = made;
   });
 
   it('R-53 containers reach each other, the host’s address and, with the host’s address, the internet', async () => {

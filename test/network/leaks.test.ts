@@ -1,19 +1,14 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { parsePublish } from '../../src/network/index.ts';
 import { idleProcess } from '../support/network-talk.ts';
-import { NetworkWorld } from '../support/network-world.ts';
-import { requires } from '../support/requires.ts';
+import { withNetworkWorld, type NetworkWorld } from '../support/network-world.ts';
 
 describe('what processes leave behind', () => {
-  requires('root', 'tool:ip', 'tool:nft', 'tool:nsenter');
   let world: NetworkWorld;
   let before: string;
-  beforeEach(async () => {
-    world = await NetworkWorld.make();
+  withNetworkWorld(async (made) => {
+    world = made;
     before = await world.traces();
-  });
-  afterEach(async () => {
-    await world[Symbol.asyncDispose]();
   });
 
   it.each(['containers', 'steps'] as const)(

@@ -2,22 +2,23 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { unavailableError } from '../../src/network/index.ts';
 import { ask, serve } from '../support/network-talk.ts';
-import { hostAddress, internetAddress, NetworkWorld } from '../support/network-world.ts';
+import {
+  hostAddress,
+  internetAddress,
+  withNetworkWorld,
+  type NetworkWorld,
+} from '../support/network-world.ts';
 import { requires } from '../support/requires.ts';
 import { runCommand } from '../support/run-command.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 describe('opening a network', () => {
-  requires('root', 'tool:ip', 'tool:nft', 'tool:nsenter');
   let world: NetworkWorld;
-  beforeEach(async () => {
-    world = await NetworkWorld.make();
-  });
-  afterEach(async () => {
-    await world[Symbol.asyncDispose]();
+  withNetworkWorld((made) => {
+    world = made;
   });
 
   it.each([

@@ -1,17 +1,17 @@
 import { statSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { ask, idleProcess, serve } from '../support/network-talk.ts';
-import { hostAddress, internetAddress, NetworkWorld } from '../support/network-world.ts';
-import { requires } from '../support/requires.ts';
+import {
+  hostAddress,
+  internetAddress,
+  withNetworkWorld,
+  type NetworkWorld,
+} from '../support/network-world.ts';
 
 describe('the pool of namespaces for steps', () => {
-  requires('root', 'tool:ip', 'tool:nft', 'tool:nsenter');
   let world: NetworkWorld;
-  beforeEach(async () => {
-    world = await NetworkWorld.make();
-  });
-  afterEach(async () => {
-    await world[Symbol.asyncDispose]();
+  withNetworkWorld((made) => {
+    world = made;
   });
 
   it('R-53 gives every running step one of its own, with a way out, and uses it again', async () => {

@@ -1,9 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { TsbuildError } from '../../src/core/index.ts';
 import { parsePublish } from '../../src/network/index.ts';
 import { ask, serve } from '../support/network-talk.ts';
-import { hostAddress, NetworkWorld } from '../support/network-world.ts';
-import { requires } from '../support/requires.ts';
+import { hostAddress, withNetworkWorld, type NetworkWorld } from '../support/network-world.ts';
 
 describe('-p', () => {
   it.each([
@@ -62,13 +61,9 @@ describe('-p', () => {
 });
 
 describe('published ports', () => {
-  requires('root', 'tool:ip', 'tool:nft', 'tool:nsenter');
   let world: NetworkWorld;
-  beforeEach(async () => {
-    world = await NetworkWorld.make();
-  });
-  afterEach(async () => {
-    await world[Symbol.asyncDispose]();
+  withNetworkWorld((made) => {
+    world = made;
   });
 
   it('are reached from outside with the sender’s address, from the loopback, and by other containers', async () => {

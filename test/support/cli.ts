@@ -22,14 +22,14 @@ export interface Tsbuild {
   start(args: readonly string[], options?: { readonly cwd?: string }): ChildProcess;
 }
 
-/** A tsbuild whose store is empty, or is `root`. */
-export function tsbuild(root: string = tempFolder('root').path): Tsbuild {
+/** A tsbuild whose store is empty, or is `root`. `through`: a program and its arguments that start it, as nsenter. */
+export function tsbuild(root: string = tempFolder('root').path, through: readonly string[] = []): Tsbuild {
   // The tests choose the store; the user's own settings must not.
   const environment = (extra?: NodeJS.ProcessEnv): NodeJS.ProcessEnv => {
     const { TSBUILD_ROOT: _, ...rest } = process.env;
     return { ...rest, NODE_EXTRA_CA_CERTS: undefined, ...extra };
   };
-  const argv = (args: readonly string[]): string[] => [tsbuildProgram, '--root', root, ...args];
+  const argv = (args: readonly string[]): string[] => [...through, tsbuildProgram, '--root', root, ...args];
   const run = (args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> =>
     runCommand(argv(args), { ...options, env: environment(options.env) });
   return {
@@ -41,8 +41,10 @@ export function tsbuild(root: string = tempFolder('root').path): Tsbuild {
         throw new Error(`tsbuild ${args.join(' ')} ended with ${status}:\n${stdout}${stderr}`);
       return stdout.replace(/\n$/, '');
     },
-    start: (args, { cwd } = {}) =>
-      spawn(tsbuildProgram, ['--root', root, ...args], { cwd, env: environment(), stdio: 'pipe' }),
+    start: (args, { cwd } = {}) => {
+      const [program = '', ...rest] = argv(args);
+      return spawn(program, rest, { cwd, env: environment(), stdio: 'pipe' });
+    },
   };
 }
 
@@ -54,8 +56,8 @@ export async function tsbuildWithBase(root?: string): Promise<Tsbuild> {
 }
 
 /** A tsbuild whose store holds the small base `busybox:1`. */
-export async function tsbuildWithBusybox(root?: string): Promise<Tsbuild> {
-  const cli = tsbuild(root);
+export async function tsbuildWithBusybox(root?: string, through?: readonly string[]): Promise<Tsbuild> {
+  const cli = tsbuild(root, through);
   await cli.ok(['import', await busyboxTar(), busyboxName]);
   return cli;
 }

@@ -1,8 +1,10 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { afterEach, beforeEach } from 'vitest';
 import type { AttachOptions, BoundPort, NetworkKind } from '../../src/network/index.ts';
 import { newNetworkNamespace, type NetworkNamespace } from '../../src/sys/index.ts';
+import { requires } from './requires.ts';
 import { runOk } from './run-command.ts';
 import { tempFolder } from './temp-folder.ts';
 
@@ -107,6 +109,19 @@ export class NetworkWorld implements AsyncDisposable {
     this.host[Symbol.dispose]();
     this.internet[Symbol.dispose]();
   }
+}
+
+/** First line of a describe: each of its tests has a world of its own, that `use` is given. Skips where none can be made. */
+export function withNetworkWorld(use: (world: NetworkWorld) => void | Promise<void>): void {
+  requires('root', 'tool:ip', 'tool:nft', 'tool:nsenter');
+  let world: NetworkWorld | undefined;
+  beforeEach(async () => {
+    world = await NetworkWorld.make();
+    await use(world);
+  });
+  afterEach(async () => {
+    await world?.[Symbol.asyncDispose]();
+  });
 }
 
 function inside(path: string, script: string): string[] {
