@@ -8,6 +8,9 @@ export {
   type Digest,
   type EmitBuildEvent,
   type ErrorCode,
+  type InputChange,
+  type MissReason,
+  type PartChange,
   type SourceExcerpt,
   type SourceRange,
   type StepLabel,
@@ -19,4 +22,4 @@ export type { Image, Layer } from './image/index.ts';
 export type { Platform } from './oci/index.ts';
 export type { RunLimits, SecretSource } from './ops/index.ts';
 export { planBuild, type BuildForecast, type InputRole, type StepForecast } from './plan.ts';
-export type { InputChange, MissReason, Outlook, PartChange } from './solver/index.ts';
+export type { Outlook } from './solver/index.ts';

@@ -1,5 +1,6 @@
 import type { Digest } from './digest.ts';
 import type { TsbuildError } from './errors.ts';
+import type { MissReason } from './miss.ts';
 import type { SourceRange } from './source.ts';
 import type { Usage } from './usage.ts';
 
@@ -13,9 +14,17 @@ export interface StepLabel {
 /** What a build tells its observers; the engine emits, only `cli/` renders. Times are milliseconds since the epoch. */
 export type BuildEvent =
   | {
-      readonly type: 'step-started' | 'step-cached';
+      readonly type: 'step-started';
       readonly step: StepLabel;
       /** The steps whose results it takes. */
+      readonly inputs?: readonly Digest[] | undefined;
+      /** Why the cache did not answer, the weightiest reason first; none of what is never cached. */
+      readonly why?: readonly MissReason[] | undefined;
+      readonly time: number;
+    }
+  | {
+      readonly type: 'step-cached';
+      readonly step: StepLabel;
       readonly inputs?: readonly Digest[] | undefined;
       readonly time: number;
     }

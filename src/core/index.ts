@@ -4,6 +4,7 @@ export * from './digest.ts';
 export * from './errors.ts';
 export * from './events.ts';
 export * from './json.ts';
+export type * from './miss.ts';
 export * from './nearest.ts';
 export * from './source.ts';
 export * from './step-reports.ts';

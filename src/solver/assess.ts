@@ -1,7 +1,8 @@
-import type { Digest } from '../core/index.ts';
+import type { Digest, MissReason } from '../core/index.ts';
 import { InFlight } from './in-flight.ts';
 import { contentKeyOf, Keyring, type Keyed } from './keyring.ts';
-import { missReasons, type MissReason, type RecordReader } from './miss.ts';
+import { missReasons, type RecordReader } from './miss.ts';
+import { inputsFirst } from './order.ts';
 import type { ResultCache, Vertex } from './types.ts';
 
 /** How a vertex would fare if its target were solved now. */
@@ -121,22 +122,4 @@ class Assessor<R> {
     if (node === undefined) throw new Error(`${name} is not part of the graph`);
     return node;
   }
-}
-
-/** Each vertex once, after all that it stands on. Without recursion: a chain of thousands must not be a stack of thousands. */
-function inputsFirst<R>(target: Vertex<R>): readonly Vertex<R>[] {
-  const order = new Map<Digest, Vertex<R>>();
-  const open = [{ vertex: target, next: 0 }];
-  const begun = new Set([target.id]);
-  for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
-    const input = top.vertex.inputs[top.next++];
-    if (input === undefined) {
-      order.set(top.vertex.id, top.vertex);
-      open.pop();
-    } else if (!begun.has(input.id)) {
-      begun.add(input.id);
-      open.push({ vertex: input, next: 0 });
-    }
-  }
-  return [...order.values()];
 }

@@ -1,15 +1,11 @@
-import { canonicalJson, isJsonArray, isJsonObject, type Json } from '../core/index.ts';
-
-/** Where in the parts of a key: names of members and of assignments, positions in lists. */
-export type PartPath = readonly (string | number)[];
-
-/** One difference between two versions of a key's parts, as deep inside as it can be told. */
-export type PartChange =
-  | { readonly kind: 'changed'; readonly path: PartPath; readonly before: Json; readonly after: Json }
-  | { readonly kind: 'added'; readonly path: PartPath; readonly after: Json }
-  | { readonly kind: 'removed'; readonly path: PartPath; readonly before: Json }
-  /** The same assignments in another order. */
-  | { readonly kind: 'reordered'; readonly path: PartPath };
+import {
+  canonicalJson,
+  isJsonArray,
+  isJsonObject,
+  type Json,
+  type PartChange,
+  type PartPath,
+} from '../core/index.ts';
 
 /**
  * Compares member by member. Lists of `NAME=value` are compared by name, other lists by element between their common

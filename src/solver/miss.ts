@@ -1,33 +1,7 @@
-import type { Digest } from '../core/index.ts';
-import { differences, type PartChange } from './differences.ts';
+import type { Digest, InputChange, MissReason, PartChange } from '../core/index.ts';
+import { differences } from './differences.ts';
 import type { Keyed } from './keyring.ts';
-import type { CacheRecord, ResultCache, Vertex } from './types.ts';
-
-/** Why no record answers a vertex's definition key. */
-export type MissReason =
-  /** The vertex is to be made anew (--no-cache). */
-  | { readonly kind: 'no-cache' }
-  /** No record of this identity, nor of these parts. */
-  | { readonly kind: 'first-time' }
-  /** The vertex itself is not what it was when the record of `created` was saved. */
-  | { readonly kind: 'definition'; readonly changes: readonly PartChange[]; readonly created: string }
-  | { readonly kind: 'inputs'; readonly inputs: readonly InputChange[]; readonly created: string }
-  /** There was a result of exactly this, and it is no longer whole. */
-  | { readonly kind: 'lost' };
-
-/** An input that is not what it was. */
-export type InputChange = {
-  /** Among the vertex's inputs. */
-  readonly index: number;
-  /** Its `Vertex.id`. */
-  readonly id: Digest;
-} & (
-  | { readonly cause: 'definition' }
-  /** Another part of it counts. */
-  | { readonly cause: 'selector'; readonly before: string | undefined; readonly after: string | undefined }
-  /** The same as before, but it or something below it is to be made anew. */
-  | { readonly cause: 'anew' }
-);
+import type { CacheRecord, Op, ResultCache, Vertex } from './types.ts';
 
 /** What explaining needs of the cache. */
 export type RecordReader<R> = Pick<ResultCache<R>, 'nearest' | 'latest' | 'knows'>;
@@ -59,9 +33,17 @@ export async function missReasons<R>(
   }
   if (await records.knows(keyed.parts)) return [{ kind: 'lost' }];
   if (nearest === undefined || taken.has(nearest.partsDigest)) return [{ kind: 'first-time' }];
-  const changes = differences(nearest.parts, keyed.cacheMap.parts);
   const { created } = nearest;
+  const changes = await Promise.all(
+    differences(nearest.parts, keyed.cacheMap.parts).map((change) => unfolded(vertex.op, change)),
+  );
   return [{ kind: 'definition', changes, created }, ...inputReasons(missed, nearest)];
+}
+
+async function unfolded<R>(op: Op<R>, change: PartChange): Promise<PartChange> {
+  if (change.kind !== 'changed') return change;
+  const inside = await op.unfold?.(change);
+  return inside === undefined ? change : { ...change, inside };
 }
 
 function inputReasons<R>(

@@ -1,4 +1,11 @@
-import { TsbuildError, type Digest, type EmitBuildEvent, type StepLabel, type Usage } from '../core/index.ts';
+import {
+  TsbuildError,
+  type Digest,
+  type EmitBuildEvent,
+  type MissReason,
+  type StepLabel,
+  type Usage,
+} from '../core/index.ts';
 import type { RunContext, Vertex } from './types.ts';
 
 /** Tells observers how each vertex fares: once as cached, or once as started and once as done, failed or cancelled. */
@@ -57,8 +64,8 @@ export class StepReporter<R> {
     });
   }
 
-  started(vertex: Vertex<R>): void {
-    this.#emit({ type: 'step-started', ...shownOf(vertex), time: Date.now() });
+  started(vertex: Vertex<R>, why: readonly MissReason[]): void {
+    this.#emit({ type: 'step-started', ...shownOf(vertex), why, time: Date.now() });
   }
 
   done(vertex: Vertex<R>): void {

@@ -1,8 +1,10 @@
 import PQueue from 'p-queue';
 
-import type { Digest, EmitBuildEvent } from '../core/index.ts';
+import type { Digest, EmitBuildEvent, MissReason } from '../core/index.ts';
 import { InFlight, once } from './in-flight.ts';
 import { contentKeyOf, Keyring, type Keyed } from './keyring.ts';
+import { missReasons } from './miss.ts';
+import { inputsFirst } from './order.ts';
 import { StepReporter } from './reporter.ts';
 import type { Claim, ResultCache, Vertex } from './types.ts';
 
@@ -23,6 +25,12 @@ interface Outcome<R> {
   readonly settled: Promise<R>;
 }
 
+/** What a vertex that is to run runs on, and why nothing answered it. */
+interface Begin<R> {
+  readonly inputs: readonly R[];
+  readonly why: readonly MissReason[];
+}
+
 /**
  * Runs what the target needs and the cache does not hold, each vertex once, independent ones side by side. The first
  * failure cancels the rest; the promise settles only when nothing runs any more.
@@ -40,6 +48,7 @@ class Solver<R> {
   readonly #report: StepReporter<R>;
   readonly #keys: Keyring<R>;
   readonly #outcomes = new Map<Digest, Promise<Outcome<R>>>();
+  #allParts: Promise<ReadonlySet<Digest>> | undefined;
 
   constructor(target: Vertex<R>, options: SolveOptions<R>) {
     this.#target = target;
@@ -97,7 +106,9 @@ class Solver<R> {
     if (claimed.kind === 'existing') return this.#cached(vertex, claimed.result);
     let early: R;
     try {
-      early = await this.#runInSlot(vertex, parents.inputs);
+      // Before it runs: what it saves would be the nearest record.
+      const why = await this.#why(vertex, keyed);
+      early = await this.#runInSlot(vertex, { inputs: parents.inputs, why });
     } catch (error) {
       await claimed.claim[Symbol.asyncDispose]();
       throw error;
@@ -135,14 +146,25 @@ class Solver<R> {
     });
   }
 
-  async #runInSlot(vertex: Vertex<R>, inputs: readonly R[]): Promise<R> {
-    if (!vertex.heavy) return this.#runOp(vertex, inputs);
-    return this.#queue.add(() => this.#runOp(vertex, inputs));
+  async #why(vertex: Vertex<R>, keyed: Keyed<R>): Promise<readonly MissReason[]> {
+    const inputs = await Promise.all(vertex.inputs.map((input) => this.#keys.of(input)));
+    this.#allParts ??= this.#partsOfAll();
+    return missReasons({ vertex, keyed, inputs }, this.#cache, await this.#allParts);
   }
 
-  async #runOp(vertex: Vertex<R>, inputs: readonly R[]): Promise<R> {
+  async #partsOfAll(): Promise<ReadonlySet<Digest>> {
+    const all = await Promise.all(inputsFirst(this.#target).map((vertex) => this.#keys.of(vertex)));
+    return new Set(all.map(({ parts }) => parts));
+  }
+
+  async #runInSlot(vertex: Vertex<R>, begin: Begin<R>): Promise<R> {
+    if (!vertex.heavy) return this.#runOp(vertex, begin);
+    return this.#queue.add(() => this.#runOp(vertex, begin));
+  }
+
+  async #runOp(vertex: Vertex<R>, { inputs, why }: Begin<R>): Promise<R> {
     this.#signal.throwIfAborted();
-    this.#report.started(vertex);
+    this.#report.started(vertex, why);
     try {
       const result = await vertex.op.exec(inputs, this.#report.context(vertex, this.#signal));
       this.#report.done(vertex);

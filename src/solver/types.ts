@@ -1,4 +1,4 @@
-import type { Digest, Json, Usage } from '../core/index.ts';
+import type { Digest, Json, PartChange, Usage } from '../core/index.ts';
 
 /**
  * The solver's vocabulary. Three identities are kept apart: `Vertex.id` (the same definition within this run,
@@ -40,6 +40,8 @@ export interface Op<R> {
    */
   prepare?(): void;
   exec(inputs: readonly R[], context: RunContext): Promise<R>;
+  /** What differs behind two digests of a part; undefined where that is not known. Asked after `cacheMap`. */
+  unfold?(change: PartChange & { readonly kind: 'changed' }): Promise<readonly PartChange[] | undefined>;
 }
 
 export interface Vertex<R> {

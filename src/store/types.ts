@@ -72,9 +72,11 @@ export interface RecordStore {
 /**
  * `results`: cache key → result. `ops`: own definition of a step → newest record, whatever its inputs.
  * `states`: content digest of a state → its first result. `nearest`: step identity → newest record, for explain.
- * `chains`: chain id → snapshot. `distribution`: diff id → known compressed forms.
+ * `listings`: digest of files that were copied → their names, for explain. `builds`: a Dockerfile and its context → how the
+ * last build of it fared. `chains`: chain id → snapshot. `distribution`: diff id → known compressed forms.
  */
-export type RecordCollection = 'results' | 'ops' | 'states' | 'nearest' | 'chains' | 'distribution';
+export type RecordCollection =
+  'results' | 'ops' | 'states' | 'nearest' | 'listings' | 'builds' | 'chains' | 'distribution';
 
 /** A held flock; disposing releases it. */
 export interface Lock extends AsyncDisposable {

@@ -7,9 +7,9 @@ import { planJson } from '../../src/cli/plan/json.ts';
 import { reasonText } from '../../src/cli/plan/reason-text.ts';
 import { treeText, type Paint } from '../../src/cli/plan/tree.ts';
 import { displayWidth, printableLine } from '../../src/cli/terminal-text.ts';
-import { digestOf, type Digest, type Json } from '../../src/core/index.ts';
+import { digestOf, type Digest, type Json, type MissReason, type PartChange } from '../../src/core/index.ts';
 import type { BuildForecast, StepForecast } from '../../src/plan.ts';
-import type { MissReason, Outlook, PartChange } from '../../src/solver/index.ts';
+import type { Outlook } from '../../src/solver/index.ts';
 import { readDot, readMermaid } from '../support/graph-text.ts';
 import { runs } from '../support/series.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { canonicalJson, type Digest } from '../../src/core/index.ts';
-import { assess, type Assessment, type MissReason, type Vertex } from '../../src/solver/index.ts';
+import { canonicalJson, type Digest, type MissReason } from '../../src/core/index.ts';
+import { assess, type Assessment, type Vertex } from '../../src/solver/index.ts';
 import { deferred } from '../support/deferred.ts';
 import { MemoryCache } from '../support/memory-cache.ts';
 import { assessSum, contentOf, solveSum, SumGraph, type Sum } from '../support/sums.ts';

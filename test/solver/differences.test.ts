@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { canonicalJson, type Json } from '../../src/core/index.ts';
-import { differences, type PartChange } from '../../src/solver/differences.ts';
+import { canonicalJson, type Json, type PartChange } from '../../src/core/index.ts';
+import { differences } from '../../src/solver/differences.ts';
 import { runs } from '../support/series.ts';
 
 /** One line a change: `env.PATH: /bin -> /usr/bin`. */

@@ -44,12 +44,13 @@ export class SumGraph {
 
   vertex(name: string, options: SumOptions = {}): Vertex<Sum> {
     const { definition = name, inputs = [], value = total, settled, selectors = [] } = options;
+    const { ignoreCache = false } = options;
     return {
-      id: digestOf(JSON.stringify([definition, options.parts, inputs.map((input) => input.id)])),
+      id: digestOf(JSON.stringify([definition, options.parts, ignoreCache, inputs.map(({ id }) => id)])),
       name,
       identity: name,
       inputs,
-      ignoreCache: options.ignoreCache ?? false,
+      ignoreCache,
       heavy: options.heavy ?? true,
       op: {
         cacheMap: async () => {

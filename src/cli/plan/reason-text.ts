@@ -1,6 +1,13 @@
-import { isDigest, type Digest, type Json } from '../../core/index.ts';
+import {
+  isDigest,
+  type Digest,
+  type InputChange,
+  type Json,
+  type MissReason,
+  type PartChange,
+} from '../../core/index.ts';
 import { cut } from './cut.ts';
-import type { InputChange, MissReason, PartChange } from '../../solver/index.ts';
+import { filesText } from './files-text.ts';
 
 /** Longer values say enough by their beginning. */
 const longestValue = 60;
@@ -48,7 +55,9 @@ function inputsText(
 function changesText(changes: readonly PartChange[]): string {
   const kind = changes.find(({ path }) => path[0] === 'op');
   if (kind?.kind === 'changed') return `not built before: ${instructionOf(kind.before)} stood here`;
-  return joined(changes.map(changeText));
+  const files = changes.filter(({ path }) => path[0] === 'files');
+  const others = changes.filter(({ path }) => path[0] !== 'files').map(changeText);
+  return joined(files.length === 0 ? others : [filesText(files), ...others]);
 }
 
 function joined(texts: readonly string[]): string {
@@ -71,7 +80,6 @@ function instructionOf(op: Json): string {
 
 /** Parts whose values are digests or of no use to anybody: that they changed is all there is to say. */
 const plainTexts: Readonly<Record<string, string>> = {
-  files: 'files changed',
   heredocs: 'the text of a heredoc changed',
   script: 'its script changed',
   chain: 'the base image changed',

@@ -1,4 +1,4 @@
-import { canonicalJson, digestOf, type Digest, type Json } from '../../core/index.ts';
+import { canonicalJson, digestOf, type Digest, type Json, type PartChange } from '../../core/index.ts';
 import { compileIgnore, ignoreRules, type IgnoreMatcher } from '../../dockerfile/index.ts';
 import type { CopyOrigin, CopyStep } from '../../graph/index.ts';
 import { resolveOwner } from '../../runtime/index.ts';
@@ -9,6 +9,7 @@ import { commitState } from '../state.ts';
 import type { BuildServices, State } from '../types.ts';
 import { carryOut, superuser, type CopyTarget } from './carry-out.ts';
 import { writeHeredocs } from './heredocs.ts';
+import { fileChanges, keepListing } from './listing.ts';
 import { folderMode, parseMode, type ModeChange } from './mode.ts';
 import { emptyReason } from './parents.ts';
 import { onceMoreIfChanged } from './read.ts';
@@ -68,6 +69,19 @@ export class CopyOp implements Op<State> {
     return await commitState(this.#services, parent, active);
   }
 
+  /** A digest of `files` stands for what one origin takes from a context. */
+  async unfold({
+    path,
+    before,
+  }: PartChange & { readonly kind: 'changed' }): Promise<readonly PartChange[] | undefined> {
+    const [part, index] = path;
+    if (part !== 'files') return undefined;
+    const origins = this.#step.origins.filter((origin) => origin.kind === 'context');
+    const selected =
+      typeof index === 'number' ? this.#fromContext.get(origins[index] as CopyOrigin) : undefined;
+    return selected && fileChanges(this.#services.store, before, await selected);
+  }
+
   #target(root: RootDir): CopyTarget {
     const { chown, chmod, destination, parents } = this.#step;
     const owner = chown === undefined ? undefined : resolveOwner(root, chown);
@@ -91,6 +105,7 @@ export class CopyOp implements Op<State> {
     if (origin.kind === 'context') {
       const selected = await this.#selectFromContext(origin, context.signal);
       this.#warnOfNothing(selected, context);
+      await keepListing(this.#services.store, selected.digests.digest, selected);
       const tree = contextTree(this.#services, origin.name);
       await carryOut(target, { ...selected, tree, keepOwners: false, unpack }, breath);
       return;

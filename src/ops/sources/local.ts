@@ -1,8 +1,9 @@
-import { canonicalJson, digestOf, type Digest } from '../../core/index.ts';
+import { canonicalJson, digestOf, type Digest, type PartChange } from '../../core/index.ts';
 import type { LocalStep } from '../../graph/index.ts';
 import { Breath } from '../../snapshot/index.ts';
 import type { CacheMap, Op, RunContext } from '../../solver/index.ts';
 import { carryOut, superuser } from '../copy/carry-out.ts';
+import { fileChanges, keepListing } from '../copy/listing.ts';
 import { onceMoreIfChanged } from '../copy/read.ts';
 import { selectOnePath, type Selected } from '../copy/selection.ts';
 import { contextTree } from '../copy/tree.ts';
@@ -45,9 +46,20 @@ export class LocalOp implements Op<State> {
       const { path, stat } = onlyMatch(selected);
       if (path !== '') root.chmod(path, stat.mode);
     }
+    await keepListing(this.#services.store, treeDigest(selected), selected);
     const snapshot = await active.commit();
     const settled = { snapshot, layers: [], contentDigest: treeDigest(selected) };
     return { snapshot, settled: Promise.resolve(settled) };
+  }
+
+  async unfold({
+    path: [part],
+    before,
+  }: PartChange & { readonly kind: 'changed' }): Promise<readonly PartChange[] | undefined> {
+    const selected = await this.#selected;
+    return part === 'files' && selected !== undefined
+      ? fileChanges(this.#services.store, before, selected)
+      : undefined;
   }
 
   #select(signal: AbortSignal): Promise<Selected> {
