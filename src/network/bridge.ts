@@ -72,19 +72,28 @@ export function hasLink(name: string): boolean {
 }
 
 /** With all that is in it; also when it is not there any more. */
-export function removeBridge({ group }: BridgeName): void {
+export async function removeBridge({ group }: BridgeName): Promise<void> {
   using route = new Connection('route');
-  try {
-    route.request([deleteGroup(group)]);
-  } catch (error) {
-    if (!isErrno(error, 'ENODEV')) throw error;
-  }
+  await unlessGone(route.requestAside([deleteGroup(group)]));
 }
 
 /** Also when it is not there any more. */
 export function removeLink(route: Connection, name: string): void {
   try {
     route.request([deleteLink(name)]);
+  } catch (error) {
+    if (!isErrno(error, 'ENODEV')) throw error;
+  }
+}
+
+/** The same, beside what this thread does. */
+export async function removeLinkAside(route: Connection, name: string): Promise<void> {
+  await unlessGone(route.requestAside([deleteLink(name)]));
+}
+
+async function unlessGone(removing: Promise<void>): Promise<void> {
+  try {
+    await removing;
   } catch (error) {
     if (!isErrno(error, 'ENODEV')) throw error;
   }

@@ -176,7 +176,7 @@ export class BridgedNetwork implements Network {
     this.#links.clear();
     for (const attached of this.#attached) await attached[Symbol.asyncDispose]();
     this.#spare?.[Symbol.dispose]();
-    this.#parts.rules[Symbol.dispose]();
+    await this.#parts.rules[Symbol.asyncDispose]();
     this.#route[Symbol.dispose]();
   }
 }

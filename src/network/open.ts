@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno, TsbuildError } from '../core/index.ts';
 import { flock, newNetworkNamespace } from '../sys/index.ts';
-import { ensureBridge, hasLink, removeBridge, removeLink, type BridgeName } from './bridge.ts';
+import { ensureBridge, hasLink, removeBridge, removeLinkAside, type BridgeName } from './bridge.ts';
 import { acceptForwarded, withdrawAcceptance } from './forward-policy.ts';
 import { allowForwarding, restoreForwarding } from './forwarding.ts';
 import { countHolders, holdIn, type Holder } from './holders.ts';
@@ -45,6 +45,8 @@ export async function openNetwork({
     const spare = attempt('namespaces', () => newNetworkNamespace());
     const holder = holdIn(holdersOf(folder, kind));
     try {
+      // First of all: a process killed from here on leaves a mark too many, which the sweep takes away.
+      writeFileSync(markOf(folder, kind), '');
       attempt('forwarding', () => allowForwarding(folder));
       const bridge = attempt('bridge', () => ensureBridge(wanted));
       if (bridge === undefined)
@@ -78,9 +80,9 @@ export async function openNetwork({
   }
 }
 
-/** Removes what killed processes left of the networks, when no one uses them. */
+/** Removes what killed processes left of the networks, when no one uses them. Where there is nothing, it takes no time. */
 export async function sweepNetworks(folder = networkFolder()): Promise<void> {
-  if (!existsSync(folder)) return;
+  if (!kinds.some((kind) => existsSync(markOf(folder, kind)))) return;
   using _lock = await lockFolder(folder);
   await sweepLocked(folder);
 }
@@ -90,23 +92,30 @@ async function closeNetwork(folder: string, holder: Holder, links: readonly stri
   holder.leave();
   await sweepLocked(folder);
   using route = new Connection('route');
-  for (const name of links) removeLink(route, name);
+  for (const name of links) await removeLinkAside(route, name);
 }
 
 async function sweepLocked(folder: string): Promise<void> {
   const unused = kinds.filter((kind) => countHolders(holdersOf(folder, kind)) === 0);
-  for (const kind of unused) await removeShared(bridgeOf(folder, kind));
+  const left = unused.filter((kind) => existsSync(markOf(folder, kind)));
+  for (const kind of left) await removeShared(bridgeOf(folder, kind));
   if (unused.length === kinds.length) restoreForwarding(folder);
+  for (const kind of left) rmSync(markOf(folder, kind), { force: true });
 }
 
 async function removeShared(bridge: BridgeName): Promise<void> {
   if (hasLink(bridge.name)) await withdrawAcceptance(bridge.name);
-  removeBridge(bridge);
+  await removeBridge(bridge);
 }
 
 async function lockFolder(folder: string, signal?: AbortSignal): Promise<Disposable> {
   const lock = await flock(join(folder, 'lock'), { signal });
   return { [Symbol.dispose]: () => lock.release() };
+}
+
+/** There while something of the network may be. */
+function markOf(folder: string, kind: NetworkKind): string {
+  return join(folder, kind, 'made');
 }
 
 function holdersOf(folder: string, kind: NetworkKind): string {

@@ -20,7 +20,7 @@ import { addBaseChain, addOwnedTable, addRule, commit, type Hook } from './netli
 import type { BoundPort, NetworkKind, Protocol } from './types.ts';
 
 /** A table of nf_tables that lives as long as this process holds it. */
-export type OwnedRules = Disposable;
+export type OwnedRules = Disposable & AsyncDisposable;
 
 type HookRules = readonly (readonly [Hook, readonly (readonly Expression[])[]])[];
 

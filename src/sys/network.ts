@@ -1,3 +1,6 @@
+import { close, write } from 'node:fs';
+import { promisify } from 'node:util';
+
 import { fromText } from '../core/index.ts';
 import { addon } from './addon.ts';
 import { checked, checkedBytes, errno } from './errno.ts';
@@ -30,8 +33,10 @@ export function newNetworkNamespace(): NetworkNamespace {
 }
 
 /** A netlink socket. What the kernel answers is there when `send` returns, so nothing ever waits. */
-export interface NetlinkSocket extends Disposable {
+export interface NetlinkSocket extends Disposable, AsyncDisposable {
   send(bytes: Buffer): void;
+  /** From another thread: what takes links away keeps its caller for tens of milliseconds. */
+  sendAside(bytes: Buffer): Promise<void>;
   /** One datagram; undefined when there is none. */
   receive(): Buffer | undefined;
 }
@@ -48,6 +53,9 @@ export function openNetlinkSocket(
     send(bytes: Buffer): void {
       checked(addon().send(fd, bytes.toString('latin1')), 'send');
     },
+    async sendAside(bytes: Buffer): Promise<void> {
+      await promisify(write)(fd, bytes);
+    },
     receive(): Buffer | undefined {
       const result = addon().receive(fd);
       if (result === -errno.EAGAIN) return undefined;
@@ -56,6 +64,12 @@ export function openNetlinkSocket(
     [Symbol.dispose](): void {
       if (open) addon().close(fd);
       open = false;
+    },
+    /** From another thread: rules that the socket owns are taken away with it. */
+    async [Symbol.asyncDispose](): Promise<void> {
+      if (!open) return;
+      open = false;
+      await promisify(close)(fd);
     },
   };
 }

@@ -23,7 +23,7 @@ export interface Request extends Message {
 }
 
 /** Requests and answers over one netlink socket. What was made with it and is owned by it ends with it. */
-export class Connection implements Disposable {
+export class Connection implements Disposable, AsyncDisposable {
   readonly #socket: NetlinkSocket;
   #sequence = 0;
 
@@ -36,11 +36,27 @@ export class Connection implements Disposable {
    * system call; rtnetlink carries out the others all the same, nf_tables none of a failed batch.
    */
   request(requests: readonly Request[]): void {
+    const { bytes, first } = this.#encode(requests);
+    this.#socket.send(bytes);
+    this.#hear(requests, first);
+  }
+
+  /** The same, and this thread goes on meanwhile. The connection is for nothing else until then. */
+  async requestAside(requests: readonly Request[]): Promise<void> {
+    const { bytes, first } = this.#encode(requests);
+    await this.#socket.sendAside(bytes);
+    this.#hear(requests, first);
+  }
+
+  #encode(requests: readonly Request[]): { readonly bytes: Buffer; readonly first: number } {
     const first = this.#sequence + 1;
     const messages = requests.map(({ type, flags, body }) =>
       encodeMessage({ type, flags: flags | NLM_F_REQUEST, body }, ++this.#sequence),
     );
-    this.#socket.send(Buffer.concat(messages));
+    return { bytes: Buffer.concat(messages), first };
+  }
+
+  #hear(requests: readonly Request[], first: number): void {
     let awaited = requests.filter(({ flags }) => (flags & NLM_F_ACK) !== 0).length;
     let failure: { readonly errno: number; readonly at: number } | undefined;
     while (awaited > 0) {
@@ -84,5 +100,9 @@ export class Connection implements Disposable {
 
   [Symbol.dispose](): void {
     this.#socket[Symbol.dispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#socket[Symbol.asyncDispose]();
   }
 }
