@@ -132,15 +132,31 @@ describe('the life of a container', () => {
     await until(() => !isAlive(Number(pid)) && cgroupsOf(id).length === 0);
   });
 
-  it('S-18 SIGKILL of the launcher ends the container', async () => {
+  it('S-18 kill -9 of the builder ends what left the session of a program without a PID namespace, too', async () => {
     const host = busyboxHost();
-    await using container = await host.runtime.create(busyboxSpec(host, ['sleep', '1000']));
-    await container.start();
-    const parent = /^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${container.pid}/status`, 'latin1'))?.[1];
-    process.kill(Number(parent), 'SIGKILL');
-    await expect(container.wait()).rejects.toMatchObject({ code: 'RUNTIME_SETUP' });
-    await until(() => !isAlive(container.pid));
+    const marker = `1${Math.floor(Math.random() * 1e8)}`;
+    const command = `setsid sleep ${marker} >/dev/null 2>&1 & sleep 1000`;
+    const builder = startBuilder(host.folder, 'pipe', command, { HOST_PIDS: '1' });
+    await firstLine(builder.stdout);
+    const left = (): number => processesWith(`sleep\0${marker}`).length;
+    await until(() => left() === 1);
+    builder.kill('SIGKILL');
+    await until(() => left() === 0);
   });
+
+  // Without cgroups it is the kernel's signal on the parent's death alone.
+  it.each(['auto', 'none'] as const)(
+    'S-18 SIGKILL of the launcher ends the container (cgroups: %s)',
+    async (cgroups) => {
+      const host = busyboxHost(cgroups);
+      await using container = await host.runtime.create(busyboxSpec(host, ['sleep', '1000']));
+      await container.start();
+      const parent = /^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${container.pid}/status`, 'latin1'))?.[1];
+      process.kill(Number(parent), 'SIGKILL');
+      await expect(container.wait()).rejects.toMatchObject({ code: 'RUNTIME_SETUP' });
+      await until(() => !isAlive(container.pid));
+    },
+  );
 
   it('S-01 the launcher is not to be written to while it waits inside', async () => {
     const host = busyboxHost();
@@ -168,9 +184,12 @@ describe('the life of a container', () => {
   });
 });
 
-function startBuilder(folder: string, stdio: string, command: string) {
+function startBuilder(folder: string, stdio: string, command: string, env: NodeJS.ProcessEnv = {}) {
   const program = join(import.meta.dirname, 'programs/run-container.ts');
-  return spawn(process.execPath, [program, folder, stdio, command], { stdio: ['ignore', 'pipe', 'inherit'] });
+  return spawn(process.execPath, [program, folder, stdio, command], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
 }
 
 async function firstLine(stream: NodeJS.ReadableStream): Promise<string> {

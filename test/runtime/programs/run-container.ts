@@ -16,6 +16,9 @@ const config = containerConfig({
   terminal: stdio === 'terminal',
   limits: process.env.NOLIMIT ? {} : { pids: { limit: 100 } },
 });
+/** What it starts is then found by its cgroups alone. */
+const hostPids = process.env.HOST_PIDS !== undefined;
+const namespaces = config.linux.namespaces.filter(({ type }) => !hostPids || type !== 'pid');
 const overlay = {
   lowers: [join(folder, 'lower')],
   upper: join(folder, 'upper'),
@@ -23,7 +26,7 @@ const overlay = {
 };
 await using container = await runtime.create({
   id: `test-${randomUUID()}`,
-  config,
+  config: { ...config, linux: { ...config.linux, namespaces } },
   rootfs: { kind: 'overlay', overlay, volatile: true },
   stdio: stdio as Stdio,
 });
