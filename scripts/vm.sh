@@ -82,6 +82,7 @@ truncate -s 16M "$work/disk"
 virtiofsd=$!
 for _ in $(seq 100); do [ ! -S "$work/fs.sock" ] || break; sleep 0.05; done
 
+# What the kernel says of the power is not held back by the lines before it.
 timeout "${TSBUILD_VM_TIMEOUT:-240}" qemu-system-x86_64 -accel tcg,thread=multi -M q35 -cpu max -smp 2 -m 1536M \
   -object memory-backend-memfd,id=mem,size=1536M,share=on -numa node,memdev=mem \
   -chardev socket,id=fs,path="$work/fs.sock" -device vhost-user-fs-pci,chardev=fs,tag=host \
@@ -89,6 +90,6 @@ timeout "${TSBUILD_VM_TIMEOUT:-240}" qemu-system-x86_64 -accel tcg,thread=multi 
   -kernel "$kernel"/boot/vmlinuz-* -initrd "$work/initramfs.gz" \
   -append 'console=ttyS0 panic=-1 quiet loglevel=1 mitigations=off random.trust_cpu=on cgroup_no_v1=all' \
   -nographic -no-reboot -nodefaults -serial mon:stdio </dev/null |
-  tr -d '\r' | sed -n '/^vm: begin/,/^vm: status/{/^vm: begin/d;p}' | tee "$work/output" | sed '/^vm: status/d'
+  tr -d '\r' | sed -n '/^vm: begin/,/^vm: status/{/^vm: begin/d;p}' | tee "$work/output" | sed '/^vm: status/d;/^\[ *[0-9.]*\] sysrq: /d'
 status=$(sed -n 's/^vm: status //p' "$work/output")
 exit "${status:-70}"

@@ -3,6 +3,7 @@ import { Option, type Command } from 'commander';
 import type { SecurityChoices } from '../ops/index.ts';
 import {
   chooseCapabilities,
+  isCdiName,
   parseDeviceRules,
   parseDevices,
   parseSecurityOptions,
@@ -38,7 +39,7 @@ export function addSecurityOptions(command: Command): Command {
     )
     .option(
       '--device <host[:dst[:rwm]]>',
-      'a device of this machine, or a folder of them; repeatable',
+      'a device of this machine, a folder of them, or one of CDI (vendor.com/class=name); repeatable',
       collect,
     )
     .option('--device-cgroup-rule <rule>', "device rule, as 'c 10:200 rwm'; repeatable", collect)
@@ -59,7 +60,7 @@ function namespaceOption(name: string, what: string): Option {
 
 /** Throws USAGE. */
 export function securityOf(flags: SecurityFlags): SecurityChoices {
-  const { capAdd = [], capDrop = [], privileged = false } = flags;
+  const { capAdd = [], capDrop = [], privileged = false, device = [] } = flags;
   const namespaces = {
     ipc: flags.ipc !== 'host',
     pid: flags.pid !== 'host',
@@ -77,7 +78,8 @@ export function securityOf(flags: SecurityFlags): SecurityChoices {
     }),
     options: parseSecurityOptions(flags.securityOpt ?? []),
     securityOpt: flags.securityOpt ?? [],
-    devices: parseDevices(flags.device ?? []),
+    devices: parseDevices(device.filter((text) => !isCdiName(text))),
+    cdiDevices: device.filter(isCdiName),
     deviceRules: parseDeviceRules(flags.deviceCgroupRule ?? []),
     sysctls: parseSysctls(flags.sysctl ?? [], { ...namespaces, network: flags.network !== 'host' }),
     groups: flags.groupAdd ?? [],

@@ -16,6 +16,13 @@ export function parseDevices(values: readonly string[]): readonly GrantedDevice[
   return values.flatMap(parseDevice);
 }
 
+/** `named`: on this machine, links not followed; `container`: where it is to be. */
+interface DevicePlace {
+  readonly named: string;
+  readonly container: string;
+  readonly access: string;
+}
+
 function parseDevice(text: string): readonly GrantedDevice[] {
   const [host = '', second, third, ...rest] = text.split(':');
   // docker reads `/dev/x:r` as access to a node at the same place.
@@ -24,29 +31,35 @@ function parseDevice(text: string): readonly GrantedDevice[] {
   if (!host.startsWith('/') || !inside.startsWith('/') || !isAccess(access) || rest.length > 0)
     throw invalid(text, expected);
   const container = posix.resolve('/', inside);
-  const found = devicesAt(text, realPath(text, host), container, access);
+  const found = devicesAt(text, realPath(text, host), { named: host, container, access });
   if (found.length === 0) throw invalid(text, `there is no device in ${host}`);
   return found;
 }
 
-function devicesAt(text: string, host: string, container: string, access: string): readonly GrantedDevice[] {
+function devicesAt(text: string, host: string, as: DevicePlace): readonly GrantedDevice[] {
   const stat = statSync(host);
   if (!stat.isDirectory()) {
-    const device = deviceOf(host, container, access);
+    const device = deviceOf(host, as);
     if (device !== undefined) return [device];
     throw invalid(text, `${host} is not a device`);
   }
   return nodesBelow(host).flatMap(
-    (path) => deviceOf(join(host, path), posix.join(container, path), access) ?? [],
+    (path) =>
+      deviceOf(join(host, path), {
+        ...as,
+        named: posix.join(as.named, path),
+        container: posix.join(as.container, path),
+      }) ?? [],
   );
 }
 
 /** Every node of the host's own /dev, for `--privileged`; what each container has of its own is left out. */
 export function allHostDevices(): readonly GrantedDevice[] {
   const own = new Set(['pts', 'shm', 'mqueue', 'fd', 'console', 'ptmx', 'hugepages', '.lxc', '.udev']);
-  return nodesBelow('/dev', (name) => !own.has(name)).flatMap(
-    (path) => deviceOf(join('/dev', path), posix.join('/dev', path), 'rwm') ?? [],
-  );
+  return nodesBelow('/dev', (name) => !own.has(name)).flatMap((path) => {
+    const place = join('/dev', path);
+    return deviceOf(place, { named: place, container: place, access: 'rwm' }) ?? [];
+  });
 }
 
 /** Relative paths; links are not followed, so that the walk stays where it began. */
@@ -64,12 +77,13 @@ function nodesBelow(folder: string, wanted: (name: string) => boolean = () => tr
   return found;
 }
 
-function deviceOf(host: string, path: string, access: string): GrantedDevice | undefined {
+function deviceOf(host: string, { named, container, access }: DevicePlace): GrantedDevice | undefined {
   const stat = lstatSync(host);
   const type = stat.isCharacterDevice() ? 'c' : stat.isBlockDevice() ? 'b' : undefined;
   if (type === undefined) return undefined;
   const { major, minor } = deviceNumbers(BigInt(stat.rdev));
-  return { path, type, major, minor, fileMode: stat.mode & 0o777, uid: stat.uid, gid: stat.gid, access };
+  const owner = { fileMode: stat.mode & 0o777, uid: stat.uid, gid: stat.gid };
+  return { path: container, type, major, minor, ...owner, access, hostPath: named };
 }
 
 function realPath(text: string, path: string): string {

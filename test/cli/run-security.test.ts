@@ -1,4 +1,12 @@
-import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -198,6 +206,52 @@ describe('how far run shuts a container in', () => {
     expect(await sh('ls /d | sort', '--device', '/dev/net:/d')).toEqual(readdirSync('/dev/net').sort());
   });
 
+  it('L-126 --device takes CDI names, and inspect tells where a device is on this machine', async () => {
+    const vendor = `tsbuild-run-${process.pid}.test`;
+    const file = join('/var/run/cdi', `${vendor}.json`);
+    mkdirSync('/var/run/cdi', { recursive: true });
+    const device = (name: string, containerEdits: object): object => ({ name, containerEdits });
+    const edits = {
+      env: ['GIVEN=yes'],
+      deviceNodes: [{ path: '/dev/things/zero', type: 'c', major: 1, minor: 5, permissions: 'r' }],
+      mounts: [{ hostPath: file, containerPath: '/opt/spec.json', options: ['ro', 'bind'] }],
+      additionalGids: [4321],
+    };
+    const hooked = { hooks: [{ hookName: 'createContainer', path: '/bin/true' }] };
+    const devices = [device('one', edits), device('hooked', hooked)];
+    writeFileSync(file, JSON.stringify({ cdiVersion: '0.7.0', kind: `${vendor}/thing`, devices }));
+    try {
+      const script =
+        'echo $GIVEN; head -c 2 /dev/things/zero | wc -c; grep -c cdiVersion /opt/spec.json; id -G | grep -c 4321';
+      expect(await sh(script, '--device', `${vendor}/thing=one`)).toEqual(['yes', '2', '1', '1']);
+      const refused = await cli.run([
+        'run',
+        '--rm',
+        '--device',
+        `${vendor}/thing=hooked`,
+        'busybox:1',
+        'true',
+      ]);
+      expect(refused).toMatchObject({ status: 125 });
+      expect(refused.stderr).toContain('wants hooks, which are not supported');
+      const absent = await cli.run(['run', '--rm', '--device', `${vendor}/thing=on`, 'busybox:1', 'true']);
+      expect(absent.stderr).toContain(`did you mean ${vendor}/thing=one?`);
+      const flags = ['--device', `${vendor}/thing=one`, '--device', '/dev/null:/dev/other:r'];
+      const id = await cli.ok(['create', ...flags, 'busybox:1', 'true']);
+      expect(JSON.parse(await cli.ok(['inspect', id]))).toMatchObject([
+        {
+          HostConfig: {
+            Devices: [{ PathOnHost: '/dev/null', PathInContainer: '/dev/other', CgroupPermissions: 'r' }],
+            DeviceRequests: [{ Driver: 'cdi', DeviceIDs: [`${vendor}/thing=one`] }],
+          },
+        },
+      ]);
+      await cli.ok(['rm', id]);
+    } finally {
+      rmSync(file);
+    }
+  });
+
   it.each([
     ['/dev/none', 'does not exist'],
     ['/etc/passwd', 'is not a device'],
@@ -246,7 +300,7 @@ describe('how far run shuts a container in', () => {
     expect((await cli.run(argv)).stderr).toContain("the machine's ipc namespace");
   });
 
-  it('R-26 --ipc, --pid and --uts host share that namespace only', async () => {
+  it('R-26 --ipc, --pid, --uts and --cgroupns host share that namespace only', async () => {
     const types = ['ipc', 'pid', 'uts', 'mnt', 'cgroup'];
     const ofMachine = types.map((type) => readlinkSync(`/proc/self/ns/${type}`));
     const script = `for type in ${types.join(' ')}; do readlink /proc/self/ns/$type; done`;
@@ -254,6 +308,8 @@ describe('how far run shuts a container in', () => {
       const names = await sh(script, `--${type}`, 'host');
       expect(types.filter((_, index) => names[index] === ofMachine[index])).toEqual([type]);
     }
+    const shared = await sh(script, '--cgroupns', 'host');
+    expect(types.filter((_, index) => shared[index] === ofMachine[index])).toEqual(['cgroup']);
     expect((await sh(script)).filter((name) => ofMachine.includes(name))).toEqual([]);
     const processes = await sh('ls /proc | grep -c "^[0-9]"', '--pid', 'host');
     expect(Number(processes[0])).toBeGreaterThan(5);

@@ -7,7 +7,7 @@ import { requires } from '../support/requires.ts';
 import { runCommand } from '../support/run-command.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
-it('R-16 R-25 R-60 R-62 R-64 S-10 S-19 C-24 cgroup v2 and the overlay of Linux 6.1, in a machine of their own', async () => {
+it('R-16 R-25 R-28 R-60 R-62 R-64 S-10 S-19 C-24 cgroup v2 and the overlay of Linux 6.1, in a machine of their own', async () => {
   requires('vm');
   using folder = tempFolder('vm', { remove: true });
   const program = join(folder.path, 'guest.mjs');

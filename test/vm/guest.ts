@@ -15,6 +15,7 @@ import {
   type ContainerSpec,
 } from '../../src/runtime/index.ts';
 import { busyboxLayers } from '../support/rootfs.ts';
+import { checkAppArmor } from './guest-apparmor.ts';
 
 /**
  * What runs in the small machine of scripts/vm.sh: prints `ok NAME`, or `failed NAME: what was there`, a line each. No
@@ -209,6 +210,20 @@ await check('C-24 a cgroup of one’s own is found by its path', () => {
   const usage = cgroupManager('auto').usage(name);
   cgroup.remove();
   return unless(usage?.memoryLimit === MiB, usage);
+});
+
+await checkAppArmor(check, async (command, profile) => {
+  const given = spec(command);
+  const { process } = given.config;
+  const config = { ...given.config, process: { ...process, apparmorProfile: profile } };
+  let output = '';
+  const receive = (chunk: Buffer): void => void (output += chunk.toString());
+  const { status } = await runContainer(
+    runtime,
+    { ...given, config },
+    { onStdout: receive, onStderr: receive },
+  );
+  return { code: exitCodeOf(status), output };
 });
 
 /** More layers than names of 255 bytes hold; beside them every line has what an older overlay does another way: whiteouts, opaque folders, renames, chains of lowers. */

@@ -2,6 +2,13 @@ import type { Json } from '../../core/index.ts';
 import type { MountRequest } from '../volumes/index.ts';
 import type { ContainerOptions } from './prepare.ts';
 
+export interface AskedDevice {
+  readonly path: string;
+  readonly access: string;
+  /** Where this machine has it. */
+  readonly hostPath?: string | undefined;
+}
+
 /** Options of `run` as the user meant them, of which the runtime configuration shows the results only. */
 export interface AskedOptions {
   readonly privileged?: boolean | undefined;
@@ -12,7 +19,9 @@ export interface AskedOptions {
   readonly volumesFrom?: readonly string[] | undefined;
   readonly tmpfs?: Readonly<Record<string, string>> | undefined;
   /** Paths; those of `--device`, not all of `--privileged`. */
-  readonly devices?: readonly { readonly path: string; readonly access: string }[] | undefined;
+  readonly devices?: readonly AskedDevice[] | undefined;
+  /** Names of CDI devices. */
+  readonly cdiDevices?: readonly string[] | undefined;
 }
 
 export function askedOf(options: ContainerOptions): AskedOptions {
@@ -23,7 +32,8 @@ export function askedOf(options: ContainerOptions): AskedOptions {
     capDrop: security?.capDrop,
     securityOpt: security?.securityOpt,
     groupAdd: security?.groups,
-    devices: security?.devices.map(({ path, access = 'rwm' }) => ({ path, access })),
+    devices: security?.devices.map(({ path, access = 'rwm', hostPath }) => ({ path, access, hostPath })),
+    cdiDevices: security?.cdiDevices,
     volumesFrom,
     tmpfs: tmpfsOf(mounts),
   };
@@ -47,10 +57,17 @@ export function hostConfigOfAsked(asked: AskedOptions = {}): Readonly<Record<str
     GroupAdd: asked.groupAdd ?? [],
     VolumesFrom: asked.volumesFrom ?? [],
     Tmpfs: asked.tmpfs ?? {},
-    Devices: (asked.devices ?? []).map(({ path, access }) => ({
-      PathOnHost: path,
+    Devices: (asked.devices ?? []).map(({ path, access, hostPath = path }) => ({
+      PathOnHost: hostPath,
       PathInContainer: path,
       CgroupPermissions: access,
     })),
+    DeviceRequests: deviceRequests(asked.cdiDevices ?? []),
   };
+}
+
+/** As docker tells of CDI devices. */
+function deviceRequests(names: readonly string[]): readonly Json[] {
+  if (names.length === 0) return [];
+  return [{ Driver: 'cdi', Count: 0, DeviceIDs: names, Capabilities: null, Options: null }];
 }

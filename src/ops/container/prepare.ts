@@ -5,6 +5,7 @@ import { TsbuildError } from '../../core/index.ts';
 import type { Image } from '../../image/index.ts';
 import {
   containerConfig,
+  deviceEdits,
   effectiveArgs,
   resolveGroups,
   resolveUser,
@@ -180,22 +181,24 @@ async function containerSpec(
   const { upper, work } = makeWritable(folder, root);
   const user = resolveUser(root, options.user ?? defaults.User ?? '');
   const { security } = options;
+  const wanted = (security?.cdiDevices ?? []).map((name) => ({ name, required: true }));
+  const edits = await deviceEdits(wanted);
   const config = containerConfig({
     purpose: 'run',
     image: defaults,
     args,
-    env: options.env,
+    env: [...options.env, ...edits.env],
     cwd: options.cwd,
-    user: withGroups(user, resolveGroups(root, security?.groups ?? [])),
+    user: withGroups(user, [...resolveGroups(root, security?.groups ?? []), ...edits.additionalGids]),
     terminal: options.stdio === 'terminal',
     hostname,
     network: configuredNetwork(network),
     processors: availableParallelism(),
     files: writeHostFiles(folder, { ...network, hostname, network: filesNetwork(network) }),
-    mounts: claimed.mounts,
+    mounts: [...edits.mounts, ...claimed.mounts],
     oomScoreAdj: options.oomScoreAdj,
     annotations: options.annotations,
-    ...(security !== undefined && (await securityRequest(security, id))),
+    ...(security !== undefined && (await securityRequest(security, { id, granted: edits.devices }))),
     readonlyRootfs: options.readonlyRootfs,
     limits: options.limits.resources,
     ulimits: options.limits.rlimits,

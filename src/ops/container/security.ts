@@ -25,6 +25,8 @@ export interface SecurityChoices {
   /** As the user wrote them. */
   readonly securityOpt: readonly string[];
   readonly devices: readonly GrantedDevice[];
+  /** Devices of this machine's CDI specs, as `vendor.com/class=name`. */
+  readonly cdiDevices: readonly string[];
   readonly deviceRules: readonly DeviceRule[];
   readonly sysctls: Readonly<Record<string, string>>;
   /** Names or numbers, beside those of the user. */
@@ -54,7 +56,10 @@ type SecurityRequest = Pick<
 >;
 
 /** Throws HOST_UNSUPPORTED for what was asked for by name and this machine cannot give. */
-export async function securityRequest(choices: SecurityChoices, id: string): Promise<SecurityRequest> {
+export async function securityRequest(
+  choices: SecurityChoices,
+  { id, granted }: { readonly id: string; readonly granted: readonly GrantedDevice[] },
+): Promise<SecurityRequest> {
   const { options, namespaces, capabilities, privileged } = choices;
   requireSecurity(options);
   requireCapabilities(choices.capAdd);
@@ -64,7 +69,7 @@ export async function securityRequest(choices: SecurityChoices, id: string): Pro
     noNewPrivileges: options.noNewPrivileges,
     privileged,
     openSystemPaths: privileged || options.systemPathsUnconfined,
-    devices: [...(privileged ? allHostDevices() : []), ...choices.devices],
+    devices: [...(privileged ? allHostDevices() : []), ...choices.devices, ...granted],
     deviceRules: choices.deviceRules,
     sysctls: choices.sysctls,
     sharedNamespaces: (['ipc', 'pid', 'uts', 'cgroup'] as const).filter((type) => !namespaces[type]),
