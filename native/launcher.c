@@ -463,6 +463,8 @@ __attribute__((noreturn, used)) void launcher(const long *stack) {
   SYS(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
   seal_self(stack);
   SYS(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+  /* What the caller had open (`9<file`) is for no process of a container, not even while that is being made or entered. */
+  check(SYS(close_range, CONTROL_FD + 1, ~0u, 0), "close_range", "");
   /* Blocked, not ignored: the program must not inherit that. Keys of the caller's terminal are the builder's business. */
   uint64_t all = ~0ull;
   SYS(rt_sigprocmask, SIG_BLOCK, &all, 0, sizeof all);

@@ -25,8 +25,8 @@ import {
 import type { Dockerfile } from './dockerfile/types.ts';
 import { plan, type BuildPlan, type Entitlement, type RunNetwork } from './graph/index.ts';
 import { hostPlatform, type Platform } from './oci/index.ts';
-import { createRuntime, type HostEntry } from './runtime/index.ts';
-import { overlaySnapshotter } from './snapshot/index.ts';
+import { chooseIsolation, createRuntime, type HostEntry, type Isolation } from './runtime/index.ts';
+import { openSnapshotter } from './snapshot/index.ts';
 import type { Vertex } from './solver/index.ts';
 import type { Sources } from './source/types.ts';
 import { openStore, type Store } from './store/index.ts';
@@ -70,6 +70,8 @@ export interface RunningOptions {
   /** Steps that execute at once; default the number of processors. */
   readonly jobs?: number | undefined;
 }
+  /** How RUN steps are kept apart from the machine; default `auto`, see `chooseIsolation`. */
+  readonly isolation?: 'auto' | Isolation | undefined;
 
 /** A build about to begin: all is read and planned, nothing has run. */
 export interface PlannedBuild extends AsyncDisposable {
@@ -141,12 +143,18 @@ export async function openPlannedBuild(
   for (const message of planned.warnings) emit({ type: 'warning', message });
 
   const jobs = options.jobs ?? availableParallelism();
-  const networks = held.use(stepNetworks({ store, extraHosts, jobs, signal }));
+  const { snapshotter, runtime } = machinery(
+    store,
+    bases === 'pull' ? (options.isolation ?? 'auto') : 'namespaces',
+    emit,
+  );
+  const hostOnly = runtime.isolation === 'chroot';
+  const networks = held.use(stepNetworks({ store, extraHosts, jobs, signal, hostOnly }));
   const services: BuildServices = {
     store,
     lease,
-    snapshotter: overlaySnapshotter(store.snapshots),
-    runtime: createRuntime({ stubs: join(store.root, 'runtime') }),
+    snapshotter,
+    runtime,
     contexts,
     sources,
     interrupted: signal,
@@ -176,6 +184,20 @@ interface OpenedStore {
   readonly store: Store;
   /** One for context and steps, so that a ref that moves meanwhile means one commit (S-66). */
   readonly sources: Sources;
+/** What this machine has for trees and steps, or what stands in for it. */
+function machinery(
+  store: Store,
+  wanted: 'auto' | Isolation,
+  emit: EmitBuildEvent,
+): Pick<BuildServices, 'snapshotter' | 'runtime'> {
+  const { isolation, warning } = chooseIsolation(wanted);
+  const warn = (message: string): void => emit({ type: 'warning', message });
+  return {
+    snapshotter: openSnapshotter(store.snapshots, { mounting: isolation === 'namespaces', warn }),
+    runtime: createRuntime({ stubs: join(store.root, 'runtime'), isolation, warning }),
+  };
+}
+
 }
 
 async function openWithSources(

@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander';
 
 import type { BuildResult } from '../../build.ts';
+import type { Isolation } from '../../runtime/index.ts';
 import { parseJobs, parseLabel } from '../build-values.ts';
 import { parseCall, runCall, type Call, type CallFlags } from '../call.ts';
 import { collect, examples, makeCommand } from '../command.ts';
@@ -17,6 +18,7 @@ interface BuildFlags extends CallFlags, PlanningFlags, LimitFlags {
   readonly tag?: readonly string[];
   readonly label?: readonly string[];
   readonly jobs?: string;
+  readonly isolation?: 'auto' | Isolation;
   readonly iidfile?: string;
   readonly quiet?: boolean;
   readonly progress?: ProgressStyle;
@@ -31,6 +33,14 @@ export function buildCommand(status: ExitStatusHolder): Command {
   addPlanningOptions(command)
     .option('--label <name=value>', 'label of the image; repeatable', collect)
     .option('--jobs <number>', 'steps that run at once (default: number of processors)')
+    .addOption(
+      new Option(
+        '--isolation <mode>',
+        'what RUN steps are kept apart by; auto is namespaces where they can be had',
+      )
+        .choices(['auto', 'namespaces', 'chroot'])
+        .env('TSBUILD_ISOLATION'),
+    )
     .option('--check', 'find likely mistakes in the Dockerfile and build nothing')
     .option(
       '--call <method>',
@@ -105,6 +115,7 @@ async function runBuild(
     jobs: flags.jobs === undefined ? undefined : parseJobs(flags.jobs),
     signal: interrupt.signal,
     emit: (event) => progress.handle(event),
+    isolation: flags.isolation,
   });
   if (flags.iidfile !== undefined) writeSmallFile(flags.iidfile, result.image.id);
   await tellResult(style, result);

@@ -57,6 +57,8 @@ function writeFields(to: RequestWriter, op: SetupOp): RequestWriter {
       return to.string(op.path).u32(propagationFlags[op.propagation]);
     case 'root-overlay':
       return writeLayers(to.string(op.scratch), op.layers);
+    case 'root-folder':
+      return to.string(op.path);
     case 'root-bind':
       return to.string(op.scratch).string(op.path);
     case 'mount':
@@ -107,6 +109,8 @@ function writeFields(to: RequestWriter, op: SetupOp): RequestWriter {
     case 'exec':
       return to.strings(op.args).strings(op.env);
     case 'leave-rest':
+    case 'reap-rest':
+    case 'chroot':
     case 'init':
     case 'readonly-root':
     case 'nodev-root':
