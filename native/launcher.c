@@ -10,6 +10,7 @@
  *
  * Needs Linux 5.12 (mount_setattr); x86_64 or arm64.
  */
+#include "launcher_chroot.h"
 #include "launcher_namespace.h"
 #include "launcher_relay.h"
 #include "launcher_seal.h"
@@ -25,16 +26,8 @@ static void sleep_milliseconds(long milliseconds) {
   SYS(ppoll, 0, 0, &pause, 0, 0);
 }
 
-/* Kills every process of one cgroup; false when there was none. */
-static bool kill_cgroup(const char *folder) {
-  struct text path = {.length = 0};
-  add(&path, folder), add(&path, "/cgroup.kill");
-  int fd = (int)SYS(openat, AT_FDCWD, path.bytes, O_WRONLY | O_CLOEXEC, 0);
-  if (fd >= 0) SYS(write, fd, "1", 1), SYS(close, fd);
-  path.length = 0;
-  add(&path, folder), add(&path, "/cgroup.procs");
-  fd = (int)SYS(openat, AT_FDCWD, path.bytes, O_RDONLY | O_CLOEXEC, 0);
-  if (fd < 0) return false;
+/* Kills every process of a list of numbers, in a file of the kernel's; false when there was none. Closes the descriptor. */
+static bool kill_listed(int fd) {
   char bytes[4096];
   long length, number = 0;
   bool any = false;
@@ -51,11 +44,36 @@ static bool kill_cgroup(const char *folder) {
   return any;
 }
 
+/* Kills every process of one cgroup; false when there was none. */
+static bool kill_cgroup(const char *folder) {
+  struct text path = {.length = 0};
+  add(&path, folder), add(&path, "/cgroup.kill");
+  int fd = (int)SYS(openat, AT_FDCWD, path.bytes, O_WRONLY | O_CLOEXEC, 0);
+  if (fd >= 0) SYS(write, fd, "1", 1), SYS(close, fd);
+  path.length = 0;
+  add(&path, folder), add(&path, "/cgroup.procs");
+  fd = (int)SYS(openat, AT_FDCWD, path.bytes, O_RDONLY | O_CLOEXEC, 0);
+  return fd >= 0 && kill_listed(fd);
+}
+
+/* What lost its parent is a child of this process, and so will be what that leaves behind. */
+static void kill_orphans(void) {
+  for (int round = 0; round < 1000; round++) {
+    int fd = (int)SYS(openat, AT_FDCWD, "/proc/thread-self/children", O_RDONLY | O_CLOEXEC, 0);
+    if (fd >= 0) kill_listed(fd);
+    long ended;
+    while ((ended = SYS(wait4, -1, 0, REAPER_WNOHANG, 0)) > 0) continue;
+    if (ended == -ECHILD || fd < 0) return;
+    sleep_milliseconds(2);
+  }
+}
+
 /* Without a pid namespace of its own, what the program left behind is found through its cgroups and its session. */
 static void kill_rest(void) {
   if (self.new_pid_namespace || outer.pid == 0) return;
   if (outer.leaves_rest && outer.exited && !outer.killed) return;
   SYS(kill, -outer.pid, SIGKILL);
+  if (outer.reaps_rest) kill_orphans();
   for (int round = 0; round < 200; round++) {
     struct cursor folders = outer.cleanup;
     bool any = false;
@@ -154,6 +172,7 @@ static void carry_out(uint32_t code, struct cursor *fields) {
     case OP_PROPAGATION: return op_propagation(fields);
     case OP_ROOT_OVERLAY: return op_root_overlay(fields);
     case OP_ROOT_BIND: return op_root_bind(fields);
+    case OP_ROOT_FOLDER: return op_root_folder(fields);
     case OP_MOUNT: return op_mount(fields);
     case OP_BIND: return op_bind(fields);
     case OP_OVERLAY: return op_overlay(fields);
@@ -166,6 +185,7 @@ static void carry_out(uint32_t code, struct cursor *fields) {
     case OP_NODEV_ROOT: return op_nodev_root();
     case OP_TERMINAL: return op_terminal(fields);
     case OP_PIVOT: return op_pivot();
+    case OP_CHROOT: return op_chroot();
     case OP_HOSTNAME: return op_hostname(fields);
     case OP_DOMAINNAME: return op_domainname(fields);
     case OP_LOOPBACK: return op_loopback();
@@ -273,7 +293,10 @@ static void op_clone(struct cursor *fields, struct cursor request) {
   int pidfd = -1;
   struct clone_args arguments = {.flags = flags | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
                                  .pidfd = (uint64_t)(uintptr_t)&pidfd, .exit_signal = SIGCHLD};
-  long pid = check(SYS(clone3, &arguments, sizeof arguments), "clone3", "");
+  long pid = SYS(clone3, &arguments, sizeof arguments);
+  /* Filters cannot look into its arguments, so many refuse it. The old call sees no handlers to clear: there are none. */
+  if (pid == -ENOSYS || pid == -EPERM) pid = SYS(clone, (uint32_t)flags | CLONE_PIDFD | SIGCHLD, 0, &pidfd, 0, 0);
+  check(pid, "clone", "");
   if (pid == 0) {
     self.inner = true;
     self.sync = sockets[1];
@@ -476,6 +499,7 @@ __attribute__((noreturn, used)) void launcher(const long *stack) {
       case OP_DEVICE_PROGRAM: op_device_program(&fields); break;
       case OP_OOM_SCORE: write_file(AT_FDCWD, "/proc/self/oom_score_adj", take_string(&fields)); break;
       case OP_LEAVE_REST: outer.leaves_rest = true; break;
+      case OP_REAP_REST: op_reap_rest(), outer.reaps_rest = true; break;
       case OP_CLONE: op_clone(&fields, request); supervise();
       default: fail("unknown operation", "", -ENOSYS);
     }

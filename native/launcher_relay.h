@@ -16,6 +16,7 @@ struct relay {
 static struct {
   struct cursor cleanup; /* the cgroup folders of the container: strings */
   uint32_t cleanup_count;
+  bool reaps_rest;  /* what the program leaves behind comes to this process, and ends here */
   bool leaves_rest; /* what the program leaves behind is the container's that was entered */
   int pidfd, pid;
   bool ready, start_asked, started, failed, exited, killed, reported;

@@ -26,6 +26,7 @@ enum operation {
   OP_OOM_SCORE = 3,
   OP_CLONE = 4,
   OP_LEAVE_REST = 5,
+  OP_REAP_REST = 6,
   /* By the container's first process, in its new namespaces. */
   OP_JOIN_CGROUP = 16,
   OP_UNSHARE = 17,
@@ -61,10 +62,10 @@ enum operation {
   OP_STDIO = 47,
   OP_ENTER = 48,
   OP_INIT = 49,
-};
   OP_LABEL = 50,
   OP_ROOT_FOLDER = 51,
   OP_CHROOT = 52,
+};
 
 enum command { COMMAND_START = 1, COMMAND_SIGNAL = 2, COMMAND_KILL = 3, COMMAND_RESIZE = 4 };
 

@@ -102,7 +102,7 @@ export class RunOp implements Op<State> {
 async function staged(runtime: Runtime, spec: ContainerSpec): Promise<Disposable | undefined> {
   if (runtime.isolation === 'namespaces') return undefined;
   const { stageMounts } = await import('./run/staged/mounts.ts');
-  return await stageMounts(spec);
+  return stageMounts(spec);
 }
 
 interface MaskedOutput {

@@ -33,6 +33,8 @@ export { securityModules, type SecurityModule } from './security-modules.ts';
 export { selinuxLabels, type SelinuxLabels } from './selinux.ts';
 export { parseSysctls } from './sysctl.ts';
 export { resolveGroups, resolveOwner, resolveUser, type Owner, type ResolvedUser } from './user.ts';
+export { chooseIsolation, isolations, type ChosenIsolation, type Isolation } from './isolation.ts';
+export { namespaceHint } from './plan/chroot.ts';
 export { ownCapabilities } from './own-capabilities.ts';
 export { removeCreatedPoints } from './created-points.ts';
 export * from './defaults.ts';

@@ -8,6 +8,8 @@ import { LaunchedContainer } from './container.ts';
 import { ownCapabilities } from './own-capabilities.ts';
 import { encodeRequest } from './plan/encode.ts';
 import type { HostFacts } from './plan/host.ts';
+import type { Isolation } from './isolation.ts';
+import { planChroot } from './plan/chroot.ts';
 import { planSetup } from './plan/plan.ts';
 import { encodeCommand } from './reports.ts';
 import { hostSeccompArch } from './seccomp/index.ts';
@@ -22,11 +24,16 @@ export interface RuntimeOptions {
   /** `none`: without limits and device rules. `auto`, the default: what the machine has. Or one made by the caller. */
   readonly cgroups?: 'auto' | 'none' | CgroupManager | undefined;
 }
+  /** `namespaces` unless told; with `chroot` a caller has put what the config mounts into the root's folder. */
+  readonly isolation?: Isolation | undefined;
+  /** Among those of every container: what the isolation lacks. */
+  readonly warning?: string | undefined;
 
 /** The runtime of this machine. Cheap: nothing is started before the first container. */
 export function createRuntime(options: RuntimeOptions): Runtime {
   const machine = new Machine(options);
-  return { create: (spec, createOptions) => createContainer(machine, spec, createOptions) };
+  const { isolation = 'namespaces' } = options;
+  return { isolation, create: (spec, createOptions) => createContainer(machine, spec, createOptions) };
 }
 
 /** What is the same for all containers, found out when first needed. */
@@ -112,7 +119,8 @@ async function launch(
     spec.rootfs.kind === 'overlay'
       ? ensureStubs(join(machine.options.stubs, 'stubs'), stubTargets(spec))
       : undefined;
-  const plan = planSetup(spec, { ...machine.facts, stubs, cgroup: cgroup.placement });
+  const facts = { ...machine.facts, stubs, cgroup: cgroup.placement };
+  const plan = machine.options.isolation === 'chroot' ? planChroot(spec, facts) : planSetup(spec, facts);
   const request = encodeRequest(plan);
   const launcher = startLauncher({
     output: spec.stdio,
@@ -120,7 +128,12 @@ async function launch(
     streams: spec.streams,
     muted: spec.muted,
   });
-  const warnings = missingDeviceRules(machine, spec, cgroup.placement.version);
+  const { warning } = machine.options;
+  const warnings = [
+    ...(warning === undefined ? [] : [warning]),
+    ...missingIds(machine),
+    ...missingDeviceRules(machine, spec, cgroup.placement.version),
+  ];
   const container = new LaunchedContainer({
     id: spec.id,
     plan,

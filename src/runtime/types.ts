@@ -4,6 +4,7 @@ import type { Usage } from '../core/index.ts';
 import type { ResourceConfig, RuntimeConfig } from '../oci/runtime-spec.ts';
 import type { OverlaySource } from '../sys/overlay.ts';
 import type { FileTime } from '../sys/rootdir.ts';
+import type { Isolation } from './isolation.ts';
 
 export type { Usage };
 
@@ -103,4 +104,5 @@ export interface CreateOptions {
 export interface Runtime {
   /** Everything is set up and PID 1 waits for `start`. Failures are RUNTIME_SETUP with the step and errno. */
   create(spec: ContainerSpec, options?: CreateOptions): Promise<Container>;
+  readonly isolation: Isolation;
 }

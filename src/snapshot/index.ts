@@ -13,7 +13,7 @@ export { copyWholeTree } from './copy-tree.ts';
 export { contentDigest } from './content.ts';
 export { entryOf, keptXattrs } from './entry.ts';
 export { copyingSnapshotter } from './copying.ts';
-export { openSnapshotter, type OpenedSnapshots } from './open.ts';
+export { openSnapshotter, type OpenSnapshotterOptions } from './open.ts';
 export { overlaySnapshotter } from './overlay.ts';
 export { packLayer, packSnapshot, type PackOptions } from './pack.ts';
 export { isSnapshotId } from './snapshot-id.ts';

@@ -6,27 +6,35 @@ import { copyingSnapshotter } from './copying.ts';
 import { overlaySnapshotter } from './overlay.ts';
 import type { LocalSnapshotter } from './types.ts';
 
-export interface OpenedSnapshots {
-  readonly snapshotter: LocalSnapshotter;
-  /** What the user is to know when snapshots are not overlays. */
-  readonly warning?: string | undefined;
+export interface OpenSnapshotterOptions {
+  /** Whether this process may mount anything, and containers are given mounts; else there are only copies. */
+  readonly mounting?: boolean | undefined;
+  /** Told what is lost when the first tree is copied that an overlay would not have to be. */
+  readonly warn?: ((message: string) => void) | undefined;
 }
 
-/**
- * Snapshots in `path`: overlays where the kernel mounts them there, else copies, with a warning that says so.
- * `mounting: false` is for who may not mount at all.
- */
+/** Snapshots in `path`: overlays where the kernel mounts them there, else copies, with a warning that says so. */
 export function openSnapshotter(
   path: string,
-  { mounting = true }: { readonly mounting?: boolean } = {},
-): OpenedSnapshots {
+  { mounting = true, warn }: OpenSnapshotterOptions = {},
+): LocalSnapshotter {
   const refusal = mounting ? refusalOf(path) : 'nothing can be mounted here';
-  if (refusal === undefined) return { snapshotter: overlaySnapshotter(path) };
+  if (refusal === undefined) return overlaySnapshotter(path);
+  const copying = copyingSnapshotter(path);
+  const advice = mounting ? '; a store on a volume avoids it (--root, TSBUILD_ROOT)' : '';
+  let told = false;
   return {
-    snapshotter: copyingSnapshotter(path),
-    warning:
-      `storage fallback "copy": ${refusal}, so each step copies the whole file system of the one before: ` +
-      'builds take longer and more disk space (a store on a volume avoids this: --root, TSBUILD_ROOT)',
+    ...copying,
+    prepare(parent) {
+      if (parent !== undefined && !told) {
+        told = true;
+        warn?.(
+          `storage fallback "copy": ${refusal}, so each step copies the whole file system of the one before, ` +
+            `which takes time and disk space${advice}`,
+        );
+      }
+      return copying.prepare(parent);
+    },
   };
 }
 
@@ -49,7 +57,7 @@ function refusalOf(path: string): string | undefined {
     return undefined;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return `no overlay can be mounted in ${path} (${reason})`;
+    return `no overlay can be mounted in the store (${reason})`;
   } finally {
     rmSync(probe, { recursive: true, force: true });
   }

@@ -43,6 +43,8 @@ export interface StepNetworksOptions {
   /** Steps that run at once. */
   readonly jobs: number;
   readonly signal: AbortSignal;
+  /** Steps have no namespaces at all, and whoever said so has told the user: the host's network is theirs. */
+  readonly hostOnly?: boolean | undefined;
 }
 
 /** Opens nothing before a step is expected. */
@@ -73,7 +75,7 @@ class Networks implements StepNetworks {
   }
 
   expect(mode: RunNetwork): void {
-    if (mode !== 'default' || this.#closing !== undefined) return;
+    if (mode !== 'default' || this.#options.hostOnly === true || this.#closing !== undefined) return;
     this.#awaited++;
     this.#open().catch(() => undefined); // heard by the step that comes
   }
@@ -84,6 +86,7 @@ class Networks implements StepNetworks {
       case 'none':
         return this.#unconnected(mode);
       case 'default': {
+        if (this.#options.hostOnly === true) return this.#unconnected('host');
         const taken = await this.#take();
         if (typeof taken !== 'string') return this.#connected(taken, reusable);
         warn(`RUN steps share the host's network, since none of their own can be set up: ${taken}`);

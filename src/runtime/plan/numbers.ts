@@ -10,6 +10,7 @@ export const opCodes: Readonly<Record<SetupOpKind, number>> = {
   'oom-score': 3,
   clone: 4,
   'leave-rest': 5,
+  'reap-rest': 6,
   'join-cgroup': 16,
   unshare: 17,
   propagation: 18,
@@ -45,6 +46,8 @@ export const opCodes: Readonly<Record<SetupOpKind, number>> = {
   enter: 48,
   init: 49,
   label: 50,
+  'root-folder': 51,
+  chroot: 52,
 };
 
 /** CLONE_NEW… of linux/sched.h. */

@@ -56,6 +56,8 @@ export type SetupOp =
   | { readonly kind: 'oom-score'; readonly value: number }
   /** What the program leaves behind when it ends is not killed: it belongs to the container that is entered. */
   | { readonly kind: 'leave-rest' }
+  /** Without a pid namespace: what the program leaves behind comes to the outer process, which ends it. */
+  | { readonly kind: 'reap-rest' }
   | {
       readonly kind: 'clone';
       readonly create: readonly NamespaceType[];
@@ -77,6 +79,8 @@ export type SetupOp =
   /** `scratch`: a host folder that the root is mounted over, in the container's own mount namespace only. */
   | { readonly kind: 'root-overlay'; readonly scratch: string; readonly layers: OverlayLayers }
   | { readonly kind: 'root-bind'; readonly scratch: string; readonly path: string }
+  /** The folder itself, without a mount. */
+  | { readonly kind: 'root-folder'; readonly path: string }
   | {
       readonly kind: 'mount';
       readonly type: string;
@@ -131,6 +135,8 @@ export type SetupOp =
   /** The pipes become the user's, and the host's /dev/null gives way to the container's own. */
   | { readonly kind: 'stdio'; readonly uid: number }
   | { readonly kind: 'pivot' }
+  /** Of who cannot pivot, having no mounts of its own. */
+  | { readonly kind: 'chroot' }
   | { readonly kind: 'hostname'; readonly name: string }
   | { readonly kind: 'domainname'; readonly name: string }
   | { readonly kind: 'loopback' }
