@@ -1,21 +1,22 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { TsbuildError, type Usage } from '../core/index.ts';
-import { startLauncher } from '../sys/index.ts';
+import { inUserNamespace, startLauncher } from '../sys/index.ts';
 import { cgroupManager, type Cgroup, type CgroupManager, type CgroupName } from './cgroup/index.ts';
 import { LaunchedContainer } from './container.ts';
+import { hasSingleId, ownMappedIds, singleIdWarning } from './mapped-ids.ts';
 import { ownCapabilities } from './own-capabilities.ts';
 import { encodeRequest } from './plan/encode.ts';
-import type { HostFacts } from './plan/host.ts';
 import type { Isolation } from './isolation.ts';
 import { planChroot } from './plan/chroot.ts';
+import type { HostFacts } from './plan/host.ts';
 import { planSetup } from './plan/plan.ts';
 import { encodeCommand } from './reports.ts';
 import { hostSeccompArch } from './seccomp/index.ts';
+import { securityModules } from './security-modules.ts';
 import { stubTargets } from './stub-targets.ts';
 import { ensureStubs } from './stubs.ts';
-import { securityModules } from './security-modules.ts';
 import type { Container, ContainerSpec, CreateOptions, Runtime } from './types.ts';
 
 export interface RuntimeOptions {
@@ -23,11 +24,11 @@ export interface RuntimeOptions {
   readonly stubs: string;
   /** `none`: without limits and device rules. `auto`, the default: what the machine has. Or one made by the caller. */
   readonly cgroups?: 'auto' | 'none' | CgroupManager | undefined;
-}
   /** `namespaces` unless told; with `chroot` a caller has put what the config mounts into the root's folder. */
   readonly isolation?: Isolation | undefined;
   /** Among those of every container: what the isolation lacks. */
   readonly warning?: string | undefined;
+}
 
 /** The runtime of this machine. Cheap: nothing is started before the first container. */
 export function createRuntime(options: RuntimeOptions): Runtime {
@@ -64,19 +65,11 @@ function readFacts(stubs: string): Omit<HostFacts, 'stubs' | 'cgroup'> {
   return {
     scratch,
     inUserNamespace: inUserNamespace(),
+    ids: ownMappedIds(),
     capabilities: ownCapabilities(),
     architecture: hostSeccompArch(),
-  };
-}
-
-function inUserNamespace(): boolean {
-  return !isWholeIdMap(readFileSync('/proc/self/uid_map', 'latin1'));
     modules: securityModules(),
-}
-
-/** The first user namespace maps every id onto itself. */
-function isWholeIdMap(text: string): boolean {
-  return /^\s*0\s+0\s+4294967295\s*$/.test(text);
+  };
 }
 
 /**
@@ -151,6 +144,10 @@ async function launch(
     await container[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+function missingIds({ facts }: Machine): string[] {
+  return facts.ids !== undefined && hasSingleId(facts.ids) ? [singleIdWarning] : [];
 }
 
 function missingDeviceRules(machine: Machine, spec: ContainerSpec, version: string): string[] {

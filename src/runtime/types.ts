@@ -42,6 +42,8 @@ export interface ContainerSpec {
   readonly subpaths?: Readonly<Record<string, string>> | undefined;
   /** By destination: what a sub-path of an overlay is. Where it is told, a missing mount point never touches the upper. */
   readonly subpathKinds?: Readonly<Record<string, 'file' | 'directory'>> | undefined;
+  /** By path in the container: where this machine has a device that is elsewhere inside, for where none can be made. */
+  readonly deviceSources?: Readonly<Record<string, string>> | undefined;
   /** Makes a missing working directory, 0755 and owned by the user; it stays in the root file system. */
   readonly createCwd?: boolean | undefined;
   /** Output of `inherit` that nobody wants to see. */
@@ -102,7 +104,7 @@ export interface CreateOptions {
 }
 
 export interface Runtime {
+  readonly isolation: Isolation;
   /** Everything is set up and PID 1 waits for `start`. Failures are RUNTIME_SETUP with the step and errno. */
   create(spec: ContainerSpec, options?: CreateOptions): Promise<Container>;
-  readonly isolation: Isolation;
 }

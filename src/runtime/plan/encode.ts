@@ -98,7 +98,7 @@ function writeFields(to: RequestWriter, op: SetupOp): RequestWriter {
     case 'bounding':
       return to.u64(capabilityMask(op.capabilities));
     case 'user':
-      return to.u32s([op.uid, op.gid, op.groups.length, ...op.groups]);
+      return to.u32s([op.uid, op.gid, op.groups?.length ?? keptGroups, ...(op.groups ?? [])]);
     case 'umask':
       return to.u32(op.mask);
     case 'seccomp':
@@ -125,6 +125,9 @@ function writeFields(to: RequestWriter, op: SetupOp): RequestWriter {
 function flagsOf<Name extends string>(names: readonly Name[], table: Readonly<Record<Name, number>>): number {
   return names.reduce((flags, name) => flags | table[name], 0);
 }
+
+/** In the place of a count: KEPT_GROUPS of native/launcher_process.h. */
+const keptGroups = 0xffffffff;
 
 const outputs = { relayed: 0, pipes: 1, terminal: 2 } as const;
 

@@ -158,7 +158,13 @@ export type SetupOp =
     }
   /** Capabilities that stay in the bounding set. */
   | { readonly kind: 'bounding'; readonly capabilities: readonly string[] }
-  | { readonly kind: 'user'; readonly uid: number; readonly gid: number; readonly groups: readonly number[] }
+  | {
+      readonly kind: 'user';
+      readonly uid: number;
+      readonly gid: number;
+      /** Supplementary ones; undefined: those of the builder, which may not change them. */
+      readonly groups: readonly number[] | undefined;
+    }
   | { readonly kind: 'umask'; readonly mask: number }
   | { readonly kind: 'no-new-privileges' }
   /** `flags` of seccomp(2); `program` is an array of struct sock_filter. */
