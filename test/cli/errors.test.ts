@@ -132,7 +132,7 @@ const situations: Readonly<Record<ErrorCode, ((world: World) => Situation | Prom
     await cli.ok(['run', '--name', 'db', '-v', 'data:/data', 'busybox:1', 'true']);
     return { args: ['volume', 'rm', 'data'] };
   },
-  PORT_IN_USE: 'test/network/publish.test.ts',
+  PORT_IN_USE: ({ server }) => ({ args: ['run', '--rm', '-p', `${server}:80`, 'busybox:1', 'true'] }),
   NETWORK_UNAVAILABLE: 'test/network/open.test.ts',
   ENTITLEMENT_REQUIRED: build('FROM busybox:1\nRUN --security=insecure mount -t tmpfs none /mnt\n'),
   SSH_INVALID: build('FROM busybox:1\nRUN --mount=type=ssh true\n', {}, ['--ssh', 'default=/nowhere/agent']),
@@ -183,6 +183,7 @@ describe('what a user sees of each error', () => {
       .replaceAll(own.root, 'ROOT')
       .replaceAll(cwd ?? '\0', 'HERE')
       .replaceAll(address, 'SERVER')
+      .replaceAll(`port ${address.split(':')[1]}`, 'port PORT')
       .replaceAll(closed, 'CLOSED')
       .replaceAll(/[0-9a-f]{64}|\b[0-9a-f]{12}\b/g, 'HEX')
       // The progress: its times are another's.

@@ -70,7 +70,9 @@ describe('networks of containers', () => {
   const talk = (address: string, port = 80): string => `echo | nc -w 3 ${address} ${port}`;
 
   it('R-53 C-71 a published port answers on the loopback, on the host’s address and from outside', async () => {
-    await server('web', '-p', '8080:80', '-p', '127.0.0.1:8081:80/tcp', '--expose', '443-444');
+    // Every user may listen on the ports below 1024.
+    const ports = ['-p', '8080:80', '-p', '127.0.0.1:8081:80/tcp', '--expose', '443-444'];
+    await server('web', '-u', 'ada', ...ports);
     for (const address of ['127.0.0.1', '::1', hostAddress])
       expect(await ask(world.host.path, address, 8080), address).toBe('web');
     expect(await ask(world.internet.path, hostAddress, 8080)).toBe('web');
@@ -160,7 +162,7 @@ describe('networks of containers', () => {
     expect(unknown.stderr).toContain('no such container: nobody');
   });
 
-  it('S-12 the loopback of the host and its abstract sockets are out of reach, unless it is the host’s network', async () => {
+  it('R-53 CVE-2020-15257 the loopback of the host and its abstract sockets are out of reach, unless it is the host’s network', async () => {
     const name = `tsbuild-test-${process.pid}`;
     await using _abstract = await abstractListener(world.host.path, name);
     using _tcp = await serve(world.host.path, { name: 'secret', port: 81, address: '127.0.0.1' });
