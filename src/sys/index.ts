@@ -1,5 +1,6 @@
 export { copyContent, reflink, syncFileSystem } from './copy.ts';
 export { errno, errnoError } from './errno.ts';
+export { closeInheritedOnExec } from './inherited.ts';
 export { flock, tryFlock, type Flock, type FlockOptions } from './lock.ts';
 export { openRootDir, rootDirOf } from './open-rootdir.ts';
 export {

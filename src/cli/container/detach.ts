@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { errorCodes, TsbuildError, type ErrorCode } from '../../core/index.ts';
 import { containerLock, discardContainer, type ContainerRecord } from '../../ops/index.ts';
 import type { Store } from '../../store/index.ts';
-import { packageRoot } from '../../sys/index.ts';
+import { closeInheritedOnExec, packageRoot } from '../../sys/index.ts';
 import { printable } from '../terminal-text.ts';
 import type { MonitorMode } from './monitor-container.ts';
 
@@ -30,6 +30,7 @@ export async function startDetached(
   mode: MonitorMode = 'new',
 ): Promise<void> {
   const monitor = join(packageRoot(), 'dist', 'monitor.cjs');
+  closeInheritedOnExec();
   const child = spawn(process.execPath, [monitor, store.root, record.id, mode], {
     detached: true,
     cwd: '/',
