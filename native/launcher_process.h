@@ -132,14 +132,19 @@ static void set_capabilities(uint64_t effective, uint64_t permitted, uint64_t in
   check(SYS(capset, &capability_header, data), "capset", "");
 }
 
+#define KEPT_GROUPS 0xffffffffu
+
 static void op_user(struct cursor *fields) {
   uint32_t uid = take_u32(fields), gid = take_u32(fields);
   static uint32_t groups[65536];
-  uint32_t count = take_count(fields, 65536);
+  struct cursor before = *fields;
+  bool kept = take_u32(fields) == KEPT_GROUPS;
+  if (!kept) *fields = before;
+  uint32_t count = kept ? 0 : take_count(fields, 65536);
   for (uint32_t i = 0; i < count; i++) groups[i] = take_u32(fields);
   if (fields->bad) fail("read the user", "", -EBADMSG);
-  /* Always, also with none: else the caller's own groups would stay. */
-  check(SYS(setgroups, count, groups), "setgroups", "");
+  /* Also with none, else the caller's own groups would stay; unless nobody here may change them. */
+  if (!kept) check(SYS(setgroups, count, groups), "setgroups", "");
   check(SYS(prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0), "keep capabilities", "");
   check(SYS(setresgid, gid, gid, gid), "setresgid", "");
   check(SYS(setresuid, uid, uid, uid), "setresuid", "");

@@ -20,7 +20,9 @@ export function withDevices(
 
 /** By path in the container: the path on this machine of the granted devices. */
 export function deviceSources(granted: readonly GrantedDevice[]): Readonly<Record<string, string>> {
-  return Object.fromEntries(granted.flatMap(({ path, hostPath }) => (hostPath === undefined ? [] : [[path, hostPath]])));
+  return Object.fromEntries(
+    granted.flatMap(({ path, hostPath }) => (hostPath === undefined ? [] : [[path, hostPath]])),
+  );
 }
 
 /** What the cgroup has to let through. A FIFO is no device of the kernel's. */

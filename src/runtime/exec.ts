@@ -7,6 +7,7 @@ import { noCgroups } from './cgroup/none.ts';
 import { LaunchedContainer } from './container.ts';
 import { cgroupFilesOf } from './exec-cgroup.ts';
 import { insecureCapabilitySets } from './insecure.ts';
+import { ownMappedIds } from './mapped-ids.ts';
 import { ownCapabilities } from './own-capabilities.ts';
 import { encodeRequest } from './plan/encode.ts';
 import { planExec } from './plan/exec.ts';
@@ -49,6 +50,7 @@ export async function execInContainer(request: ExecRequest): Promise<Container> 
     capabilities: ownCapabilities(),
     architecture: hostSeccompArch(),
     modules: securityModules(),
+    ids: ownMappedIds(),
   });
   const bytes = encodeRequest(plan);
   const launcher = startLauncher({ output: spec.stdio, stdin: spec.stdin, streams: spec.streams });

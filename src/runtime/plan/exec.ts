@@ -32,7 +32,7 @@ const files: readonly (readonly [NamespaceType, string])[] = [
 export function planExec(
   spec: ContainerSpec,
   { pid, cgroupFiles }: ExecTarget,
-  host: Pick<HostFacts, 'capabilities' | 'architecture' | 'modules'>,
+  host: Pick<HostFacts, 'capabilities' | 'architecture' | 'modules' | 'ids'>,
 ): readonly SetupOp[] {
   const { process, linux } = spec.config;
   if (process.args.length === 0) throw new TsbuildError('RUNTIME_SETUP', 'there is no command to run');

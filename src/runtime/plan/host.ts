@@ -1,4 +1,5 @@
 import type { CgroupPlacement } from '../cgroup/types.ts';
+import type { MappedIds } from '../mapped-ids.ts';
 import type { SeccompArch } from '../seccomp/index.ts';
 import type { SecurityModule } from '../security-modules.ts';
 import type { ContainerSpec } from '../types.ts';
@@ -12,6 +13,8 @@ export interface HostFacts {
   readonly cgroup: CgroupPlacement;
   /** The builder itself runs in a user namespace. */
   readonly inUserNamespace: boolean;
+  /** Those that the builder's user namespace has; undefined: all. */
+  readonly ids?: MappedIds | undefined;
   /** `CAP_…` that the builder can give away; what it lacks itself is left out. Undefined: all. */
   readonly capabilities?: readonly string[] | undefined;
   /** Undefined where no filter can be compiled: asking for one is an error then. */
@@ -23,4 +26,9 @@ export interface HostFacts {
 /** Set-up is done in the container's user namespace, if it has one, else in the builder's. */
 export function inUserNamespace(spec: ContainerSpec, host: HostFacts): boolean {
   return host.inUserNamespace || spec.config.linux.namespaces.some(({ type }) => type === 'user');
+}
+
+/** Those that the container's programs can have, as far as the builder's own decide it. */
+export function idsOf(spec: ContainerSpec, host: Pick<HostFacts, 'ids'>): MappedIds | undefined {
+  return spec.config.linux.namespaces.some(({ type }) => type === 'user') ? undefined : host.ids;
 }

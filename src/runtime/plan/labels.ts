@@ -46,7 +46,6 @@ export function mountContext(
 
 /** AppArmor ends a name at a line's end, and takes `//&` for a stack of profiles, which it may. */
 function checked(what: string, text: string): string {
-   
   if (text.length <= longest && !/[\0-\x1f\x7f"]/.test(text)) return text;
   throw new TsbuildError('RUNTIME_SETUP', `the ${what} ${JSON.stringify(text.slice(0, 100))} is malformed`);
 }

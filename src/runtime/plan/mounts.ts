@@ -1,7 +1,8 @@
 import { TsbuildError } from '../../core/index.ts';
 import type { DeviceConfig, MountConfig } from '../../oci/runtime-spec.ts';
+import { isMapped } from '../mapped-ids.ts';
 import type { ContainerSpec } from '../types.ts';
-import { inUserNamespace, type HostFacts } from './host.ts';
+import { idsOf, inUserNamespace, type HostFacts } from './host.ts';
 import { mountContext } from './labels.ts';
 import { parseMountOptions, type ParsedOptions } from './mount-options.ts';
 import type { MountChanges, OverlayLayers, SetupOp } from './ops.ts';
@@ -65,7 +66,7 @@ function planMount(mount: MountConfig, spec: ContainerSpec, host: HostFacts): Se
     case undefined:
       throw new TsbuildError('RUNTIME_SETUP', `the mount on ${destination} has no type`);
     default:
-      return [withContext(planFileSystem(mount, mount.type, parsed), spec, host)];
+      return [withContext(withMappedIds(planFileSystem(mount, mount.type, parsed), spec, host), spec, host)];
   }
 }
 
@@ -87,6 +88,16 @@ function planFileSystem(mount: MountConfig, type: string, parsed: ParsedOptions)
     real: kernelTypes.has(type) || mount.destination === '/dev',
     options: parsed.data,
   };
+}
+
+/** `gid=5` of devpts is only a convention: without that group the terminals belong to the user's own. */
+function withMappedIds(op: MountOp, spec: ContainerSpec, host: HostFacts): MountOp {
+  const ids = idsOf(spec, host);
+  if (ids === undefined || op.type !== 'devpts') return op;
+  const options = op.options.filter(
+    ({ key, value }) => key !== 'gid' || isMapped(ids.gids, Number(value ?? 0)),
+  );
+  return { ...op, options };
 }
 
 function planBind(mount: MountConfig, parsed: ParsedOptions, subpath: string): SetupOp {
@@ -227,18 +238,20 @@ export function planDevices(spec: ContainerSpec, host: HostFacts): SetupOp[] {
   if (dev !== undefined && dev.type !== 'tmpfs') return [];
   const bound = inUserNamespace(spec, host);
   return [
-    ...(linux.devices ?? []).map((device) => planDevice(device, bound)),
+    ...(linux.devices ?? []).map((device) =>
+      planDevice(device, bound ? (spec.deviceSources?.[device.path] ?? device.path) : undefined),
+    ),
     ...deviceLinks.map(([path, target]): SetupOp => ({ kind: 'symlink', target, path })),
   ];
 }
 
 /** A user namespace may not make device nodes: the host's are bound; read-only, so that a chmod is not one of the host's. */
-function planDevice(device: DeviceConfig, bound: boolean): SetupOp {
+function planDevice(device: DeviceConfig, source: string | undefined): SetupOp {
   const { path } = device;
-  if (bound && device.type !== 'p') {
+  if (source !== undefined && device.type !== 'p') {
     return {
       kind: 'bind',
-      source: path,
+      source,
       subpath: '',
       destination: path,
       recursive: false,

@@ -1,9 +1,10 @@
 import { TsbuildError } from '../../core/index.ts';
 import type { ProcessConfig, SeccompConfig } from '../../oci/runtime-spec.ts';
 import { pingSysctl } from '../defaults.ts';
+import { requireMapped } from '../mapped-ids.ts';
 import { compileSeccomp, seccompFlags } from '../seccomp/index.ts';
 import type { ContainerSpec } from '../types.ts';
-import { inUserNamespace, type HostFacts } from './host.ts';
+import { idsOf, inUserNamespace, type HostFacts } from './host.ts';
 import type { SetupOp } from './ops.ts';
 
 /** What every program of a container sees, before its root is switched. */
@@ -66,16 +67,23 @@ export function planCwd(spec: ContainerSpec): SetupOp {
  */
 export function planPrivileges(
   spec: ContainerSpec,
-  host: Pick<HostFacts, 'capabilities' | 'architecture'>,
+  host: Pick<HostFacts, 'capabilities' | 'architecture' | 'ids'>,
 ): SetupOp[] {
   const { process, linux } = spec.config;
   const { user, capabilities } = process;
+  const ids = idsOf(spec, host);
+  requireMapped(ids, user);
   const available = (names: readonly string[]): readonly string[] =>
     host.capabilities === undefined ? names : names.filter((name) => host.capabilities?.includes(name));
   return [
     ...planLimits(process),
     { kind: 'bounding', capabilities: available(capabilities.bounding) },
-    { kind: 'user', uid: user.uid, gid: user.gid, groups: user.additionalGids ?? [] },
+    {
+      kind: 'user',
+      uid: user.uid,
+      gid: user.gid,
+      groups: ids?.groupsFrozen === true ? undefined : (user.additionalGids ?? []),
+    },
     { kind: 'umask', mask: user.umask ?? 0o022 },
     ...(process.noNewPrivileges === true ? [{ kind: 'no-new-privileges' } as const] : []),
     ...(linux.seccomp === undefined ? [] : [planSeccomp(linux.seccomp, host)]),
