@@ -18,7 +18,9 @@ const needs: Readonly<Record<CommandName, NamespaceNeed>> = {
   // What it finds is what the other commands meet when they go there.
   doctor: 'none',
   exec: 'enter',
+  explain: 'none',
   export: 'enter',
+  features: 'none',
   history: 'none',
   images: 'none',
   import: 'none',
@@ -38,6 +40,7 @@ const needs: Readonly<Record<CommandName, NamespaceNeed>> = {
   run: 'hold',
   save: 'none',
   start: 'hold',
+  state: 'enter',
   stats: 'enter',
   stop: 'enter',
   tag: 'none',

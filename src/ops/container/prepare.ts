@@ -6,6 +6,7 @@ import type { Image } from '../../image/index.ts';
 import {
   containerConfig,
   deviceEdits,
+  deviceSources,
   effectiveArgs,
   resolveGroups,
   resolveUser,
@@ -137,7 +138,7 @@ async function makeRecord(services: ImageServices, parts: ContainerParts): Promi
     created: new Date().toISOString(),
     autoRemove: options.autoRemove,
     stopSignal: options.stopSignal ?? signalNumber(defaults.StopSignal ?? 'SIGTERM'),
-    ...lifeOptionsOf(options, defaults.Healthcheck),
+    ...lifeOptionsOf(options, defaults),
     chain: snapshot?.chain ?? [],
     volumes: claimed.volumes,
     asked: askedOf(options),
@@ -183,6 +184,8 @@ async function containerSpec(
   const { security } = options;
   const wanted = (security?.cdiDevices ?? []).map((name) => ({ name, required: true }));
   const edits = await deviceEdits(wanted);
+  const secured =
+    security === undefined ? undefined : await securityRequest(security, { id, granted: edits.devices });
   const config = containerConfig({
     purpose: 'run',
     image: defaults,
@@ -198,7 +201,7 @@ async function containerSpec(
     mounts: [...edits.mounts, ...claimed.mounts],
     oomScoreAdj: options.oomScoreAdj,
     annotations: options.annotations,
-    ...(security !== undefined && (await securityRequest(security, { id, granted: edits.devices }))),
+    ...secured,
     readonlyRootfs: options.readonlyRootfs,
     limits: options.limits.resources,
     ulimits: options.limits.rlimits,
@@ -215,6 +218,7 @@ async function containerSpec(
     muted: options.muted,
     createCwd: true,
     subpaths: claimed.subpaths,
+    deviceSources: deviceSources(secured?.devices ?? []),
     init: options.init,
   };
 }

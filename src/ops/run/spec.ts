@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import type { RunStep } from '../../graph/index.ts';
 import {
   containerConfig,
+  deviceSources,
   resolveUser,
   type ContainerSpec,
   type DeviceEdits,
@@ -57,6 +58,7 @@ export async function runSpec(parts: {
     stdio: 'pipe',
     createCwd: true,
     subpaths: mounts.subpaths,
+    deviceSources: deviceSources(devices.devices),
     subpathKinds: mounts.subpathKinds,
   };
 }

@@ -84,6 +84,7 @@ function grantedDevice(node: CdiNode): GrantedDevice {
     fileMode: node.fileMode,
     uid: node.uid,
     gid: node.gid,
+    hostPath: node.hostPath,
     access: node.permissions === undefined || node.permissions === '' ? 'rwm' : node.permissions,
   };
 }
