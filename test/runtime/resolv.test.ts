@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   buildHosts,
   containerHosts,
+  hostGateway,
   hostHosts,
   isResolvedStub,
   parseAddHost,
@@ -45,6 +46,8 @@ describe('hosts', () => {
 
   it('R-41 host-gateway is the host as the network has it', () => {
     expect(parseAddHost('gate:host-gateway', '10.88.0.1')).toEqual({ name: 'gate', address: '10.88.0.1' });
+    const open = { name: 'gate', address: 'host-gateway' };
+    expect(parseAddHost('gate:host-gateway', hostGateway)).toEqual(open);
   });
 
   it.each([

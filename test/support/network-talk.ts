@@ -67,6 +67,22 @@ export async function ask(
   return status === 0 && stdout !== '' ? stdout.trim() : 'nothing';
 }
 
+/** Listens on an abstract Unix socket of the namespace, which no file system shows. */
+export async function listenAbstract(path: string, name: string): Promise<AsyncDisposable> {
+  const program = `require('net').createServer().listen('\\0${name}', () => console.log('up'))`;
+  const child = spawn('nsenter', [`--net=${path}`, process.execPath, '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(child.stdout, 'data');
+  return {
+    [Symbol.asyncDispose]: async () => {
+      const ended = once(child, 'close');
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
+
 /** A name server in the namespace, on 127.0.0.1, that answers every question with one address. */
 export async function serveNames(path: string, address: string): Promise<Disposable> {
   const record = Buffer.concat([
