@@ -44,7 +44,11 @@ export function judgeOverlay(facts: Facts): Judgement {
   const { type } = facts.disk;
   const tried = isRoot(facts) ? facts.overlay.mounted : facts.userNamespace.steps.overlay;
   if (tried === undefined) {
-    return skipped(canMakeNamespaces(facts) ? 'not tried: there is no folder to try it in' : 'not tried');
+    return skipped(
+      canMakeNamespaces(facts)
+        ? 'not tried: there is no folder to try it in'
+        : 'not tried: it takes a user namespace',
+    );
   }
   if (tried.ok) {
     const where = isRoot(facts) ? type : `${type}, in a user namespace`;

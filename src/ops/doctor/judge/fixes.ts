@@ -70,6 +70,6 @@ export function sysctl(facts: Pick<Facts, 'user'>, key: string, value: number): 
   const tee = facts.user.uid === 0 ? 'tee' : 'sudo tee';
   return [
     asRoot(facts, `sysctl -w ${key}=${value}`),
-    command(`echo ${key}=${value} | ${tee} /etc/sysctl.d/60-tsbuild.conf`),
+    command(`echo ${key}=${value} | ${tee} /etc/sysctl.d/60-${key}.conf`),
   ];
 }

@@ -52,7 +52,7 @@ function callsThat(facts: Facts, state: 'missing'): readonly string[] {
 
 export function judgeSeccomp({ seccomp }: Facts): Judgement {
   if (seccomp.available) {
-    const own = seccomp.filtered ? '; tsbuild is under one of somebody else’s' : '';
+    const own = seccomp.filtered ? '; tsbuild itself runs under a filter' : '';
     return ok(`system calls of containers can be filtered${own}`);
   }
   return {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 
 import { isErrno, TsbuildError } from '../../../core/index.ts';
 import type { Failure, Outcome } from '../types.ts';
@@ -39,6 +39,15 @@ export function textOf(path: string): string | undefined {
     if (isErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'EINVAL', 'EIO', 'ELOOP', 'EISDIR'))
       return undefined;
     throw error;
+  }
+}
+
+/** What a link says, or undefined. */
+export function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
   }
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { containerConfig, createRuntime, type RootfsSource, type Runtime } from '../../../runtime/index.ts';
 import type { Facts, Outcome, OverlayFacts, UserFacts } from '../types.ts';
-import { failureOf } from './attempt.ts';
+import { failureOf, outcomeOf } from './attempt.ts';
 import type { Workshop } from './storage.ts';
 
 /**
@@ -18,7 +18,10 @@ export async function containerFacts(
 ): Promise<NonNullable<Facts['container']>> {
   const [upper, work] = ['container-upper', 'container-work'].map((name) => join(path, name));
   if (upper === undefined || work === undefined) throw new Error('two names are two paths');
-  for (const folder of [upper, work]) mkdirSync(folder);
+  const made = outcomeOf(() => {
+    for (const folder of [upper, work]) mkdirSync(folder);
+  });
+  if (!made.ok) return { namespaces: made };
   const tree: RootfsSource = { kind: 'bind', path: upper };
   // Where overlay cannot be had, root file systems are plain folders.
   const rootfs: RootfsSource =

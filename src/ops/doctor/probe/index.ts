@@ -28,7 +28,7 @@ export async function findFacts(root: string): Promise<Facts> {
     idMaps: idMapFacts(user),
     overlay,
     cgroups: cgroupFacts(),
-    disk: diskFacts(root, workshop),
+    disk: diskFacts(root, workshop, user),
     memory: memoryFacts(),
     tools: Object.fromEntries(toolNames.map((name) => [name, findTool(name)])) as Facts['tools'],
     now: Date.now(),

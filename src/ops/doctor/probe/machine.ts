@@ -3,7 +3,7 @@ import { arch, freemem, release, totalmem, userInfo } from 'node:os';
 import { ownCapabilities } from '../../../runtime/index.ts';
 import { kernelCalls, kernelCallState, type KernelCall } from '../../../sys/index.ts';
 import type { Facts, MemoryFacts, SeccompFacts, Surroundings, SystemFacts, UserFacts } from '../types.ts';
-import { numberOf, textOf } from './attempt.ts';
+import { linkOf, numberOf, textOf } from './attempt.ts';
 
 export function userFacts(): UserFacts {
   const status = textOf('/proc/self/status') ?? '';
@@ -49,7 +49,18 @@ export function surroundings(): Surroundings {
   return { engine: engineOf(), apparmor, selinux };
 }
 
+/** Inodes of the first namespaces of a machine (include/linux/proc_ns.h). */
+const firstNamespaces = { pid: 0xeffffffc, uts: 0xeffffffe, ipc: 0xefffffff } as const;
+
+/** A container shares some of them at most. Virtual machines made from an image have its files and look like one. */
+function hasFirstNamespaces(): boolean {
+  return Object.entries(firstNamespaces).every(
+    ([name, inode]) => linkOf(`/proc/self/ns/${name}`) === `${name}:[${inode}]`,
+  );
+}
+
 function engineOf(): Surroundings['engine'] {
+  if (hasFirstNamespaces()) return undefined;
   if (process.env['KUBERNETES_SERVICE_HOST'] !== undefined) return 'kubernetes';
   if (textOf('/run/.containerenv') !== undefined) return 'podman';
   if (textOf('/.dockerenv') !== undefined) return 'docker';

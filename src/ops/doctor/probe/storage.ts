@@ -92,28 +92,37 @@ export function nearestFolder(path: string): string {
   }
 }
 
-export function diskFacts(root: string, workshop: Workshop | undefined): DiskFacts {
+export function diskFacts(
+  root: string,
+  workshop: Workshop | undefined,
+  { capabilities }: Pick<UserFacts, 'capabilities'>,
+): DiskFacts {
   const path = nearestFolder(root);
   const space = diskSpace(path);
   if (workshop === undefined) return { ...space, path, xattrs: undefined, flock: undefined, reflinks: false };
   using folder = openRootDir(workshop.path);
-  const name = process.geteuid?.() === 0 ? 'trusted.tsbuild' : 'user.tsbuild';
+  // Overlay's own are trusted ones, but for who may not use them.
+  const name = capabilities.includes('CAP_SYS_ADMIN') ? 'trusted.tsbuild' : 'user.tsbuild';
   const xattrs = outcomeOf(() => folder.setXattr(fromText('lower'), fromText(name), fromText('x')));
   const flock = outcomeOf(() => tryFlock(join(workshop.path, 'lock'))?.release());
   return { ...space, path, xattrs, flock, reflinks: knowsReflinks(workshop.path) };
 }
 
 function knowsReflinks(folder: string): boolean {
-  const names = ['from', 'to'].map((name) => join(folder, name));
-  writeFileSync(names[0] ?? '', 'x');
-  const [from = -1, to = -1] = names.map((name) => openSync(name, 'a+'));
   try {
-    return reflink(from, to);
+    const [from = '', to = ''] = ['from', 'to'].map((name) => join(folder, name));
+    writeFileSync(from, 'x');
+    const source = openSync(from, 'r');
+    const target = openSync(to, 'w');
+    try {
+      return reflink(source, target);
+    } finally {
+      closeSync(source);
+      closeSync(target);
+    }
   } catch {
+    // A full disk, which is told of elsewhere.
     return false;
-  } finally {
-    closeSync(from);
-    closeSync(to);
   }
 }
 

@@ -1,0 +1,501 @@
+import { describe, expect, it } from 'vitest';
+
+import { judge, type CheckId, type Facts, type Finding } from '../../../src/ops/index.ts';
+import { refusal, rootsFacts, usersFacts } from '../../support/doctor-facts.ts';
+
+/** The findings that are not in order, one line each: status, id, what was found. */
+function trouble(facts: Facts): readonly string[] {
+  return judge(facts)
+    .findings.filter(({ status }) => status === 'warning' || status === 'error')
+    .map(({ status, id, found }) => `${status} ${id}: ${found}`);
+}
+
+function finding(facts: Facts, id: CheckId): Finding {
+  const found = judge(facts).findings.find((each) => each.id === id);
+  if (found === undefined) throw new Error(`no finding ${id}`);
+  return found;
+}
+
+/** Fixes as they are read: what to type bare, what to add with its place in front. */
+function fixes(facts: Facts, id: CheckId): readonly string[] {
+  return finding(facts, id).fixes.map((fix) => {
+    if (fix.kind === 'advice') return `(${fix.text})`;
+    return fix.place === 'shell' ? fix.text : `${fix.place}: ${fix.text}`;
+  });
+}
+
+const eperm = refusal('EPERM');
+
+const dockersDefault = {
+  user: { capabilities: ['CAP_CHOWN', 'CAP_SYS_CHROOT'] },
+  surroundings: { engine: 'docker', apparmor: 'docker-default (enforce)' },
+  seccomp: { filtered: true },
+  calls: {
+    clone3: 'missing',
+    fsopen: 'refused',
+    move_mount: 'refused',
+    open_tree: 'refused',
+    mount_setattr: 'refused',
+  },
+  userNamespace: {
+    steps: { create: eperm, map: undefined, overlay: undefined, proc: undefined, network: undefined },
+  },
+  overlay: { mounted: eperm, singly: false },
+  container: {
+    namespaces: refusal('RUNTIME_SETUP', 'cannot set up the container (clone)'),
+    chroot: { ok: true },
+  },
+  cgroups: { writable: false },
+  network: { kind: 'bridge', opened: eperm },
+  disk: { type: 'overlay' },
+} as const;
+
+describe('machines on which nothing is wrong', () => {
+  it.each([
+    ['root', rootsFacts()],
+    ['an ordinary user', usersFacts()],
+    [
+      'root where ordinary users may make no namespaces',
+      rootsFacts({ userNamespace: { unprivilegedClone: 0 } }),
+    ],
+    [
+      'btrfs without a number of files',
+      rootsFacts({ disk: { type: 'btrfs', inodes: 0, freeInodes: 0, reflinks: true } }),
+    ],
+    [
+      'a kernel that takes all lowers at once',
+      rootsFacts({ system: { kernel: '6.1.0-13' }, overlay: { singly: false } }),
+    ],
+    ['a virtual machine of arm64', rootsFacts({ system: { architecture: 'arm64' } })],
+    ['a store that is yet to be made', usersFacts({ store: { state: 'absent' } })],
+  ])('%s', (_, facts) => {
+    expect(trouble(facts)).toEqual([]);
+    expect(judge(facts).ok).toBe(true);
+    expect(judge(facts).together).toEqual([]);
+  });
+
+  it('what is lost without being wrong is said all the same', () => {
+    const facts = rootsFacts({ system: { kernel: '6.1.0-13' }, overlay: { singly: false } });
+    expect(finding(facts, 'overlay').status).toBe('ok');
+    expect(finding(facts, 'overlay').lost).toContain('70 layers');
+  });
+});
+
+describe('B-11 what is wrong with a machine', () => {
+  it.each<[string, Facts, readonly string[]]>([
+    [
+      'an old kernel',
+      rootsFacts({ system: { kernel: '5.10.0-28-amd64' }, calls: { mount_setattr: 'missing' } }),
+      ['error kernel: Linux 5.10.0-28-amd64, which is older than 5.12'],
+    ],
+    [
+      'another processor',
+      rootsFacts({ system: { architecture: 'riscv64' } }),
+      ['error kernel: a processor of the kind riscv64'],
+    ],
+    [
+      'a kernel without filters',
+      rootsFacts({ seccomp: { available: false } }),
+      ['error seccomp: the kernel cannot filter system calls'],
+    ],
+    [
+      'Ubuntu, which restricts user namespaces by AppArmor',
+      usersFacts({ userNamespace: { apparmorRestricts: 1, steps: { ...tried(), map: eperm } } }),
+      [
+        'error user-namespaces: cannot be made (EPERM when mapping ids): kernel.apparmor_restrict_unprivileged_userns is 1',
+        'error containers: they take a user namespace, which cannot be made',
+      ],
+    ],
+    [
+      'a user without newuidmap',
+      usersFacts({ idMaps: { tools: { newuidmap: undefined, newgidmap: undefined } } }),
+      ['warning id-maps: newuidmap and newgidmap are not installed'],
+    ],
+    [
+      'a user with too few ids',
+      usersFacts({ idMaps: { uids: 65_536, gids: 1000 } }),
+      ['warning id-maps: /etc/subuid and /etc/subgid give ann 65536 and 1000 ids, and images use 65536'],
+    ],
+    [
+      'newgidmap that lost its set-user-id bit',
+      usersFacts({
+        idMaps: {
+          tools: {
+            newuidmap: { path: '/usr/bin/newuidmap', privileged: true },
+            newgidmap: { path: '/usr/bin/newgidmap', privileged: false },
+          },
+        },
+      }),
+      ['warning id-maps: newgidmap without the set-user-id bit or a file capability'],
+    ],
+    [
+      'a user who may gain no rights',
+      usersFacts({ user: { noNewPrivileges: true } }),
+      ['warning id-maps: newuidmap and newgidmap gain no rights here (no_new_privs)'],
+    ],
+    [
+      'a user of cgroup v2 without delegation',
+      usersFacts({ cgroups: { writable: false } }),
+      ['warning cgroups: v2, not writable'],
+    ],
+    [
+      'a user of cgroup v1',
+      usersFacts({ cgroups: { kind: 'hybrid', writable: false } }),
+      ['warning cgroups: v1, beside a v2 tree without controllers, not writable'],
+    ],
+    [
+      'a kernel without the memory controller',
+      rootsFacts({ cgroups: { controllers: ['cpu', 'pids'] } }),
+      ['warning cgroups: v2, writable, without the controller memory'],
+    ],
+    [
+      'no cgroups',
+      rootsFacts({ cgroups: { kind: 'none', writable: false } }),
+      ['warning cgroups: no cgroup file system is mounted'],
+    ],
+    [
+      'no overlay in the kernel',
+      rootsFacts({ overlay: { known: false, mounted: refusal('ENODEV') } }),
+      ['warning overlay: the kernel does not know overlay file systems'],
+    ],
+    [
+      'a user before Linux 5.11, who may not mount overlay',
+      usersFacts({ system: { kernel: '5.10.0' }, userNamespace: { steps: { ...tried(), overlay: eperm } } }),
+      [
+        'error kernel: Linux 5.10.0, which is older than 5.12',
+        'warning overlay: users cannot mount it before Linux 5.11 (EPERM)',
+      ],
+    ],
+    [
+      'a store on NFS',
+      rootsFacts({ disk: { type: 'nfs', inodes: 0 }, overlay: { mounted: refusal('EINVAL') } }),
+      ['warning overlay: cannot be mounted on nfs (EINVAL)', 'warning disk: 50 GiB free on nfs'],
+    ],
+    [
+      'a store on a file system without locks',
+      rootsFacts({ disk: { flock: refusal('ENOLCK') } }),
+      ['error disk: ext4 has no locks (ENOLCK)'],
+    ],
+    [
+      'a full disk',
+      rootsFacts({ disk: { free: 10 * 2 ** 20 } }),
+      ['error disk: 10 MiB, 5000000 files free on ext4'],
+    ],
+    [
+      'a disk without files left',
+      rootsFacts({ disk: { freeInodes: 12 } }),
+      ['error disk: 50 GiB, 12 files free on ext4'],
+    ],
+    [
+      'a small disk',
+      rootsFacts({ disk: { free: 2 ** 30 } }),
+      ['warning disk: 1 GiB, 5000000 files free on ext4'],
+    ],
+    [
+      'nothing can be written',
+      usersFacts({ store: { state: 'absent', writable: refusal('EACCES') }, disk: { path: '/home' } }),
+      ['error store: nothing can be written in /home (EACCES)'],
+    ],
+    [
+      'the store of somebody else',
+      rootsFacts({
+        store: {
+          state: 'refused',
+          error: { code: 'STORE_VERSION', message: 'the store /s belongs to user 7, this is user 0' },
+        },
+      }),
+      ['error store: the store /s belongs to user 7, this is user 0'],
+    ],
+    [
+      'a user without pasta',
+      usersFacts({ network: { programs: [] } as never }),
+      ['warning network: neither pasta nor slirp4netns is installed'],
+    ],
+    [
+      'a user who may not open /dev/net/tun',
+      usersFacts({ network: { tun: refusal('EACCES') } as never }),
+      ['warning network: pasta cannot open /dev/net/tun (EACCES)'],
+    ],
+    [
+      'a firewall that drops what is forwarded',
+      rootsFacts({
+        network: {
+          opened: refusal('forward-policy', 'the firewall drops it'),
+          hint: 'let it forward',
+        } as never,
+      }),
+      ['warning network: no network of their own for RUN steps and containers: the firewall drops it'],
+    ],
+    [
+      'a little memory',
+      rootsFacts({ memory: { limit: 128 * 2 ** 20 } }),
+      ['warning memory: 6 GiB available of 8 GiB, limited to 128 MiB'],
+    ],
+    [
+      'no git',
+      rootsFacts({ tools: { git: undefined, ps: undefined } }),
+      ['warning tools: not installed: git, ps'],
+    ],
+    [
+      'a clock that was never set',
+      rootsFacts({ now: 0 }),
+      ['warning clock: 1970-01-01 00:00 UTC, which cannot be'],
+    ],
+    [
+      'docker without any flags',
+      rootsFacts(dockersDefault),
+      [
+        'warning kernel: Linux 6.12.0-1-amd64, but a filter of system calls hides clone3',
+        'warning overlay: mounting is not allowed (EPERM)',
+        'warning containers: chroot alone: cannot set up the container (clone)',
+        'warning cgroups: v2, not writable',
+        'warning network: no network of their own for RUN steps and containers: EPERM',
+      ],
+    ],
+    [
+      'docker with nothing at all',
+      rootsFacts({
+        ...dockersDefault,
+        user: { capabilities: [] },
+        container: { namespaces: refusal('RUNTIME_SETUP', 'cannot set up'), chroot: eperm },
+      }),
+      [
+        'error kernel: Linux 6.12.0-1-amd64, but a filter of system calls hides clone3',
+        'warning overlay: mounting is not allowed (EPERM)',
+        'error containers: cannot set up',
+        'warning cgroups: v2, not writable',
+        'warning network: no network of their own for RUN steps and containers: EPERM',
+      ],
+    ],
+    [
+      'a user in a container with a masked /proc',
+      usersFacts({
+        surroundings: { engine: 'podman' },
+        userNamespace: { steps: { ...tried(), proc: eperm } },
+      }),
+      [
+        'warning containers: no /proc of their own can be mounted (EPERM): parts of the surrounding one are hidden',
+      ],
+    ],
+  ])('%s', (_, facts, expected) => {
+    const report = judge(facts);
+    expect(trouble(facts)).toEqual(expected);
+    expect(report.ok).toBe(!expected.some((line) => line.startsWith('error')));
+    // Whatever is wrong, something is lost by it, and something can be done.
+    for (const { status, id, lost, fixes: own } of report.findings) {
+      if (status !== 'warning' && status !== 'error') continue;
+      expect(lost, id).toBeDefined();
+      if (id !== 'containers' || facts.user.uid === 0) expect(own.length, id).toBeGreaterThan(0);
+    }
+  });
+});
+
+describe('B-11 what fixes it', () => {
+  it.each<[string, Facts, CheckId, readonly string[]]>([
+    [
+      'Ubuntu: one program is let through',
+      usersFacts({ userNamespace: { apparmorRestricts: 1, steps: { ...tried(), map: eperm } } }),
+      'user-namespaces',
+      [
+        "echo 'abi <abi/4.0>, profile tsbuild /usr/lib/tsbuild/launcher flags=(unconfined) { userns, }' | sudo tee /etc/apparmor.d/tsbuild",
+        'sudo apparmor_parser -r /etc/apparmor.d/tsbuild',
+      ],
+    ],
+    [
+      'Debian 10: the sysctl, now and for good',
+      usersFacts({
+        userNamespace: { unprivilegedClone: 0, steps: { ...tried(), create: eperm, map: undefined } },
+      }),
+      'user-namespaces',
+      [
+        'sudo sysctl -w kernel.unprivileged_userns_clone=1',
+        'echo kernel.unprivileged_userns_clone=1 | sudo tee /etc/sysctl.d/60-kernel.unprivileged_userns_clone.conf',
+      ],
+    ],
+    [
+      'CentOS 7: the number of namespaces',
+      usersFacts({
+        userNamespace: { most: 0, steps: { ...tried(), create: refusal('ENOSPC'), map: undefined } },
+      }),
+      'user-namespaces',
+      [
+        'sudo sysctl -w user.max_user_namespaces=15000',
+        'echo user.max_user_namespaces=15000 | sudo tee /etc/sysctl.d/60-user.max_user_namespaces.conf',
+      ],
+    ],
+    [
+      'Debian: the package, and a range that is free',
+      usersFacts({ idMaps: { tools: { newuidmap: undefined, newgidmap: undefined }, uids: 0, gids: 0 } }),
+      'id-maps',
+      [
+        'sudo apt-get install -y uidmap',
+        'sudo usermod --add-subuids 165536-231071 --add-subgids 165536-231071 ann',
+      ],
+    ],
+    [
+      'Fedora: the same by its own names',
+      usersFacts({
+        system: { families: ['fedora'] },
+        idMaps: { tools: { newuidmap: undefined, newgidmap: undefined } },
+      }),
+      'id-maps',
+      ['sudo dnf install -y shadow-utils'],
+    ],
+    [
+      'Rocky Linux is like RHEL',
+      rootsFacts({
+        system: { families: ['rocky', 'rhel', 'centos', 'fedora'] },
+        tools: { git: undefined, ssh: undefined },
+      }),
+      'tools',
+      ['dnf install -y git openssh-clients'],
+    ],
+    [
+      'a system of no known family',
+      rootsFacts({ system: { families: [] }, tools: { xz: undefined } }),
+      'tools',
+      ['(install xz (Debian: xz-utils; Fedora: xz))'],
+    ],
+    [
+      'delegation by systemd',
+      usersFacts({ cgroups: { writable: false } }),
+      'cgroups',
+      ['systemd-run --user --scope -p Delegate=yes tsbuild build .'],
+    ],
+    [
+      'controllers that systemd keeps for itself',
+      usersFacts({ cgroups: { controllers: ['memory', 'pids'] } }),
+      'cgroups',
+      [
+        'sudo mkdir -p /etc/systemd/system/user@.service.d',
+        "printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' | sudo tee /etc/systemd/system/user@.service.d/delegate.conf",
+        'sudo systemctl daemon-reload',
+        '(log in again)',
+      ],
+    ],
+    [
+      'a missing module',
+      rootsFacts({ overlay: { mounted: refusal('ENODEV') } }),
+      'overlay',
+      ['modprobe overlay'],
+    ],
+    [
+      'forwarding',
+      rootsFacts({ network: { opened: refusal('forwarding') } as never }),
+      'network',
+      ['sysctl -w net.ipv4.ip_forward=1'],
+    ],
+    [
+      'a folder that root must make',
+      usersFacts({ store: { state: 'absent', writable: refusal('EACCES') } }),
+      'store',
+      [
+        'sudo install -d -m 700 -o ann /home/ann/.local/share/tsbuild',
+        '(point --root (TSBUILD_ROOT) to a folder that you may write, or that can be made)',
+      ],
+    ],
+    [
+      'docker: the right to mount',
+      rootsFacts(dockersDefault),
+      'overlay',
+      ['docker: --cap-add SYS_ADMIN --security-opt apparmor=unconfined'],
+    ],
+    [
+      'podman on SELinux: the right to mount',
+      rootsFacts({
+        ...dockersDefault,
+        surroundings: { engine: 'podman', selinux: 'system_u:system_r:container_t:s0' },
+      }),
+      'overlay',
+      ['podman: --cap-add SYS_ADMIN --security-opt label=disable'],
+    ],
+    [
+      'Kubernetes: the right to mount',
+      rootsFacts({
+        ...dockersDefault,
+        surroundings: { engine: 'kubernetes', apparmor: 'cri-containerd.apparmor.d (enforce)' },
+      }),
+      'overlay',
+      [
+        'kubernetes: securityContext: {capabilities: {add: [SYS_ADMIN]}, appArmorProfile: {type: Unconfined}}',
+      ],
+    ],
+    [
+      'a container of no known engine: for all of them',
+      rootsFacts({ ...dockersDefault, surroundings: { engine: 'unknown' } }),
+      'network',
+      [
+        'docker: --cap-add NET_ADMIN',
+        'podman: --cap-add NET_ADMIN',
+        'kubernetes: securityContext: {capabilities: {add: [NET_ADMIN]}}',
+      ],
+    ],
+    [
+      'overlay on overlay takes a volume',
+      rootsFacts({
+        surroundings: { engine: 'docker' },
+        disk: { type: 'overlay' },
+        overlay: { mounted: refusal('EINVAL') },
+      }),
+      'overlay',
+      ['docker: -v tsbuild:/var/lib/tsbuild'],
+    ],
+    [
+      'a user in a pod without rights to gain',
+      usersFacts({ surroundings: { engine: 'kubernetes' }, user: { noNewPrivileges: true } }),
+      'id-maps',
+      ['kubernetes: securityContext: {allowPrivilegeEscalation: true}'],
+    ],
+    [
+      'a user in docker: namespaces past its filter',
+      usersFacts({
+        surroundings: { engine: 'docker', apparmor: 'docker-default (enforce)' },
+        seccomp: { filtered: true },
+        userNamespace: { steps: { ...tried(), create: eperm, map: undefined } },
+      }),
+      'user-namespaces',
+      ['docker: --security-opt seccomp=unconfined --security-opt apparmor=unconfined'],
+    ],
+    [
+      'a masked /proc in docker',
+      usersFacts({
+        surroundings: { engine: 'docker' },
+        userNamespace: { steps: { ...tried(), proc: eperm } },
+      }),
+      'containers',
+      ['docker: --security-opt systempaths=unconfined'],
+    ],
+  ])('%s', (_, facts, id, expected) => {
+    expect(fixes(facts, id)).toEqual(expected);
+  });
+
+  it('all that a container lacks stands together, each flag once', () => {
+    expect(judge(rootsFacts(dockersDefault)).together).toEqual([
+      {
+        kind: 'command',
+        place: 'docker',
+        text: '--cap-add SYS_ADMIN --security-opt apparmor=unconfined --cgroupns private --security-opt writable-cgroups=true --cap-add NET_ADMIN',
+      },
+    ]);
+    const pod = rootsFacts({ ...dockersDefault, cgroups: {}, surroundings: { engine: 'kubernetes' } });
+    expect(judge(pod).together).toEqual([
+      {
+        kind: 'command',
+        place: 'kubernetes',
+        text: 'securityContext: {capabilities: {add: [SYS_ADMIN, NET_ADMIN]}}',
+      },
+    ]);
+  });
+
+  it('outside of a container no flag of one is named', () => {
+    const facts = rootsFacts({ ...dockersDefault, surroundings: {} });
+    const places = judge(facts).findings.flatMap((each) =>
+      each.fixes.map((fix) => (fix.kind === 'command' ? fix.place : 'advice')),
+    );
+    expect(places.filter((place) => place !== 'shell' && place !== 'advice')).toEqual([]);
+  });
+});
+
+function tried(): Facts['userNamespace']['steps'] {
+  return rootsFacts().userNamespace.steps;
+}
