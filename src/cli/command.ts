@@ -20,10 +20,10 @@ export function quiet(command: Command): Command {
     .configureHelp({
       subcommandTerm: (subcommand) => subcommand.name(),
       // The choices stand in the flag itself.
-      optionDescription: ({ description, defaultValue }) =>
+      optionDescription: ({ description, defaultValue, defaultValueDescription }) =>
         defaultValue === undefined || defaultValue === true
           ? description
-          : `${description} (default: ${String(defaultValue)})`,
+          : `${description} (default: ${defaultValueDescription ?? String(defaultValue)})`,
     })
     .addHelpOption(new Option('-h, --help', 'show this help').helpGroup(globalGroup));
 }

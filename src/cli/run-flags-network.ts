@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 
 import { TsbuildError } from '../core/index.ts';
 import type { NetworkChoices } from '../ops/index.ts';
@@ -24,10 +24,11 @@ const unasked = 'default';
 
 export function addNetworkOptions(command: Command): Command {
   return command
-    .option(
-      '--network <network>',
-      "bridge: one of its own; host: this machine's; none; container:<name>: another's",
-      unasked,
+    .addOption(
+      new Option(
+        '--network <network>',
+        "bridge: one of its own; host: this machine's; none; container:<name>: another's",
+      ).default(unasked, 'bridge, or host where none can be had'),
     )
     .option(
       '-p, --publish <[[ip:]port:]port[/udp]>',

@@ -71,7 +71,7 @@ describe('the command line', () => {
     [['run', '--foo', 'x'], 125, "unknown option '--foo'", 'tsbuild run --help'],
     [['run', '--evn', 'A=b', 'x'], 125, "unknown option '--evn'", 'did you mean --env?'],
     [['run'], 125, "missing required argument 'image'", 'usage: tsbuild run'],
-    [['run', '--network', 'bridge', 'x'], 125, 'Allowed choices are host, none', ''],
+    [['run', '--network', 'brigde', 'x'], 125, '--network: invalid value "brigde"', 'expected bridge, host'],
   ] as const)('C-31 tsbuild %j ends with %i: %s', async (argv, status, message, hint) => {
     const result = await run(argv, { TSBUILD_ROOT: tempFolder('root').path });
     expect(result).toMatchObject({ status, stdout: '' });

@@ -247,6 +247,21 @@ describe('networks of containers', () => {
     }
   });
 
+  it('warns of ports that cannot be published, and of a proxy out of reach', async () => {
+    const warned = async (...flags: readonly string[]): Promise<string> => {
+      const { status, stderr } = await cli.run(['run', '--rm', ...flags, 'busybox:1', 'true']);
+      expect(status).toBe(0);
+      return stderr;
+    };
+    expect(await warned('--network', 'host', '-p', '80')).toBe(
+      "warning: no port is published with --network host: it has the machine's own ports\n",
+    );
+    expect(await warned('--network', 'none', '-p', '80')).toContain('no port is published');
+    expect(await warned('-e', 'http_proxy=http://localhost:3128')).toMatch(
+      /^warning: http_proxy points to the host's loopback, [^\n]*use --network host[^\n]*\n$/,
+    );
+  });
+
   it('R-53 a killed command or monitor leaves no link, rule or forwarding after the next command', async () => {
     await server('back', '-p', '8080:80');
     const argv = [

@@ -1,7 +1,13 @@
 import { closeSync, openSync } from 'node:fs';
 
 import { TsbuildError } from '../../../core/index.ts';
-import { openNetwork, unavailableError, type AttachedNetwork, type Network } from '../../../network/index.ts';
+import {
+  loopbackProxyHint,
+  openNetwork,
+  unavailableError,
+  type AttachedNetwork,
+  type Network,
+} from '../../../network/index.ts';
 import { pingSysctl, portSysctl, startTicksOf, type ContainerSpec } from '../../../runtime/index.ts';
 import type { Store } from '../../../store/index.ts';
 import { copyHostFiles, writeHostFiles, type FilesNetwork } from '../host-files.ts';
@@ -30,9 +36,10 @@ export async function connectContainer(store: Store, record: ContainerRecord): P
   const { network: options } = record;
   switch (options?.mode.kind) {
     case undefined:
+      return asConfigured;
     case 'host':
     case 'none':
-      return asConfigured;
+      return { ...asConfigured, warnings: uselessPorts(options) };
     case 'container': {
       const { id } = options.mode;
       return { ...asConfigured, join: (spec) => joinContainer(store, { record, spec, id }) };
@@ -50,6 +57,13 @@ const asConfigured: Connection = {
   ...nothingToEnd,
 };
 
+/** Docker, too, runs it all the same: images and scripts are shared between networks. */
+function uselessPorts(options: NetworkRecord): readonly string[] {
+  if (portsOf(options).length === 0) return [];
+  const why = options.mode.kind === 'host' ? "it has the machine's own ports" : 'nobody can reach it';
+  return [`no port is published with --network ${options.mode.kind}: ${why}`];
+}
+
 async function connectToBridge(
   store: Store,
   record: ContainerRecord,
@@ -58,8 +72,9 @@ async function connectToBridge(
   const opened = await openNetwork({ kind: 'containers' });
   if (opened.available) {
     const { network } = opened;
+    const hint = loopbackProxyHint(record.spec.config.process.env);
     return {
-      warnings: [],
+      warnings: hint === undefined ? [] : [hint],
       join: (spec) => joinBridge(store, { record, options, spec, network }),
       [Symbol.asyncDispose]: () => network[Symbol.asyncDispose](),
     };
