@@ -32,7 +32,9 @@ export function removeTree(parent: number, name: ByteString): void {
   };
   const enter = (directory: ByteString): void => {
     const above = inodeOf(fd);
-    move(openDirectory(fd, directory));
+    const opened = openDirectory(fd, directory);
+    if (opened === undefined) return;
+    move(opened);
     levels.push({ name: directory, above, directories: removeFiles(fd) });
   };
   try {
@@ -58,7 +60,8 @@ function mayBeDirectory(result: number): boolean {
   return result === -errno.EISDIR || result === -errno.EPERM || result === -errno.EBUSY;
 }
 
-function openDirectory(fd: number, name: ByteString): number {
+/** Undefined when somebody else has removed it, or put something else in its place, which is then removed itself. */
+function openDirectory(fd: number, name: ByteString): number | undefined {
   const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
   const resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS;
   let result = addon().openat2(fd, name, flags, 0, resolve);
@@ -66,7 +69,10 @@ function openDirectory(fd: number, name: ByteString): number {
   if (result === -errno.EACCES && addon().fchmodat(fd, name, 0o700) === 0) {
     result = addon().openat2(fd, name, flags, 0, resolve);
   }
-  return checked(result, 'open', name);
+  if (result === -errno.ENOTDIR || result === -errno.ELOOP) result = addon().unlinkat(fd, name, 0);
+  else if (result >= 0) return result;
+  if (result < 0 && result !== -errno.ENOENT) throw errnoError(-result, 'open', name);
+  return undefined;
 }
 
 function openAbove(fd: number, level: Level): number {
