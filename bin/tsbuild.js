@@ -4,7 +4,7 @@
 // to Node they are a comment and a string. The -- keeps Node from taking the --env-file of `run` for its own flag.
 // What follows runs under Node, also as `node bin/tsbuild.js`.
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import module from 'node:module';
 import { constants } from 'node:os';
 
@@ -23,9 +23,13 @@ if (!existsSync(cli)) {
   rerunUnderNewerNode();
 }
 
-/** An ordinary user's command goes into namespaces first, where it starts again: so far only what that takes is loaded. */
+/**
+ * The command of an ordinary user, or of a root that lacks CAP_SYS_ADMIN (bit 21), goes into namespaces first, where it
+ * starts again: so far only what that takes is loaded.
+ */
 function start(load) {
-  if (process.geteuid() === 0) load(cli);
+  const mayMount = /^CapEff:.*[2367abef].{5}$/m.test(readFileSync('/proc/self/status', 'latin1'));
+  if (process.geteuid() === 0 && mayMount) load(cli);
   else
     void load('../dist/enter.cjs')
       .enterNamespaces(process.argv.slice(2))

@@ -6,7 +6,8 @@
  *   launcher namespace new UID-MAPPER UID-MAP GID-MAPPER GID-MAP OWN-UID-MAP OWN-GID-MAP PROGRAM ARGUMENT...
  *   launcher namespace join USER-NAMESPACE MOUNT-NAMESPACE FOLDER PROGRAM ARGUMENT...
  *
- * A map is the text that /proc/PID/uid_map takes. A mapper is a program as newuidmap(1); an empty one, or one that fails,
+ * A map is the text that /proc/PID/uid_map takes. A mapper is a program as newuidmap(1), or `=` for a caller that may map
+ * any id by itself, being root outside; an empty one, or one that fails,
  * leaves the own map, of one id, which every process may write for itself. The program is executed whatever fails,
  * with the failure in its environment: `TSBUILD_NAMESPACE_ERROR=errno call`.
  */
@@ -47,14 +48,30 @@ static void try(long result, const char *call) {
   if (result < 0) become_with_failure(call, result);
 }
 
+static long write_text(const char *path, const char *text) {
+  long fd = SYS(openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC, 0);
+  if (fd < 0) return fd;
+  long result = SYS(write, fd, text, text_length(text));
+  SYS(close, fd);
+  return result;
+}
+
 /* A child that waits for the end of the pipe, and then maps ids of its parent. */
-static long start_mapper(const char *program, char *map, const int gate[2]) {
+static long start_mapper(const char *program, char *map, const char *file, const int gate[2]) {
   if (program[0] == 0) return 0;
   struct text parent = {.length = 0};
   add_number(&parent, (uint64_t)SYS(getpid));
   /* Without SIGCHLD: a caller that ignores it would leave no status to wait for. */
   long child = SYS(clone, 0, 0, 0, 0, 0);
   if (child != 0) return child;
+  char word;
+  if (text_equal(program, "=")) {
+    struct text path = {.length = 0};
+    add(&path, "/proc/"), add(&path, parent.bytes), add(&path, "/"), add(&path, file);
+    SYS(close, gate[1]);
+    while (SYS(read, gate[0], &word, 1) == -EINTR) continue;
+    leave(write_text(path.bytes, map) < 0);
+  }
   static char *words[MAP_WORDS + 3];
   size_t count = 0;
   words[count++] = (char *)program, words[count++] = parent.bytes;
@@ -65,7 +82,6 @@ static long start_mapper(const char *program, char *map, const int gate[2]) {
     while (*at != 0 && *at != ' ' && *at != '\n') at++;
   }
   SYS(close, gate[1]);
-  char word;
   while (SYS(read, gate[0], &word, 1) == -EINTR) continue;
   /* What it complains about is said better by whoever finds the map too small. */
   long nowhere = SYS(openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
@@ -81,14 +97,6 @@ static bool has_mapped(long child) {
   return status == 0;
 }
 
-static long write_text(const char *path, const char *text) {
-  long fd = SYS(openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC, 0);
-  if (fd < 0) return fd;
-  long result = SYS(write, fd, text, text_length(text));
-  SYS(close, fd);
-  return result;
-}
-
 static void become_first_user(void) {
   try(SYS(setresgid, 0, 0, 0), "setresgid");
   /* Refused where the groups of the caller are frozen, as they are with a map that the caller wrote for itself. */
@@ -99,7 +107,8 @@ static void become_first_user(void) {
 static void new_namespaces(char **words) {
   int gate[2];
   try(SYS(pipe2, gate, O_CLOEXEC), "pipe");
-  long uids = start_mapper(words[0], words[1], gate), gids = start_mapper(words[2], words[3], gate);
+  long uids = start_mapper(words[0], words[1], "uid_map", gate);
+  long gids = start_mapper(words[2], words[3], "gid_map", gate);
   SYS(close, gate[0]);
   long made = SYS(unshare, CLONE_NEWUSER | CLONE_NEWNS);
   if (made < 0) {

@@ -1,7 +1,7 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { mountOverlay, rootDirOf } from '../sys/index.ts';
+import { inUserNamespace, mountOverlay, rootDirOf } from '../sys/index.ts';
 import { copyingSnapshotter } from './copying.ts';
 import { overlaySnapshotter } from './overlay.ts';
 import type { LocalSnapshotter } from './types.ts';
@@ -56,13 +56,10 @@ function refusalOf(path: string): string | undefined {
     rootDirOf(mountOverlay({ lowers: [lower], upper, work }))[Symbol.dispose]();
     return undefined;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    // The first words name the errno; the rest is of the probe's own folders.
+    const [reason = ''] = (error instanceof Error ? error.message : String(error)).split(',');
     return `no overlay can be mounted in the store (${reason})`;
   } finally {
     rmSync(probe, { recursive: true, force: true });
   }
-}
-
-function inUserNamespace(): boolean {
-  return !/^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'latin1'));
 }

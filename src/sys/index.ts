@@ -39,7 +39,9 @@ export {
   inUserNamespace,
   joinNamespaces,
   keepOpen,
+  mayMount,
   openNamespaces,
   ownIdMap,
+  selfMapper,
   type WantedMaps,
 } from './user-namespace.ts';

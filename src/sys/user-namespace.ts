@@ -13,6 +13,12 @@ export function inUserNamespace(): boolean {
   return answer;
 }
 
+/** Whether this process has CAP_SYS_ADMIN where it is. */
+export function mayMount(): boolean {
+  const set = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0';
+  return ((BigInt(`0x${set}`) >> 21n) & 1n) === 1n;
+}
+
 /** The text of /proc/self/uid_map or gid_map: lines of `inside outside length`, as user_namespaces(7) has them. */
 export function ownIdMap(kind: 'uid' | 'gid'): string {
   return readFileSync(`/proc/self/${kind}_map`, 'latin1');
@@ -20,13 +26,19 @@ export function ownIdMap(kind: 'uid' | 'gid'): string {
 
 /** Where this process finds itself after `enterNewNamespaces`; each map as the text of /proc/PID/uid_map. */
 export interface WantedMaps {
-  /** The absolute paths of newuidmap(1) and newgidmap(1), with the maps they are to make; undefined: only the own ones. */
+  /**
+   * The absolute paths of newuidmap(1) and newgidmap(1), or `selfMapper`, with the maps they are to make; undefined: only
+   * the own ones.
+   */
   readonly mapped:
     | { readonly uidMapper: string; readonly uids: string; readonly gidMapper: string; readonly gids: string }
     | undefined;
   /** Of one id each, for when the mappers fail: every process may make such for itself. */
   readonly own: { readonly uids: string; readonly gids: string };
 }
+
+/** In the place of a mapper: the caller, being root where it is, may map any id by itself. */
+export const selfMapper = '=';
 
 /**
  * This process goes through the launcher into a new user and mount namespace, and starts again there with the same command

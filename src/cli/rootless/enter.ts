@@ -1,11 +1,18 @@
 import { homedir } from 'node:os';
 
 import { fromErrno, TsbuildError } from '../../core/index.ts';
-import { enterNewNamespaces, joinNamespaces, keepOpen } from '../../sys/index.ts';
+import {
+  enterNewNamespaces,
+  joinNamespaces,
+  keepOpen,
+  mayMount,
+  ownIdMap,
+  selfMapper,
+} from '../../sys/index.ts';
 import { reportError } from '../report.ts';
 import { NamespaceHolders } from './holders.ts';
 import { wantedMaps } from './id-maps.ts';
-import { namespaceNeed } from './needs.ts';
+import { isBuild, namespaceNeed } from './needs.ts';
 import { runtimeFolder } from './runtime-folder.ts';
 import { announceSession, hasFailed } from './session.ts';
 
@@ -15,9 +22,10 @@ import { announceSession, hasFailed } from './session.ts';
  */
 export async function enterNamespaces(argv: readonly string[]): Promise<boolean> {
   // In the namespaces, or all the same in whatever state they were left in.
-  if (process.geteuid?.() === 0 || hasFailed()) return true;
+  if (hasFailed()) return true;
   const need = namespaceNeed(argv);
   if (need === 'none') return true;
+  if (process.geteuid?.() === 0) return enterAsRoot(argv);
   try {
     return await restart(need);
   } catch (thrown) {
@@ -26,6 +34,42 @@ export async function enterNamespaces(argv: readonly string[]): Promise<boolean>
     process.exitCode = error instanceof TsbuildError ? error.exitStatus : 70;
     return false;
   }
+}
+
+/**
+ * Root that may not mount, in a container: as long as a build takes it can have namespaces in a user namespace with all
+ * its ids, if not forbidden; else the build goes on without. What lives longer than a command has to be where others find
+ * it, and stays outside.
+ */
+function enterAsRoot(argv: readonly string[]): true {
+  if (mayMount() || !isBuild(argv)) return true;
+  const maps = { uids: ownIdMap('uid'), gids: ownIdMap('gid') };
+  enterNewNamespaces({
+    mapped: { uidMapper: selfMapper, uids: same(maps.uids), gidMapper: selfMapper, gids: same(maps.gids) },
+    own: { uids: '0 0 1\n', gids: '0 0 1\n' },
+  });
+}
+
+/**
+ * Every id that is there, as itself. The first one is a line of its own: by a whole map on one line the machine's first
+ * user namespace is told from all others.
+ */
+function same(map: string): string {
+  const ranges = map
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number));
+  return ranges
+    .flatMap(([inside = 0, , length = 1]) =>
+      inside === 0 && length > 1
+        ? [
+            [0, 1],
+            [1, length - 1],
+          ]
+        : [[inside, length]],
+    )
+    .map(([start = 0, length = 1]) => `${start} ${start} ${length}\n`)
+    .join('');
 }
 
 async function restart(need: 'enter' | 'hold'): Promise<never> {

@@ -59,3 +59,9 @@ export function namespaceNeed(argv: readonly string[]): NamespaceNeed {
   if (command === 'build' && flags.some((flag) => /^--(check|call)(=|$)/.test(flag))) return 'none';
   return needs[command as CommandName];
 }
+
+/** Whether the command line runs RUN steps and nothing that goes on after it. */
+export function isBuild(argv: readonly string[]): boolean {
+  const line = fullCommandLine(argv);
+  return line[firstWord(line)] === 'build' && namespaceNeed(argv) !== 'none';
+}

@@ -48,6 +48,8 @@ export function resumeSession(): void {
   // Not for the programs that are started from here.
   Reflect.deleteProperty(process.env, failureVariable);
   const [, errno = '', call = ''] = /^(\d+) (\w+)$/.exec(failure) ?? [];
+  // Root had no need to: there is another way.
+  if (session === undefined) return;
   throw namespaceError(Number(errno), call);
 }
 

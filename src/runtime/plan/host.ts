@@ -1,3 +1,4 @@
+import type { CoveredMounts } from '../covered-mounts.ts';
 import type { CgroupPlacement } from '../cgroup/types.ts';
 import type { MappedIds } from '../mapped-ids.ts';
 import type { SeccompArch } from '../seccomp/index.ts';
@@ -19,6 +20,8 @@ export interface HostFacts {
   readonly capabilities?: readonly string[] | undefined;
   /** Undefined where no filter can be compiled: asking for one is an error then. */
   readonly architecture: SeccompArch | undefined;
+  /** Those of which a container can have none of its own; none unless told. */
+  readonly covered?: CoveredMounts | undefined;
   /** Those that can label programs; none unless told. */
   readonly modules?: readonly SecurityModule[] | undefined;
 }

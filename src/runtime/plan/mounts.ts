@@ -63,6 +63,9 @@ function planMount(mount: MountConfig, spec: ContainerSpec, host: HostFacts): Se
       return planCgroupMount(destination, parsed, host);
     case 'sysfs':
       return [planSysfs(mount, parsed, spec, host)];
+    case 'proc':
+      if (host.covered?.proc === true) return [planTree('/proc', destination, parsed)];
+      return [planFileSystem(mount, 'proc', parsed)];
     case undefined:
       throw new TsbuildError('RUNTIME_SETUP', `the mount on ${destination} has no type`);
     default:
@@ -158,15 +161,20 @@ export function splitLowers(text: string): string[] {
 /** In a user namespace sysfs belongs to whom the network namespace belongs to: with the host's, only a bind is allowed. */
 function planSysfs(mount: MountConfig, parsed: ParsedOptions, spec: ContainerSpec, host: HostFacts): SetupOp {
   const ownNetwork = spec.config.linux.namespaces.some(({ type }) => type === 'network');
-  if (!inUserNamespace(spec, host) || ownNetwork) return planFileSystem(mount, 'sysfs', parsed);
-  const { changes } = parsed;
+  const own = !inUserNamespace(spec, host) || (ownNetwork && host.covered?.sysfs !== true);
+  return own ? planFileSystem(mount, 'sysfs', parsed) : planTree('/sys', mount.destination, parsed);
+}
+
+/** A tree of the machine's with all its mounts: in a user namespace the kernel gives none without what covers it. */
+function planTree(source: string, destination: string, { changes }: ParsedOptions): SetupOp {
+  const recursiveSet = [...new Set([...changes.recursiveSet, ...changes.set])];
   return {
     kind: 'bind',
-    source: '/sys',
+    source,
     subpath: '',
-    destination: mount.destination,
+    destination,
     recursive: true,
-    changes: { ...changes, recursiveSet: [...new Set([...changes.recursiveSet, ...changes.set])] },
+    changes: { ...changes, recursiveSet },
   };
 }
 

@@ -1,6 +1,6 @@
 import { TsbuildError } from '../../core/index.ts';
 import type { ProcessConfig, SeccompConfig } from '../../oci/runtime-spec.ts';
-import { pingSysctl } from '../defaults.ts';
+import { pingSysctl, portSysctl } from '../defaults.ts';
 import { requireMapped } from '../mapped-ids.ts';
 import { compileSeccomp, seccompFlags } from '../seccomp/index.ts';
 import type { ContainerSpec } from '../types.ts';
@@ -19,6 +19,8 @@ export function planMachine(spec: ContainerSpec, host: HostFacts): SetupOp[] {
     ...(own.has('network') ? [{ kind: 'loopback' } as const] : []),
     ...Object.entries(linux.sysctl ?? {})
       .filter(([name, value]) => !isDefaultPing(name, value) || !inUserNamespace(spec, host))
+      // Set through a procfs of the set-up's own, which is not to be had either.
+      .filter(([name, value]) => !isDefaultPort(name, value) || host.covered?.proc !== true)
       .map(([name, value]) => planSysctl(name, value, spec)),
     { kind: 'keyring' },
   ];
@@ -27,6 +29,10 @@ export function planMachine(spec: ContainerSpec, host: HostFacts): SetupOp[] {
 /** Of `containerConfig`, which does not know where the builder runs. */
 function isDefaultPing(name: string, value: string): boolean {
   return Object.entries(pingSysctl).some(([known, all]) => name === known && value === all);
+}
+
+function isDefaultPort(name: string, value: string): boolean {
+  return Object.entries(portSysctl).some(([known, all]) => name === known && value === all);
 }
 
 function planSysctl(name: string, value: string, spec: ContainerSpec): SetupOp {
