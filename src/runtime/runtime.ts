@@ -1,10 +1,11 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { TsbuildError, type Usage } from '../core/index.ts';
 import { inUserNamespace, startLauncher } from '../sys/index.ts';
 import { cgroupManager, type Cgroup, type CgroupManager, type CgroupName } from './cgroup/index.ts';
 import { LaunchedContainer } from './container.ts';
+import { coveredMounts, coveredProcWarning } from './covered-mounts.ts';
 import { hasSingleId, ownMappedIds, singleIdWarning } from './mapped-ids.ts';
 import { ownCapabilities } from './own-capabilities.ts';
 import { encodeRequest } from './plan/encode.ts';
@@ -69,6 +70,7 @@ function readFacts(stubs: string): Omit<HostFacts, 'stubs' | 'cgroup'> {
     capabilities: ownCapabilities(),
     architecture: hostSeccompArch(),
     modules: securityModules(),
+    covered: inUserNamespace() ? coveredMounts(readFileSync('/proc/self/mountinfo', 'latin1')) : undefined,
   };
 }
 
@@ -125,6 +127,7 @@ async function launch(
   const warnings = [
     ...(warning === undefined ? [] : [warning]),
     ...missingIds(machine),
+    ...missingProc(machine, spec),
     ...missingDeviceRules(machine, spec, cgroup.placement.version),
   ];
   const container = new LaunchedContainer({
@@ -148,6 +151,12 @@ async function launch(
 
 function missingIds({ facts }: Machine): string[] {
   return facts.ids !== undefined && hasSingleId(facts.ids) ? [singleIdWarning] : [];
+}
+
+function missingProc({ facts }: Machine, { config }: ContainerSpec): string[] {
+  return facts.covered?.proc === true && config.mounts.some(({ type }) => type === 'proc')
+    ? [coveredProcWarning]
+    : [];
 }
 
 function missingDeviceRules(machine: Machine, spec: ContainerSpec, version: string): string[] {
