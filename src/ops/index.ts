@@ -51,3 +51,4 @@ export {
   type StandardInput,
 } from './contexts/index.ts';
 export { imageUse, inspectContainer } from './container/inspect.ts';
+export { runtimeState } from './container/state-json.ts';

@@ -82,6 +82,15 @@ export function containerUsage(name: CgroupName): Usage | undefined {
   return cgroupManager('auto', { inUserNamespace: inUserNamespace() }).usage(name);
 }
 
+/** Removes the cgroups that a killed process left of a container that has ended, wherever its parent is. */
+export function discardCgroups(name: CgroupName): void {
+  try {
+    cgroupManager('auto', { inUserNamespace: inUserNamespace() }).discard(name);
+  } catch {
+    // One that could never be made: its name is none.
+  }
+}
+
 /** An id becomes the name of cgroup folders. */
 const validId = /^[A-Za-z0-9_.-]{1,128}$/;
 

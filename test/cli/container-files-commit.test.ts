@@ -85,6 +85,33 @@ describe('commit and export', () => {
     expect((await cli.run(['inspect', 'refused:1'])).status).toBe(1);
   });
 
+  it('C-72 commit carries the user, and an entry point that was replaced, with no arguments of the image', async () => {
+    await cli.ok([
+      'commit',
+      '-c',
+      'CMD ["hello"]',
+      '-c',
+      'ENTRYPOINT ["echo"]',
+      await cli.ok(['create', 'busybox:1', 'true']),
+      'said:1',
+    ]);
+    const flags = ['--name', 'other', '-u', 'ada', '--entrypoint', 'id'];
+    await cli.ok(['run', ...flags, 'said:1']);
+    await cli.ok(['commit', 'other', 'other:1']);
+    const other = (await inspect('other:1')).Config;
+    expect([other['User'], other['Entrypoint'], other['Cmd']]).toEqual(['ada', ['id'], undefined]);
+    expect(await cli.ok(['run', '--rm', 'other:1', '-un'])).toBe('ada');
+    await cli.ok(['run', '--name', 'none', '--entrypoint', '', 'said:1', 'true']);
+    await cli.ok(['commit', 'none', 'none:1']);
+    const none = (await inspect('none:1')).Config;
+    expect([none['Entrypoint'], none['Cmd']]).toEqual([undefined, ['true']]);
+    await cli.ok(['run', '--name', 'kept', 'said:1']);
+    await cli.ok(['commit', 'kept', 'kept:1']);
+    const kept = (await inspect('kept:1')).Config;
+    expect([kept['Entrypoint'], kept['Cmd'], kept['User'] ?? '']).toEqual([['echo'], ['hello'], '']);
+    await cli.ok(['rm', 'other', 'none', 'kept']);
+  });
+
   it('C-72 commit pauses a container that runs, and lets it go on', async () => {
     await cli.running('live', 'echo one >/one');
     for (const flags of [[], ['--pause=false']]) {

@@ -33,6 +33,8 @@ describe('health', () => {
       ...{ test: ['CMD', 'true'], interval: 30_000, timeout: 2000 },
       ...{ startPeriod: 0, startInterval: 5000, retries: 3 },
     });
+    const line = healthCheckOf({ Test: ['CMD-SHELL', 'true'] }, { shell: ['/bin/ash', '-c'] });
+    expect(line).toMatchObject({ test: ['CMD-SHELL', 'true'], shell: ['/bin/ash', '-c'] });
     for (const Test of [undefined, [], ['NONE'], ['CMD']]) expect(healthCheckOf({ Test })).toBeUndefined();
   });
 });

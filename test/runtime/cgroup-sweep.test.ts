@@ -52,6 +52,27 @@ describe('cgroups that killed builders left', () => {
     }
   });
 
+  it('of one container go at once, wherever its parent is, unless something runs in them', async () => {
+    const { mount } = hierarchy();
+    const { v1, v2 } = parseCgroupMounts(readFileSync('/proc/self/mountinfo', 'latin1'));
+    const manager = Object.keys(v1).length > 0 ? v1Cgroups(v1) : v2Cgroups(v2 ?? '', { devices: false });
+    const parent = `sweep-${randomUUID()}`;
+    const name = (id: string) => ({ id, path: `/${parent}/${id}` });
+    const [left, busy] = ['left', 'busy'].map((id) => join(mount, parent, id)) as [string, string];
+    for (const path of [left, busy]) mkdirSync(path, { recursive: true });
+    const child = spawn('sleep', ['1000']);
+    writeFileSync(join(busy, 'cgroup.procs'), String(child.pid));
+    try {
+      for (const id of ['left', 'busy', 'never']) manager.discard(name(id));
+      expect([left, busy].map((path) => existsSync(path))).toEqual([false, true]);
+    } finally {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      manager.discard(name('busy'));
+      rmdirSync(join(mount, parent));
+    }
+  });
+
   it('no folder and no right to one are no failure', () => {
     using folder = tempFolder('sweep');
     sweepCgroups(join(folder.path, 'absent'));

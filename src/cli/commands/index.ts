@@ -21,6 +21,7 @@ import { pullCommand } from './pull.ts';
 import { renameCommand } from './rename.ts';
 import { runCommand } from './run.ts';
 import { statsCommand } from './stats.ts';
+import { featuresCommand, stateCommand } from './state.ts';
 import { attachCommand, restartCommand, startCommand } from './start.ts';
 import { topCommand } from './top.ts';
 import { versionCommand } from './version.ts';
@@ -37,6 +38,7 @@ export const commandBuilders = {
   doctor: doctorCommand,
   exec: execCommand,
   export: exportCommand,
+  features: featuresCommand,
   history: historyCommand,
   images: imagesCommand,
   import: importCommand,
@@ -55,6 +57,7 @@ export const commandBuilders = {
   rmi: rmiCommand,
   run: runCommand,
   save: saveCommand,
+  state: stateCommand,
   stats: statsCommand,
   start: startCommand,
   stop: stopCommand,
@@ -74,7 +77,10 @@ export const commandGroups: readonly (readonly [heading: string, names: readonly
   ['Images:', ['images', 'inspect', 'history', 'tag', 'rmi']],
   ['Images from and to elsewhere:', ['pull', 'load', 'save', 'import', 'export']],
   ['Containers:', ['create', 'start', 'stop', 'restart', 'kill', 'pause', 'unpause', 'wait', 'rename', 'rm']],
-  ['What containers do:', ['ps', 'logs', 'port', 'top', 'stats', 'exec', 'attach', 'cp', 'diff', 'commit']],
+  [
+    'What containers do:',
+    ['ps', 'logs', 'port', 'top', 'stats', 'state', 'exec', 'attach', 'cp', 'diff', 'commit'],
+  ],
   ['Volumes:', ['volume']],
-  ['Other:', ['doctor', 'version']],
+  ['Other:', ['doctor', 'features', 'version']],
 ];

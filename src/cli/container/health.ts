@@ -109,7 +109,9 @@ async function startProbe({ record, check, life, signal }: Watch): Promise<Conta
   return execInContainer({
     spec: record.spec,
     target: { pid, startTicks: startTicksOf(pid) },
-    process: execProcess(record, { args: kind === 'CMD-SHELL' ? ['/bin/sh', '-c', ...words] : words }),
+    process: execProcess(record, {
+      args: kind === 'CMD-SHELL' ? [...(check.shell ?? ['/bin/sh', '-c']), ...words] : words,
+    }),
     stdio: 'inherit',
     stdin: 'none',
     streams: true,

@@ -12,6 +12,9 @@ export interface AskedDevice {
 /** Options of `run` as the user meant them, of which the runtime configuration shows the results only. */
 export interface AskedOptions {
   readonly privileged?: boolean | undefined;
+  readonly user?: string | undefined;
+  /** Instead of the image's; empty: none. */
+  readonly entrypoint?: readonly string[] | undefined;
   readonly capAdd?: readonly string[] | undefined;
   readonly capDrop?: readonly string[] | undefined;
   readonly securityOpt?: readonly string[] | undefined;
@@ -28,6 +31,8 @@ export function askedOf(options: ContainerOptions): AskedOptions {
   const { security, volumesFrom = [], mounts } = options;
   return {
     privileged: security?.privileged,
+    user: options.user,
+    entrypoint: options.entrypoint,
     capAdd: security?.capAdd,
     capDrop: security?.capDrop,
     securityOpt: security?.securityOpt,

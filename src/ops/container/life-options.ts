@@ -1,4 +1,4 @@
-import type { Healthcheck } from '../../oci/types.ts';
+import type { ContainerDefaults, Healthcheck } from '../../oci/types.ts';
 import type { HealthCheck, LifeOptions } from './types.ts';
 
 /** What `run` and `create` may say about how a container lives; what they leave out is the image's, or the default. */
@@ -11,9 +11,14 @@ export interface LifeChoices extends Omit<LifeOptions, 'healthCheck'> {
 const defaults = { interval: 30_000, timeout: 30_000, startPeriod: 0, startInterval: 5000, retries: 3 };
 
 /** The part of the record about a container's life. */
-export function lifeOptionsOf(choices: LifeChoices, image: Healthcheck | undefined): LifeOptions {
+export function lifeOptionsOf(
+  choices: LifeChoices,
+  { Healthcheck: image, Shell: shell = [] }: Pick<ContainerDefaults, 'Healthcheck' | 'Shell'>,
+): LifeOptions {
   const { restart, logOptions, openStdin, detachKeys, stopTimeout, labels } = choices;
-  const healthCheck = choices.healthCheck === 'none' ? undefined : healthCheckOf(image, choices.healthCheck);
+  const own = shell.length > 0 ? { shell } : {};
+  const healthCheck =
+    choices.healthCheck === 'none' ? undefined : healthCheckOf(image, { ...own, ...choices.healthCheck });
   return { restart, logOptions, openStdin, detachKeys, stopTimeout, labels, healthCheck };
 }
 
@@ -26,6 +31,7 @@ export function healthCheckOf(
   if (test.length < 2 || (test[0] !== 'CMD' && test[0] !== 'CMD-SHELL')) return undefined;
   return {
     test,
+    ...(over.shell !== undefined && test[0] === 'CMD-SHELL' && { shell: over.shell }),
     interval: over.interval ?? milliseconds(image?.Interval) ?? defaults.interval,
     timeout: over.timeout ?? milliseconds(image?.Timeout) ?? defaults.timeout,
     startPeriod: over.startPeriod ?? milliseconds(image?.StartPeriod) ?? defaults.startPeriod,

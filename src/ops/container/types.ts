@@ -15,6 +15,8 @@ export type RestartPolicy =
 export interface HealthCheck {
   /** `["CMD", program, arguments …]` or `["CMD-SHELL", line]`. */
   readonly test: readonly string[];
+  /** What runs the line; `/bin/sh -c` unless told. */
+  readonly shell?: readonly string[] | undefined;
   readonly interval: number;
   readonly timeout: number;
   /** Failures so early do not count. */

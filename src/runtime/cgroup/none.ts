@@ -27,6 +27,7 @@ export function noCgroups(reason: string): CgroupManager {
       return cgroup;
     },
     usage: () => undefined,
+    discard: () => undefined,
   };
 }
 

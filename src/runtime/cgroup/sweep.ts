@@ -19,6 +19,11 @@ export function sweepCgroups(parent: string): void {
   }
 }
 
+/** Of one container, which has ended: at once. The kernel keeps what has processes in it. */
+export function discardCgroup(path: string): void {
+  quietly(() => removeCgroup(path));
+}
+
 /** Others sweep here too, and start containers. */
 function quietly<T>(call: () => T): T | undefined {
   try {

@@ -41,4 +41,6 @@ export interface CgroupManager {
   create(name: CgroupName, limits: ResourceConfig): Cgroup;
   /** What a container that another process holds has used; undefined when it has no cgroup. */
   usage(name: CgroupName): Usage | undefined;
+  /** Removes what a killed process left of a container that has ended: folders without processes. */
+  discard(name: CgroupName): void;
 }

@@ -16,7 +16,7 @@ import {
 } from './files.ts';
 import { v1Writes } from './limits-v1.ts';
 import { cgroupFolders, defaultParent } from './place.ts';
-import { sweepCgroups } from './sweep.ts';
+import { discardCgroup, sweepCgroups } from './sweep.ts';
 import type { Cgroup, CgroupManager, CgroupName } from './types.ts';
 import { v1Accounting, v1Usage } from './usage-v1.ts';
 import type { ControlWrite } from './writes.ts';
@@ -32,6 +32,9 @@ export function v1Cgroups(mounts: Mounts): CgroupManager {
       if (!swept) for (const mount of Object.values(mounts)) sweepCgroups(join(mount, defaultParent));
       swept = true;
       return createCgroup(mounts, name, limits);
+    },
+    discard(name) {
+      for (const mount of new Set(Object.values(mounts))) discardCgroup(cgroupFolders(mount, name).own);
     },
     usage(name) {
       const folder = (controller: string): string | undefined => {

@@ -8,7 +8,7 @@ import { deviceProgram } from './device-program.ts';
 import { killCgroup, makeCgroup, readControl, removeCgroup, tryWriteControl, writeControl } from './files.ts';
 import { v2Writes } from './limits-v2.ts';
 import { cgroupFolders, defaultParent } from './place.ts';
-import { sweepCgroups } from './sweep.ts';
+import { discardCgroup, sweepCgroups } from './sweep.ts';
 import type { Cgroup, CgroupManager } from './types.ts';
 import { v2Accounting, v2Usage } from './usage-v2.ts';
 import type { ControlWrite } from './writes.ts';
@@ -33,6 +33,9 @@ export function v2Cgroups(base: string, { devices }: { readonly devices: boolean
       if (more.length > 0) enabled = new Set([...enabled, ...enableControllers([base, ...above], more)]);
       handedDown.set(parent, enabled);
       return createCgroup(own, devices ? (limits.devices ?? []) : [], { writes, enabled });
+    },
+    discard(name) {
+      discardCgroup(cgroupFolders(base, name).own);
     },
     usage(name) {
       const { own } = cgroupFolders(base, name);

@@ -67,6 +67,16 @@ const withoutEffect: ReadonlySet<string> = new Set([
 /** Ones that change how ids or contents are seen: ignoring them would run the container wrongly. */
 const unsupportedWords: ReadonlySet<string> = new Set(['idmap', 'ridmap', 'tmpcopyup']);
 
+/** Every word with a meaning of its own; others go to the file system as they are. */
+export const mountOptionWords: readonly string[] = [
+  ...Object.keys(attributeWords),
+  ...Object.keys(attributeWords).map((word) => `r${word}`),
+  ...propagations,
+  ...superblockWords,
+  ...withoutEffect,
+  ...['bind', 'rbind'],
+].toSorted();
+
 /** runtime-spec config.md, "Linux mount options". */
 export function parseMountOptions(options: readonly string[]): ParsedOptions {
   let bind: ParsedOptions['bind'] = 'no';

@@ -2,7 +2,7 @@ import { TsbuildError } from '../../core/index.ts';
 import type { SeccompConfig } from '../../oci/runtime-spec.ts';
 
 /** SECCOMP_FILTER_FLAG_ values of linux/seccomp.h that make sense without a listener. */
-const known: Readonly<Record<string, number>> = {
+export const knownSeccompFlags: Readonly<Record<string, number>> = {
   SECCOMP_FILTER_FLAG_TSYNC: 1,
   SECCOMP_FILTER_FLAG_LOG: 2,
   SECCOMP_FILTER_FLAG_SPEC_ALLOW: 4,
@@ -14,10 +14,10 @@ const known: Readonly<Record<string, number>> = {
  */
 export function seccompFlags(config: SeccompConfig): number {
   return (config.flags ?? []).reduce((flags, name) => {
-    const flag = known[name];
+    const flag = knownSeccompFlags[name];
     if (flag !== undefined) return flags | flag;
     throw new TsbuildError('RUNTIME_SETUP', `seccomp profile: unsupported flag ${JSON.stringify(name)}`, {
-      hint: `known are ${Object.keys(known).join(', ')}`,
+      hint: `known are ${Object.keys(knownSeccompFlags).join(', ')}`,
     });
   }, 0);
 }

@@ -5,31 +5,35 @@ import type { ContainerRecord } from '../types.ts';
 const runtimeVariables: ReadonlySet<string> = new Set(['HOME', 'HOSTNAME', 'PATH', 'TERM', 'container']);
 
 /**
- * The config of a container's image with what `run` was told instead, as Docker commits it: command, environment,
- * working directory, labels.
+ * The config of a container's image with what `run` was told instead, as Docker commits it: command, entry
+ * point, user, environment, working directory, labels.
  */
 export function containerDefaults(record: ContainerRecord, image: ContainerDefaults): ContainerDefaults {
-  const { command, labels = {}, spec } = record;
+  const { command, labels = {}, spec, asked = {} } = record;
   const { env, cwd } = spec.config.process;
   return {
     ...image,
-    ...commandOf(command, image),
+    ...commandOf(command, asked.entrypoint, image),
+    ...(asked.user !== undefined && { User: asked.user }),
     Env: environmentOf(env, image.Env ?? []),
     ...(cwd !== (image.WorkingDir || '/') && { WorkingDir: cwd }),
     ...(Object.keys(labels).length > 0 && { Labels: { ...image.Labels, ...labels } }),
   };
 }
 
-/** The image's entry point stays one where the command begins with it; one that was replaced is part of the command. */
+/** `replaced`: what `run --entrypoint` said; then the image's arguments are none of the container's. */
 function commandOf(
   command: readonly string[],
-  { Entrypoint, Cmd }: ContainerDefaults,
+  replaced: readonly string[] | undefined,
+  image: ContainerDefaults,
 ): Pick<ContainerDefaults, 'Entrypoint' | 'Cmd'> {
-  const entrypoint = Entrypoint ?? [];
-  if (!entrypoint.every((word, index) => command[index] === word))
-    return { Entrypoint: undefined, Cmd: command };
+  const entrypoint = replaced ?? image.Entrypoint ?? [];
   const rest = command.slice(entrypoint.length);
-  return { Entrypoint, Cmd: rest.length === 0 && Cmd === undefined ? undefined : rest };
+  const hasArguments = rest.length > 0 || (replaced === undefined && image.Cmd !== undefined);
+  return {
+    Entrypoint: entrypoint.length > 0 ? entrypoint : undefined,
+    Cmd: hasArguments ? rest : undefined,
+  };
 }
 
 function environmentOf(process: readonly string[], image: readonly string[]): readonly string[] {
