@@ -33,7 +33,8 @@ async function sampleOf(store: Store, record: ContainerRecord): Promise<Sample> 
   const state = await containerState(store, id);
   const running = state.status === 'running';
   const usage = running ? containerUsage({ id, path: spec.config.linux.cgroupsPath }) : undefined;
-  const ownNetwork = spec.config.linux.namespaces.some(({ type }) => type === 'network');
+  const shares = running && record.network?.mode.kind === 'bridge' && state.network === undefined;
+  const ownNetwork = !shares && spec.config.linux.namespaces.some(({ type }) => type === 'network');
   return {
     id,
     name,
