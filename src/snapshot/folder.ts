@@ -11,7 +11,8 @@ import {
 import { join } from 'node:path';
 
 import { canonicalJson, isErrno, type ByteString } from '../core/index.ts';
-import { openRootDir, tryFlock, type Flock } from '../sys/index.ts';
+import { openRootDir, overlayXattrPrefix, tryFlock, type Flock } from '../sys/index.ts';
+import { markOwners, requireSameOwners } from './owners.ts';
 import { isSnapshotId, newSnapshotId } from './snapshot-id.ts';
 import type { SnapshotDriver, SnapshotId } from './types.ts';
 
@@ -23,12 +24,16 @@ const formatVersion = 1;
  */
 export class SnapshotFolder {
   readonly path: string;
-  readonly #driver: SnapshotDriver;
+  /** What the marks name: overlays whose own attributes are spelt in another way are another driver's. */
+  readonly #driver: string;
   #empties: readonly [string, string] | undefined;
+  #isMarked = false;
 
   constructor(path: string, driver: SnapshotDriver) {
     this.path = path;
-    this.#driver = driver;
+    const isOfUser = driver === 'overlay' && overlayXattrPrefix() === 'user.overlay.';
+    this.#driver = isOfUser ? 'overlay-userxattr' : driver;
+    requireSameOwners(path);
   }
 
   of(id: SnapshotId): string {
@@ -59,6 +64,8 @@ export class SnapshotFolder {
   /** A new folder under a free id, its lock held. */
   claim(): { readonly id: SnapshotId; readonly lock: Flock } {
     mkdirSync(this.path, { recursive: true, mode: 0o700 });
+    if (!this.#isMarked) markOwners(this.path);
+    this.#isMarked = true;
     for (;;) {
       const id = newSnapshotId();
       try {

@@ -38,10 +38,11 @@ const offWithUserXattrs: ReadonlySet<string> = new Set(['redirect_dir', 'metacop
 
 /**
  * What the names of overlay's own extended attributes begin with: those of the machine's root may be `trusted.`, which
- * nobody in a user namespace can write; there the option `userxattr` makes them `user.` (Linux 5.11).
+ * nobody in a user namespace can write; there the option `userxattr` makes them `user.` (Linux 5.11). What an ordinary user
+ * sees outside of one has been made in one.
  */
 export function overlayXattrPrefix(): 'trusted.overlay.' | 'user.overlay.' {
-  return inUserNamespace() ? 'user.overlay.' : 'trusted.overlay.';
+  return inUserNamespace() || process.geteuid?.() !== 0 ? 'user.overlay.' : 'trusted.overlay.';
 }
 
 /**
