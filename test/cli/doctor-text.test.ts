@@ -28,6 +28,9 @@ const machines: Readonly<Record<string, Facts>> = {
     user: { capabilities: ['CAP_CHOWN', 'CAP_SYS_CHROOT'] },
     surroundings: { engine: 'docker', apparmor: 'docker-default (enforce)' },
     seccomp: { filtered: true },
+    userNamespace: {
+      steps: { create: eperm, map: undefined, overlay: undefined, proc: undefined, network: undefined },
+    },
     overlay: { mounted: eperm, singly: false },
     container: {
       namespaces: refusal('RUNTIME_SETUP', 'cannot set up the container (clone): EPERM'),

@@ -246,8 +246,24 @@ describe('B-11 what is wrong with a machine', () => {
       rootsFacts(dockersDefault),
       [
         'warning kernel: Linux 6.12.0-1-amd64, but a filter of system calls hides clone3',
+        'warning user-namespaces: cannot be made (EPERM)',
         'warning overlay: mounting is not allowed (EPERM)',
         'warning containers: chroot alone: cannot set up the container (clone)',
+        'warning cgroups: v2, not writable',
+        'warning network: no network of their own for RUN steps and containers: EPERM',
+      ],
+    ],
+    [
+      'docker without its filter, where builds of root go into a user namespace',
+      rootsFacts({
+        ...dockersDefault,
+        seccomp: { filtered: false },
+        calls: { fsopen: 'refused', move_mount: 'refused' },
+        userNamespace: { steps: { ...tried(), overlay: refusal('EINVAL'), proc: eperm } },
+      }),
+      [
+        'warning overlay: cannot be mounted on overlay (EINVAL)',
+        'warning containers: no /proc of their own can be mounted (EPERM): parts of the surrounding one are hidden, in a user namespace',
         'warning cgroups: v2, not writable',
         'warning network: no network of their own for RUN steps and containers: EPERM',
       ],
@@ -261,6 +277,7 @@ describe('B-11 what is wrong with a machine', () => {
       }),
       [
         'error kernel: Linux 6.12.0-1-amd64, but a filter of system calls hides clone3',
+        'warning user-namespaces: cannot be made (EPERM)',
         'warning overlay: mounting is not allowed (EPERM)',
         'error containers: cannot set up',
         'warning cgroups: v2, not writable',
@@ -455,6 +472,27 @@ describe('B-11 what fixes it', () => {
       }),
       'user-namespaces',
       ['docker: --security-opt seccomp=unconfined --security-opt apparmor=unconfined'],
+    ],
+    [
+      'a user in docker who lacks programs: they belong into the image',
+      usersFacts({ surroundings: { engine: 'docker' }, tools: { git: undefined } }),
+      'tools',
+      ['(in the image: RUN apt-get install -y git)'],
+    ],
+    [
+      'a user in docker whom the host forbids namespaces',
+      usersFacts({
+        surroundings: { engine: 'docker' },
+        userNamespace: { most: 0, steps: { ...tried(), create: refusal('ENOSPC'), map: undefined } },
+      }),
+      'user-namespaces',
+      ['(on the host: sysctl -w user.max_user_namespaces=15000)'],
+    ],
+    [
+      'a user without a name',
+      usersFacts({ user: { uid: 1234, name: '1234' }, idMaps: { uids: 0, gids: 0 } }),
+      'id-maps',
+      ["sudo sh -c 'echo 1234:165536:65536 | tee -a /etc/subuid >> /etc/subgid'"],
     ],
     [
       'a masked /proc in docker',

@@ -1,6 +1,6 @@
 import type { Facts, Failure, Fix } from '../types.ts';
-import { advice, asRoot } from './fixes.ts';
-import { canMakeNamespaces } from './ids.ts';
+import { advice, onHost } from './fixes.ts';
+import { canMakeNamespaces, usesUserNamespace } from './ids.ts';
 import { inContainer, isRoot, isSince, ok, skipped, type Judgement } from './judgement.ts';
 import type { Need } from './needs.ts';
 
@@ -20,6 +20,11 @@ export function judgeSurroundings({ surroundings, user }: Facts): Judgement {
   const namespace = user.inUserNamespace ? ['in a user namespace'] : [];
   const place = engine === undefined ? 'no container around tsbuild' : engineNames[engine];
   return ok([place, ...namespace, ...confined].join(', '));
+}
+
+/** Where builds would do it; root without a choice tries it outside. */
+function isInNamespace(facts: Facts): boolean {
+  return !isRoot(facts) || (usesUserNamespace(facts) && canMakeNamespaces(facts));
 }
 
 const copies =
@@ -42,7 +47,8 @@ const unfit: ReadonlySet<string> = new Set([
 export function judgeOverlay(facts: Facts): Judgement {
   const { kernel } = facts.system;
   const { type } = facts.disk;
-  const tried = isRoot(facts) ? facts.overlay.mounted : facts.userNamespace.steps.overlay;
+  const inNamespace = isInNamespace(facts);
+  const tried = inNamespace ? facts.userNamespace.steps.overlay : facts.overlay.mounted;
   if (tried === undefined) {
     return skipped(
       canMakeNamespaces(facts)
@@ -51,7 +57,7 @@ export function judgeOverlay(facts: Facts): Judgement {
     );
   }
   if (tried.ok) {
-    const where = isRoot(facts) ? type : `${type}, in a user namespace`;
+    const where = inNamespace ? `${type}, in a user namespace` : type;
     if (facts.overlay.singly || isSince(kernel, '6.7')) return ok(`mounted on ${where}`);
     return ok(
       `mounted on ${where}, with all layers named at once (Linux before 6.7)`,
@@ -66,10 +72,9 @@ function overlayFailure(facts: Facts, { code, message }: Failure): Omit<Judgemen
   const refused = code === 'EPERM' || code === 'EACCES';
   if (code === 'ENODEV') {
     const found = 'the kernel does not know overlay file systems';
-    if (inContainer(facts)) return { found, fixes: [advice('on the host: modprobe overlay')] };
-    return { found, fixes: [asRoot(facts, 'modprobe overlay')] };
+    return { found, fixes: [onHost(facts, 'modprobe overlay')] };
   }
-  if (refused && isRoot(facts))
+  if (refused && !isInNamespace(facts))
     return { found: `mounting is not allowed (${code})`, needs: ['mount'], fixes: outside(facts) };
   if (refused && !isSince(facts.system.kernel, '5.11')) {
     return {
@@ -103,6 +108,7 @@ export function judgeContainers(facts: Facts): Judgement {
   if (!isRoot(facts)) return judgeUsersContainers(facts);
   const { container } = facts;
   if (container === undefined) return skipped('not tried: there is no folder to try it in');
+  if (isInNamespace(facts)) return judgeConfinedRoot(facts);
   const { namespaces, chroot } = container;
   if (namespaces.ok) return ok('one was set up as for a RUN step');
   const found = namespaces.message;
@@ -111,6 +117,19 @@ export function judgeContainers(facts: Facts): Judgement {
   if (chroot?.ok === true)
     return { status: 'warning', found: `chroot alone: ${found}`, lost: onlyChroot, needs, fixes };
   return { status: 'error', found, lost: noRun, needs, fixes };
+}
+
+/** Builds go into a user namespace; what lives longer than a command has to be where others find it. */
+function judgeConfinedRoot(facts: Facts): Judgement {
+  const { status, found, lost, needs = [] } = judgeUsersContainers(facts);
+  const run = 'tsbuild run and what belongs to it, since only builds go into a user namespace';
+  return {
+    status: status === 'error' ? 'error' : 'warning',
+    found: `${found}, in a user namespace`,
+    lost: lost === undefined ? run : `${lost}; ${run}`,
+    needs: [...needs, 'mount'],
+    fixes: outside(facts),
+  };
 }
 
 const onlyChroot =

@@ -4,9 +4,17 @@ export function advice(text: string): Fix {
   return { kind: 'advice', text };
 }
 
-/** A command that takes root. */
-export function asRoot({ user }: Pick<Facts, 'user'>, text: string): Fix {
-  return command(user.uid === 0 ? text : `sudo ${text}`);
+type Place = Pick<Facts, 'user' | 'surroundings'>;
+
+/** A command that takes root, on what tsbuild sees of the machine: in a container that is the image. */
+export function asRoot({ user, surroundings }: Place, text: string): Fix {
+  if (user.uid === 0) return command(text);
+  return surroundings.engine === undefined ? command(`sudo ${text}`) : advice(`in the image: RUN ${text}`);
+}
+
+/** A command that changes the kernel, or a service of the machine. */
+export function onHost(place: Place, text: string): Fix {
+  return place.surroundings.engine === undefined ? asRoot(place, text) : advice(`on the host: ${text}`);
 }
 
 export function command(text: string): Fix {
@@ -45,7 +53,7 @@ function packageNames(
 }
 
 /** The command that installs them all; where the family of the system is not known, the names in two of them. */
-export function install(facts: Pick<Facts, 'user' | 'system'>, things: readonly Installable[]): Fix {
+export function install(facts: Place & Pick<Facts, 'system'>, things: readonly Installable[]): Fix {
   const family = familyOf(facts.system.families);
   const names = (of: Family): string => [...new Set(things.map((thing) => packages[thing][of]))].join(' ');
   if (family !== undefined) return asRoot(facts, `${installers[family]} ${names(family)}`);
@@ -66,10 +74,9 @@ function familyOf(ids: readonly string[]): Family | undefined {
 }
 
 /** A setting of the kernel, now and after the next start. */
-export function sysctl(facts: Pick<Facts, 'user'>, key: string, value: number): readonly Fix[] {
+export function sysctl(facts: Place, key: string, value: number): readonly Fix[] {
+  const now = onHost(facts, `sysctl -w ${key}=${value}`);
+  if (now.kind === 'advice') return [now];
   const tee = facts.user.uid === 0 ? 'tee' : 'sudo tee';
-  return [
-    asRoot(facts, `sysctl -w ${key}=${value}`),
-    command(`echo ${key}=${value} | ${tee} /etc/sysctl.d/60-${key}.conf`),
-  ];
+  return [now, command(`echo ${key}=${value} | ${tee} /etc/sysctl.d/60-${key}.conf`)];
 }

@@ -1,15 +1,18 @@
 import type { Facts, Fix, UserNamespaceFacts } from '../types.ts';
 import { advice, asRoot, command, install, sysctl } from './fixes.ts';
-import { codeOf, failed, inContainer, isRoot, ok, skipped, type Judgement } from './judgement.ts';
+import { codeOf, failed, inContainer, isRoot, mayMount, ok, skipped, type Judgement } from './judgement.ts';
 
 export function judgeUserNamespaces(facts: Facts): Judgement {
   const { steps } = facts.userNamespace;
   if (steps.create === undefined) return skipped('not tried: there is no folder to try it in');
-  if (canMakeNamespaces(facts)) {
-    return ok(isRoot(facts) ? 'can be made; root does not need them' : 'can be made');
-  }
+  const needed = usesUserNamespace(facts);
+  if (canMakeNamespaces(facts)) return ok(needed ? 'can be made' : 'can be made; root does not need them');
   const found = `cannot be made (${codeOf(steps.create) ?? `${codeOf(steps.map) ?? ''} when mapping ids`})`;
-  if (isRoot(facts)) return skipped(`${found}; root does not need them`);
+  if (isRoot(facts)) {
+    if (!needed) return skipped(`${found}; root does not need them`);
+    const lost = 'namespaces for builds, which root may not make either';
+    return { status: 'warning', found, lost, needs: ['user-namespaces'], fixes: userNamespaceFixes(facts) };
+  }
   return {
     status: 'error',
     found: `${found}${reasonOf(facts.userNamespace)}`,
@@ -17,6 +20,11 @@ export function judgeUserNamespaces(facts: Facts): Judgement {
     needs: ['user-namespaces'],
     fixes: userNamespaceFixes(facts),
   };
+}
+
+/** Where builds are done in one, if it can be made. */
+export function usesUserNamespace(facts: Facts): boolean {
+  return !isRoot(facts) || !mayMount(facts);
 }
 
 /** Made, with ids mapped: what ordinary users do everything in. */
@@ -47,6 +55,7 @@ function userNamespaceFixes(facts: Facts): readonly Fix[] {
 
 /** One program is let through, and the restriction stays for all others. */
 function apparmorFixes(facts: Facts): readonly Fix[] {
+  if (inContainer(facts)) return sysctl(facts, 'kernel.apparmor_restrict_unprivileged_userns', 0);
   const { program } = facts.userNamespace;
   const profile = `abi <abi/4.0>, profile tsbuild ${program} flags=(unconfined) { userns, }`;
   return [
@@ -103,14 +112,19 @@ export function judgeIdMaps(facts: Facts): Judgement {
   return ok(`${uids} user and ${gids} group ids by newuidmap and newgidmap`);
 }
 
-function rangeFixes({ user, idMaps: { uids, gids, nextFree } }: Facts): readonly Fix[] {
+function rangeFixes(facts: Facts): readonly Fix[] {
+  const { uids, gids, nextFree } = facts.idMaps;
+  const { name } = facts.user;
   if (Math.min(uids, gids) >= wanted) return [];
   const range = `${nextFree}-${nextFree + wanted - 1}`;
   const flags = [
     ...(uids < wanted ? [`--add-subuids ${range}`] : []),
     ...(gids < wanted ? [`--add-subgids ${range}`] : []),
   ];
-  return [asRoot({ user }, `usermod ${flags.join(' ')} ${user.name}`)];
+  // Who has no entry in passwd(5) is none of usermod's users.
+  if (!/^\d+$/.test(name)) return [asRoot(facts, `usermod ${flags.join(' ')} ${name}`)];
+  const line = `${name}:${nextFree}:${wanted}`;
+  return [asRoot(facts, `sh -c 'echo ${line} | tee -a /etc/subuid >> /etc/subgid'`)];
 }
 
 /** Whether some step of the namespace failed; steps that were not tried have not. */

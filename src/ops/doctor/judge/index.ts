@@ -34,7 +34,10 @@ export function judge(facts: Facts): DoctorReport {
     if (own.length > 0) needs.push([...own]);
     return { id, ...judgement, fixes: [...fixes, ...containerFixes(own, facts)] };
   });
-  const all = [...new Set(needs.flat())];
+  const named = new Set(needs.flat());
+  // Who may mount needs no namespace of users for it.
+  if (named.has('mount')) named.delete('user-namespaces');
+  const all = [...named];
   return {
     ok: findings.every(({ status }) => status !== 'error'),
     findings,

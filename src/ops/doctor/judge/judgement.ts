@@ -38,6 +38,11 @@ export function isRoot({ user }: Facts): boolean {
   return user.uid === 0;
 }
 
+/** Root may lack it, in a container; then builds go the way of ordinary users where they can. */
+export function mayMount({ user }: Facts): boolean {
+  return user.capabilities.includes('CAP_SYS_ADMIN');
+}
+
 export function inContainer({ surroundings }: Facts): boolean {
   return surroundings.engine !== undefined;
 }

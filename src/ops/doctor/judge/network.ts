@@ -1,5 +1,5 @@
 import type { Facts, Fix, NetworkFacts } from '../types.ts';
-import { advice, asRoot, install } from './fixes.ts';
+import { advice, asRoot, install, onHost } from './fixes.ts';
 import { stepFailed } from './ids.ts';
 import { inContainer, ok, type Judgement } from './judgement.ts';
 import type { Need } from './needs.ts';
@@ -33,8 +33,7 @@ function needsOf(code: string): readonly Need[] {
 
 /** By the reasons of `Unavailable`. */
 function bridgeFixes(facts: Facts, code: string): readonly Fix[] {
-  const host = (text: string): readonly Fix[] =>
-    inContainer(facts) ? [advice(`on the host: ${text}`)] : [asRoot(facts, text)];
+  const host = (text: string): readonly Fix[] => [onHost(facts, text)];
   switch (code) {
     case 'namespaces':
       return host('sysctl -w user.max_net_namespaces=15000');
@@ -63,7 +62,7 @@ function judgeUsersNetwork(facts: Facts, network: NetworkFacts & { readonly kind
       status: 'warning',
       found,
       lost,
-      fixes: [asRoot(facts, 'sysctl -w user.max_net_namespaces=15000')],
+      fixes: [onHost(facts, 'sysctl -w user.max_net_namespaces=15000')],
     };
   }
   if (programs.length === 0) {

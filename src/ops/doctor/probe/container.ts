@@ -29,7 +29,9 @@ export async function containerFacts(
       ? { kind: 'overlay', overlay: { lowers: [join(path, 'lower')], upper, work }, volatile: true }
       : tree;
   const stubs = join(path, 'runtime');
-  const namespaces = await setUp({ runtime: createRuntime({ stubs }), rootfs, network: 'none' });
+  // Without the right to configure one, steps have no network of their own.
+  const network = user.capabilities.includes('CAP_NET_ADMIN') ? 'none' : 'host';
+  const namespaces = await setUp({ runtime: createRuntime({ stubs }), rootfs, network });
   if (namespaces.ok || user.capabilities.includes('CAP_SYS_ADMIN')) return { namespaces };
   const runtime = createRuntime({ stubs, isolation: 'chroot' });
   return { namespaces, chroot: await setUp({ runtime, rootfs: tree, network: 'host' }) };
