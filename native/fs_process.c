@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 
 extern char **environ;
 
@@ -55,11 +56,23 @@ static napi_value run_close_on_exec(napi_env env, napi_callback_info info) {
   return give_result(env, fcntl(fd, F_SETFD, FD_CLOEXEC));
 }
 
+/* plainOutput(descriptor): the terminal shows what is written as it is; ENOTTY for what is none */
+static napi_value run_plain_output(napi_env env, napi_callback_info info) {
+  struct call call = begin_call(env, info);
+  int fd = take_int(&call, 0);
+  if (call.error != 0) return give_refusal(&call);
+  struct termios modes;
+  if (tcgetattr(fd, &modes) != 0) return give_result(env, -1);
+  modes.c_oflag &= ~(tcflag_t)OPOST;
+  return give_result(env, tcsetattr(fd, TCSANOW, &modes));
+}
+
 void define_process(napi_env env, napi_value exports) {
   static const struct function functions[] = {
       {"execve", run_execve},
       {"keepOpen", run_keep_open},
       {"closeOnExec", run_close_on_exec},
+      {"plainOutput", run_plain_output},
   };
   define_functions(env, exports, functions, sizeof functions / sizeof functions[0]);
 }

@@ -77,6 +77,8 @@ export interface Addon {
   /** What is executed next has the descriptor, too. */
   readonly keepOpen: (fd: number) => number;
   readonly closeOnExec: (fd: number) => number;
+  /** Of a terminal: OPOST off. */
+  readonly plainOutput: (fd: number) => number;
   /** One datagram that is there already; EAGAIN when there is none. */
   readonly receive: (fd: number) => string | number;
   /** Of a call with senseless arguments; only calls that do nothing then (native/fs_probe.c). */

@@ -29,6 +29,7 @@ export {
   type KernelCall,
   type UserNamespaceStep,
 } from './probe.ts';
+export { plainOutput } from './terminal.ts';
 export { filterThrough, runTool, type ToolOptions, type ToolResult } from './process.ts';
 export type { FileStat, FileTime, FileType, RootDir } from './rootdir.ts';
 export { readonlyRootDir } from './readonly-rootdir.ts';

@@ -86,9 +86,9 @@ describe('containers that are looked after', () => {
   const healthOf = async (name: string): Promise<string | undefined> =>
     (await inspect(name)).State.Health?.Status;
 
-  it('L-201 an image’s check is run in the container; ps and inspect show what it finds', async () => {
-    const check = 'HEALTHCHECK --interval=100ms --retries=2 CMD echo looked; test ! -e /ill';
-    const context = makeContext({ Dockerfile: `FROM busybox:1\n${check}\n` });
+  it('L-201 an image’s check is run in the container, by the image’s shell; ps and inspect show what it finds', async () => {
+    const check = 'HEALTHCHECK --interval=100ms --retries=2 CMD echo looked by $0; test ! -e /ill';
+    const context = makeContext({ Dockerfile: `FROM busybox:1\nSHELL ["/bin/ash", "-c"]\n${check}\n` });
     await cli.ok(['build', '-t', 'checked', context]);
     await cli.ok(['run', '-d', '--name', 'well', 'checked', 'sleep', '1000']);
     await expect.poll(() => healthOf('well'), { timeout: 20_000 }).toBe('healthy');
@@ -96,7 +96,7 @@ describe('containers that are looked after', () => {
     await cli.ok(['exec', 'well', 'touch', '/ill']);
     await expect.poll(() => healthOf('well'), { timeout: 20_000 }).toBe('unhealthy');
     const last = (await inspect('well')).State.Health?.Log.at(-1);
-    expect(last).toMatchObject({ ExitCode: 1, Output: 'looked\n' });
+    expect(last).toMatchObject({ ExitCode: 1, Output: 'looked by /bin/ash\n' });
     await cli.ok(['rm', '-f', 'well']);
     await cli.ok(['run', '-d', '--no-healthcheck', '--name', 'unchecked', 'checked', 'sleep', '1000']);
     expect(await healthOf('unchecked')).toBeUndefined();

@@ -261,6 +261,14 @@ describe('the life of a container', () => {
     ): Promise<OnTerminal> => onTerminal([tsbuildProgram, '--root', cli.root, ...args], keys);
     const loop = 'echo ready; while read line; do test "$line" = quit && exit 7; echo "got $line"; done';
 
+    it('C-71 what the terminal inside leaves as it is comes out as it is', async () => {
+      const script = 'stty -opost; printf "one\\ntwo"';
+      await cli.ok(['create', '-it', '--name', 'plain', 'busybox:1', 'sh', '-c', script]);
+      const { output, restored } = await typed(['start', '-ai', 'plain'], []);
+      expect([output, restored]).toEqual(['one\ntwo', true]);
+      await cli.ok(['rm', 'plain']);
+    });
+
     it('C-71 start -ai is a terminal of its size; ctrl-p ctrl-q leaves it running, attach comes back', async () => {
       await cli.ok(['create', '-it', '--name', 'tty', 'busybox:1', 'sh', '-c', `stty size; ${loop}`]);
       const first = await typed(

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { busyboxHost } from '../support/busybox-container.ts';
+import { busyboxHost, runBusybox } from '../support/busybox-container.ts';
 import { onTerminal, type OnTerminal } from '../support/on-terminal.ts';
 import { requires } from '../support/requires.ts';
 
@@ -53,6 +53,18 @@ describe('a container with a terminal', () => {
       [['ready', 'RESIZE 40 120']],
     );
     expect(output).toContain('40 120');
+  });
+
+  it('runs to its end with its output as a stream', async () => {
+    const host = busyboxHost();
+    for (const stdin of ['none', 'stream', 'caller'] as const) {
+      const spec = { stdio: 'terminal', streams: true, stdin } as const;
+      const { stdout, code } = await runBusybox(host, 'test -t 1 && echo on a terminal; exit 3', {
+        terminal: true,
+        spec,
+      });
+      expect([stdout, code], stdin).toEqual(['on a terminal\r\n', 3]);
+    }
   });
 
   it('output is complete up to the last byte', async () => {

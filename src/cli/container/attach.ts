@@ -1,9 +1,9 @@
-import { spawnSync } from 'node:child_process';
 import type { Socket } from 'node:net';
 
 import { errorCodes, TsbuildError, type ErrorCode } from '../../core/index.ts';
 import { containerFolder, type ContainerRecord } from '../../ops/index.ts';
 import type { Store } from '../../store/index.ts';
+import { plainOutput } from '../../sys/index.ts';
 import { defaultDetachKeys, DetachKeys } from '../detach-keys.ts';
 import { writeTo } from '../output-file.ts';
 import { printable } from '../terminal-text.ts';
@@ -101,13 +101,10 @@ function passInput(socket: Socket, keys: DetachKeys | undefined): Disposable {
   };
 }
 
-/**
- * Node leaves the terminal's own handling of output on, which turns a move down into one to the next line's beginning;
- * what the terminal inside sends is meant as it is. Both are undone with the raw mode.
- */
+/** What the terminal inside sends is meant as it is. */
 function makeRaw(): void {
   process.stdin.setRawMode(true);
-  spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
+  plainOutput(0);
 }
 
 function windowSize(): { readonly columns: number; readonly rows: number } | undefined {
