@@ -7,7 +7,9 @@ import type { Report } from './reports.ts';
 
 type ErrorReport = Extract<Report, { kind: 'error' }>;
 
-const { EACCES, EISDIR, ENOENT, ENOEXEC, ENOSYS, ENOTDIR, EPERM } = constants.errno;
+const { EACCES, EISDIR, ENODEV, ENOENT, ENOEXEC, ENOSPC, ENOSYS, ENOTDIR, EPERM } = constants.errno;
+/** Too many user namespaces; Node does not know it. */
+const EUSERS = 87;
 
 /** Errors of execve(2) that mean "there is no such command", and those that mean "it is no program". */
 const notFound: readonly number[] = [ENOENT, ENOTDIR];
@@ -53,9 +55,13 @@ export function describeErrno(errno: number): string {
 }
 
 function hintFor(errno: number): string | undefined {
-  if (errno === ENOSYS) return 'Linux 5.12 or newer is needed';
+  if (errno === ENOSYS)
+    return 'Linux 5.12 or newer is needed, without a filter of system calls: see "tsbuild doctor"';
+  if (errno === ENODEV || errno === ENOSPC || errno === EUSERS) {
+    return '"tsbuild doctor" looks at what the kernel, its limits and the disk lack';
+  }
   if (errno === EPERM || errno === EACCES) {
-    return 'the surrounding container or security policy forbids this';
+    return 'the surrounding container or security policy forbids this: "tsbuild doctor" names what to change';
   }
   return undefined;
 }

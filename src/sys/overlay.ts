@@ -168,7 +168,7 @@ function checkedSupport(result: number): number {
   if (result >= 0) return result;
   if (result === -errno.ENODEV || result === -errno.ENOSYS || result === -errno.EPERM) {
     throw new TsbuildError('HOST_UNSUPPORTED', 'overlay file systems cannot be mounted here', {
-      hint: 'it needs Linux 5.11 with overlayfs, and the right to mount',
+      hint: 'it needs Linux 5.11 with overlayfs, and the right to mount: see "tsbuild doctor"',
       cause: errnoError(-result, 'fsopen'),
     });
   }

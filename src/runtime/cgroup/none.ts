@@ -6,7 +6,7 @@ import type { Cgroup, CgroupManager } from './types.ts';
 export function noCgroups(reason: string): CgroupManager {
   const refuse = (what: string): never => {
     throw new TsbuildError('LIMIT_UNAVAILABLE', `${what} needs a cgroup, and ${reason}`, {
-      hint: 'leave the limit out, or run where cgroups are writable (as root; with v2, in a delegated cgroup)',
+      hint: 'leave the limit out, or run where cgroups are writable: "tsbuild doctor" says how',
     });
   };
   const cgroup: Cgroup = {
