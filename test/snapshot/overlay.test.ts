@@ -78,7 +78,7 @@ describe('overlay', () => {
     mkdirSync(join(path, 'abcdefghij'));
     mkdirSync(join(path, 'not an id'));
     expect(await snapshotter.sweep()).toBe(2);
-    expect(readdirSync(path).filter((name) => name !== '.empty')).toEqual(['not an id']);
+    expect(readdirSync(path).filter((name) => !name.startsWith('.'))).toEqual(['not an id']);
   });
 
   it('S-43 an id that is none reaches no path', async () => {
