@@ -26,7 +26,7 @@ import type { Dockerfile } from './dockerfile/types.ts';
 import { plan, type BuildPlan, type Entitlement, type RunNetwork } from './graph/index.ts';
 import { hostPlatform, type Platform } from './oci/index.ts';
 import { chooseIsolation, createRuntime, type HostEntry, type Isolation } from './runtime/index.ts';
-import { openSnapshotter } from './snapshot/index.ts';
+import { openSnapshotter, type LocalSnapshotter } from './snapshot/index.ts';
 import type { Vertex } from './solver/index.ts';
 import type { Sources } from './source/types.ts';
 import { openStore, type Store } from './store/index.ts';
@@ -163,6 +163,7 @@ export async function openPlannedBuild(
     limits: options.limits ?? { resources: {}, rlimits: [] },
     networks,
   };
+  if (bases === 'pull') await store.afterDeaths(() => snapshotter.sweep());
   const target = verticesOf(planned.target, services);
   const cache = new StoreCache({ ...services, scope: scopeOf(dockerfile.file, options.context) });
   const resources = held.move();
@@ -189,7 +190,7 @@ function machinery(
   store: Store,
   wanted: 'auto' | Isolation,
   emit: EmitBuildEvent,
-): Pick<BuildServices, 'snapshotter' | 'runtime'> {
+): Pick<BuildServices, 'runtime'> & { readonly snapshotter: LocalSnapshotter } {
   const { isolation, warning } = chooseIsolation(wanted);
   const warn = (message: string): void => emit({ type: 'warning', message });
   return {

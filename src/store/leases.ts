@@ -22,6 +22,8 @@ export interface Leases {
   open(): Promise<Lease>;
   /** Named in every lease of this process. */
   keep(item: LeasedItem): void;
+  /** See `Store.afterDeaths`. */
+  afterDeaths(clear: () => Promise<unknown>): Promise<void>;
 }
 
 /** File systems stamp with the tick before the time that the program reads. */
@@ -46,6 +48,13 @@ export function openLeases(folder: string): Leases {
       } catch (error) {
         throw fromErrno(error, 'starting a lease');
       }
+    },
+    async afterDeaths(clear) {
+      const dead = readdirSync(folder).flatMap((name) => tryTakeLock(join(folder, name)) ?? []);
+      if (dead.length === 0) return;
+      // Killed in here, this process leaves them to the next one.
+      await clear();
+      for (const lock of dead) lock.release();
     },
   };
 }

@@ -1,4 +1,5 @@
-import { fstatSync, rmSync, statSync } from 'node:fs';
+import { fstatSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 
 import { isErrno } from '../core/index.ts';
 import { flock, tryFlock, type Flock } from '../sys/index.ts';
@@ -37,6 +38,11 @@ export async function takeLock(path: string, options: WaitOptions = {}): Promise
     if (isStillLinked(taken, path)) return linked(taken, path);
     taken.release();
   }
+}
+
+/** Removes the files of locks that nobody holds: what killed processes left. */
+export function removeDeadLocks(folder: string): void {
+  for (const name of readdirSync(folder)) tryTakeLock(join(folder, name))?.release();
 }
 
 function isStillLinked(taken: Flock, path: string): boolean {

@@ -6,6 +6,7 @@ import { openBlobs } from './blobs.ts';
 import { ensureStore, storePaths } from './format.ts';
 import { openImages } from './images.ts';
 import { openLeases } from './leases.ts';
+import { removeDeadLocks } from './linked-lock.ts';
 import { openLocks } from './locks.ts';
 import { openRecords } from './records.ts';
 import { openRefs } from './refs.ts';
@@ -52,6 +53,11 @@ export async function openStore(root: string): Promise<Store> {
     lock: (name, options) => locks.lock(name, options),
     tryLock: (name) => locks.tryLock(name),
     lease: () => leases.open(),
+    afterDeaths: (clear) =>
+      leases.afterDeaths(async () => {
+        removeDeadLocks(paths.locks);
+        await clear();
+      }),
     settle: async () => settled.settle(),
     [Symbol.asyncDispose]: () => staging[Symbol.asyncDispose](),
   };

@@ -115,6 +115,11 @@ export interface Store extends AsyncDisposable {
   tryLock(name: string): Promise<Lock | undefined>;
   lease(): Promise<Lease>;
   /**
+   * When processes with a lease have died: removes the files of their locks, and has `clear` remove what others than the
+   * store know of. The next caller tries again if that fails.
+   */
+  afterDeaths(clear: () => Promise<unknown>): Promise<void>;
+  /**
    * One syncfs, after which all that was written before the call outlives a power loss, and the records of it are
    * trusted after a reboot. Called once before a build reports success.
    */

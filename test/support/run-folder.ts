@@ -35,8 +35,13 @@ export async function clearFolder(folder: string): Promise<void> {
 export function processesOf(folder: string): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-    .filter((pid) => ['cmdline', 'environ'].some((file) => readProc(pid, file)?.includes(`${folder}/`)))
+    .filter((pid) => ['cmdline', 'environ'].some((file) => names(readProc(pid, file) ?? '', folder)))
     .map(Number);
+}
+
+/** The folder itself or what is below it; not another whose name begins alike. */
+function names(text: string, folder: string): boolean {
+  return text.includes(`${folder}/`) || text.includes(`${folder}\0`);
 }
 
 /** A process id may be in use again; together with its start time it is one process for good. */

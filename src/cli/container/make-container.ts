@@ -14,7 +14,9 @@ import type { RunChoices } from '../run-flags.ts';
 /** What `run` and `create` make: see `runChoices`; the streams are the command's own affair. */
 export interface ContainerToMake extends Pick<RunChoices, 'pull' | 'platform' | 'cidfile'> {
   readonly imageName: string;
-  readonly container: Omit<ContainerOptions, 'image' | 'imageName' | 'signal'>;
+  /** See `ContainerOptions.starting`. */
+  readonly starting?: DisposableStack | undefined;
+  readonly container: Omit<ContainerOptions, 'image' | 'imageName' | 'signal' | 'starting'>;
 }
 
 /** The lease ends when the record stands, which keeps the snapshots from then on. */
@@ -26,7 +28,9 @@ export async function makeContainer(store: Store, wanted: ContainerToMake): Prom
   const image = await imageToRun(store, wanted, signal);
   warnOfPlatform(wanted.imageName, { wanted: wanted.platform ?? hostPlatform(), is: image.config });
   const snapshotter = overlaySnapshotter(store.snapshots);
-  const options = { ...wanted.container, image, imageName: wanted.imageName, signal };
+  await store.afterDeaths(() => snapshotter.sweep());
+  const { starting, imageName } = wanted;
+  const options = { ...wanted.container, image, imageName, starting, signal };
   const record = await prepareContainer({ store, lease, snapshotter }, options);
   cidfile?.write(record.id);
   return record;

@@ -16,7 +16,8 @@ export interface RunImageOptions extends ContainerToMake {
 /** `run`: makes a container of an image and starts it; gives the exit status for the command line. */
 export async function runImage(options: RunImageOptions): Promise<number> {
   await using store = await openStore(options.root);
-  const record = await makeContainer(store, options);
+  using starting = new DisposableStack();
+  const record = await makeContainer(store, { ...options, starting });
   if (options.bundle !== undefined) return await printBundle(store, record, options.bundle);
   if (!options.detach) {
     if (!needsMonitor(record)) return await runForeground(store, record);

@@ -22,6 +22,7 @@ import { claimMounts, inheritMounts, type ClaimedMounts, type MountRequest } fro
 import { askedOf } from './asked.ts';
 import { writeHostFiles, type FilesNetwork } from './host-files.ts';
 import { lifeOptionsOf, type LifeChoices } from './life-options.ts';
+import { holdStarting, noteVolumes } from './making.ts';
 import { checkContainerName, randomName } from './names.ts';
 import { checkNetworkChoices, configuredNetwork, networkRecord } from './network/record.ts';
 import type { NetworkChoices, NetworkRecord } from './network/types.ts';
@@ -62,6 +63,8 @@ export interface ContainerOptions extends LifeChoices {
   readonly autoRemove: boolean;
   /** Instead of the image's. */
   readonly stopSignal?: number | undefined;
+  /** Of one that is made in order to be started: takes what is to be held until it has been. */
+  readonly starting?: DisposableStack | undefined;
   /** Ends the preparation. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -88,11 +91,13 @@ export async function prepareContainer(
   // A folder without a record that nobody holds is swept away as the rest of a killed process.
   await using _lock = await store.lock(`container-${id}`);
   try {
+    options.starting?.use(holdStarting(store, id));
     await using view = await services.snapshotter.view(snapshot);
     await using claimed = await claimMounts(store, {
       requests: inheritMounts(store, options.volumesFrom ?? [], options.mounts),
       imageVolumes: Object.keys(options.image.config.config?.Volumes ?? {}),
       root: view.root,
+      onAnonymous: (names) => noteVolumes(store, id, names),
     });
     const parts = { id, name, options, network, snapshot, claimed, root: view.root };
     const record = await makeRecord(services, parts);

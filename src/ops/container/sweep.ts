@@ -1,7 +1,9 @@
 import { isErrno } from '../../core/index.ts';
 import { sweepNetworks } from '../../network/index.ts';
 import type { Store } from '../../store/index.ts';
+import { removeOwnVolumes } from '../volumes/prune.ts';
 import { discardContainer } from './discard.ts';
+import { isStartAbandoned, notedVolumes } from './making.ts';
 import {
   containerIds,
   deleteContainer,
@@ -12,8 +14,9 @@ import {
 } from './records.ts';
 
 /**
- * Removes what killed processes left of containers: folders that never became one, those of `--rm` whose holder was
- * killed before it could remove them, and the networks that nobody is on. Alive means that the container's lock is held.
+ * Removes what killed processes left of containers: folders that never became one, those of `run` that it could not
+ * start any more, those of `--rm` whose holder was killed before it could remove them, and the networks that nobody is
+ * on. Alive means that the container's lock is held.
  */
 export async function sweepContainers(store: Store): Promise<void> {
   await sweepUnused();
@@ -23,8 +26,13 @@ export async function sweepContainers(store: Store): Promise<void> {
     // Seen again with the lock held: it may have been on its way a moment ago.
     if (lock === undefined || !isLeftover(store, id)) continue;
     const record = readRecord(store, id);
-    if (record === undefined) deleteContainer(store, id);
-    else await discardContainer(store, record);
+    if (record !== undefined) {
+      await discardContainer(store, record);
+      continue;
+    }
+    const names = notedVolumes(store, id);
+    await removeOwnVolumes(store, { volumes: names.map((name) => ({ name, anonymous: true })) });
+    deleteContainer(store, id);
   }
 }
 
@@ -40,5 +48,8 @@ async function sweepUnused(): Promise<void> {
 function isLeftover(store: Store, id: string): boolean {
   if (!hasRecord(store, id)) return true;
   // One whose record cannot be read is left alone: its files may be all that somebody has.
-  return readRecord(store, id)?.autoRemove === true && readState(store, id)?.status === 'running';
+  const record = readRecord(store, id);
+  if (record === undefined) return false;
+  if (isStartAbandoned(store, id)) return true;
+  return record.autoRemove && readState(store, id)?.status === 'running';
 }

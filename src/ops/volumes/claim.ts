@@ -35,6 +35,8 @@ export interface MountsToClaim {
   readonly imageVolumes: readonly string[];
   /** The image's root. */
   readonly root: RootDir;
+  /** Told the names of those that are for the container alone, before the first of them is made. */
+  readonly onAnonymous?: ((names: readonly string[]) => void) | undefined;
 }
 
 /**
@@ -52,9 +54,11 @@ export async function claimMounts(store: Store, wanted: MountsToClaim): Promise<
   // In one order everywhere: two containers that want the same two volumes must not wait for each other.
   for (const name of [...new Set(named.map((volume) => volume.name))].toSorted())
     held.use(await volumeLock(store, name));
+  const anonymous = named.filter((volume) => volume.anonymous).map(({ name }) => name);
+  if (anonymous.length > 0) wanted.onAnonymous?.(anonymous);
   let kept = false;
   held.defer(() => {
-    if (!kept) for (const { name, anonymous } of named) if (anonymous) deleteVolume(store, name);
+    if (!kept) for (const name of anonymous) deleteVolume(store, name);
   });
   for (const volume of named) await prepareVolume(store, volume, wanted.root);
   for (const request of requests) if (request.kind === 'bind') ensureSource(request);

@@ -60,7 +60,7 @@ function sizeOf(store: Store, name: string): number {
 /** Those made for one container, after the container itself is gone. Others that got them by --volumes-from keep them. */
 export async function removeOwnVolumes(
   store: Store,
-  { volumes = [] }: { readonly volumes?: readonly VolumeUse[] | undefined },
+  { volumes = [] }: { readonly volumes?: readonly Pick<VolumeUse, 'name' | 'anonymous'>[] | undefined },
 ): Promise<void> {
   for (const { name } of volumes.filter(({ anonymous }) => anonymous)) {
     await using _lock = await volumeLock(store, name);

@@ -1,0 +1,61 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { isErrno } from '../../core/index.ts';
+import type { Store } from '../../store/index.ts';
+import { tryFlock } from '../../sys/index.ts';
+import { containerFolder, readState } from './records.ts';
+
+/**
+ * Held by a command that makes a container in order to start it, from before there is one until it has started: whoever
+ * runs it takes its lock later, and maybe in another process. A container that was made so, has not started and that no
+ * such command waits for is the rest of a killed one.
+ */
+export function holdStarting(store: Store, id: string): Disposable {
+  const path = join(makeFolder(store, id), 'starting');
+  const lock = tryFlock(path);
+  if (lock === undefined) throw new Error(`${path} is held though its name is new`);
+  return {
+    [Symbol.dispose]: () => {
+      rmSync(path, { force: true });
+      lock.release();
+    },
+  };
+}
+
+/** The container's lock must be held. */
+export function isStartAbandoned(store: Store, id: string): boolean {
+  const path = join(containerFolder(store, id), 'starting');
+  if (readState(store, id)?.status !== 'created' || !existsSync(path)) return false;
+  try {
+    const lock = tryFlock(path);
+    lock?.release();
+    return lock !== undefined;
+  } catch (error) {
+    // Removed meanwhile, folder and all.
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+/** Says which volumes are about to be made for this container alone, so that they go when it never becomes one. */
+export function noteVolumes(store: Store, id: string, names: readonly string[]): void {
+  writeFileSync(join(makeFolder(store, id), 'volumes'), names.map((name) => `${name}\n`).join(''));
+}
+
+/** A name that was only half written is that of a volume not yet made. */
+export function notedVolumes(store: Store, id: string): readonly string[] {
+  try {
+    const names = readFileSync(join(containerFolder(store, id), 'volumes'), 'utf8').split('\n');
+    return names.filter((name) => /^[0-9a-f]{64}$/.test(name));
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+function makeFolder(store: Store, id: string): string {
+  const folder = containerFolder(store, id);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return folder;
+}
