@@ -1,5 +1,5 @@
-import { collectSteps, type StepReport } from './core/index.ts';
-import { finishImage } from './ops/index.ts';
+import { collectSteps, type Digest, type StepReport } from './core/index.ts';
+import { finishImage, keepLastBuild, type State } from './ops/index.ts';
 import { tagImage, type Image } from './image/index.ts';
 import { parseReference } from './oci/index.ts';
 import { openPlannedBuild, type PlanningOptions, type RunningOptions } from './planned-build.ts';
@@ -26,11 +26,29 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   await using planned = await openPlannedBuild(options, { bases: 'pull' });
   const { store, plan, cache, signal } = planned;
   const { emit, steps } = collectSteps(planned.emit);
-  const state = await solve(planned.target, { cache, jobs: planned.jobs, signal, emit });
+  const started = new Date();
+  const keep = (image: Digest | undefined): Promise<void> => {
+    const milliseconds = Date.now() - started.getTime();
+    return keepLastBuild(store, {
+      ...planned.scope,
+      started: started.toISOString(),
+      milliseconds,
+      image,
+      steps,
+    });
+  };
+  let state: State;
+  try {
+    state = await solve(planned.target, { cache, jobs: planned.jobs, signal, emit });
+  } catch (error) {
+    await keep(undefined);
+    throw error;
+  }
   // The kernel takes its time to end networks: it does so beside what is left to do.
   const closed = planned.networks.close();
   const epoch = sourceDateEpoch(options);
   const image = await finishImage(store, { plan, state: await state.settled }, { epoch });
+  await keep(image.id);
   // One flush for everything the build wrote, before it says that it is done (design decision 10).
   await store.settle();
   const names: string[] = [];

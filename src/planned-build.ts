@@ -13,6 +13,7 @@ import {
   stepNetworks,
   StoreCache,
   verticesOf,
+  type BuildScope,
   type BuildServices,
   type NamedContext,
   type RunLimits,
@@ -69,9 +70,9 @@ export interface RunningOptions {
   readonly limits?: RunLimits | undefined;
   /** Steps that execute at once; default the number of processors. */
   readonly jobs?: number | undefined;
-}
   /** How RUN steps are kept apart from the machine; default `auto`, see `chooseIsolation`. */
   readonly isolation?: 'auto' | Isolation | undefined;
+}
 
 /** A build about to begin: all is read and planned, nothing has run. */
 export interface PlannedBuild extends AsyncDisposable {
@@ -79,6 +80,7 @@ export interface PlannedBuild extends AsyncDisposable {
   readonly dockerfile: Dockerfile;
   readonly plan: BuildPlan;
   readonly target: Vertex<State>;
+  readonly scope: BuildScope;
   readonly cache: StoreCache;
   readonly networks: Pick<StepNetworks, 'close'>;
   readonly jobs: number;
@@ -165,13 +167,15 @@ export async function openPlannedBuild(
   };
   if (bases === 'pull') await store.afterDeaths(() => snapshotter.sweep());
   const target = verticesOf(planned.target, services);
-  const cache = new StoreCache({ ...services, scope: scopeOf(dockerfile.file, options.context) });
+  const scope = scopeOf(dockerfile.file, options.context);
+  const cache = new StoreCache({ ...services, scope: JSON.stringify([scope.file, scope.context]) });
   const resources = held.move();
   return {
     store,
     dockerfile,
     plan: planned,
     target,
+    scope,
     cache,
     networks,
     jobs,
@@ -181,10 +185,6 @@ export async function openPlannedBuild(
   };
 }
 
-interface OpenedStore {
-  readonly store: Store;
-  /** One for context and steps, so that a ref that moves meanwhile means one commit (S-66). */
-  readonly sources: Sources;
 /** What this machine has for trees and steps, or what stands in for it. */
 function machinery(
   store: Store,
@@ -199,6 +199,10 @@ function machinery(
   };
 }
 
+interface OpenedStore {
+  readonly store: Store;
+  /** One for context and steps, so that a ref that moves meanwhile means one commit (S-66). */
+  readonly sources: Sources;
 }
 
 async function openWithSources(
@@ -211,8 +215,13 @@ async function openWithSources(
 }
 
 /** What is compared with what, when a miss is explained: builds of one Dockerfile with one context. */
-function scopeOf(file: string, context: string): string {
-  return JSON.stringify([file === 'stdin' ? '-' : resolve(file), resolve(context)]);
+function scopeOf(file: string, context: string): BuildScope {
+  return { file: file === 'stdin' ? '-' : buildPlace(file), context: buildPlace(context) };
+}
+
+/** As builds are remembered by: an absolute path, or what is none as it is. */
+export function buildPlace(name: string): string {
+  return name === '-' || /^[a-z+]+:\/\/|^git@/.test(name) ? name : resolve(name);
 }
 
 /** As Go's ParseBool, which BuildKit reads its own build args with. */

@@ -36,3 +36,11 @@ export function displayWidth(text: string): number {
   for (const character of text) width += nothing.test(character) ? 0 : wide.test(character) ? 2 : 1;
   return width;
 }
+
+/** What JSON may hold as it is and a terminal must not see: controls above ASCII, marks of writing direction. */
+export function asciiControls(text: string): string {
+  return text.replace(
+    /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

@@ -7,6 +7,7 @@ import {
   isJsonObject,
   type Digest,
   type Json,
+  type JsonObject,
 } from '../core/index.ts';
 import {
   partsDigest,
@@ -77,7 +78,6 @@ export class StoreCache implements ResultCache<State> {
     const [newest] = keys;
     if (newest === undefined) return;
     await records.put('ops', fileKey(record.partsDigest), { key: newest });
-    await records.put('nearest', this.#identityKey(record.identity), { key: newest });
   }
 
   async knows(parts: Digest): Promise<boolean> {
@@ -92,21 +92,36 @@ export class StoreCache implements ResultCache<State> {
     return earlier === undefined ? result : stateOf(earlier);
   }
 
+  async remember(keys: ReadonlyMap<string, Digest | undefined>): Promise<void> {
+    const before = await this.#remembered();
+    // Of what the file no longer has nothing will be asked.
+    const now = [...keys].map(([identity, key]) => [identity, key ?? before[identity]] as const);
+    const after: JsonObject = Object.fromEntries(now);
+    if (canonicalJson(after) === canonicalJson(before)) return;
+    await this.#store.records.put('nearest', this.#scopeKey(), after);
+  }
+
   async nearest(identity: string): Promise<CacheRecord<State> | undefined> {
-    return this.#pointedTo(await this.#store.records.get('nearest', this.#identityKey(identity)));
+    const remembered = await this.#remembered();
+    return Object.hasOwn(remembered, identity) ? this.#recordOf(remembered[identity]) : undefined;
   }
 
   async latest(parts: Digest): Promise<CacheRecord<State> | undefined> {
-    const record = await this.#pointedTo(await this.#store.records.get('ops', fileKey(parts)));
+    const pointer = await this.#store.records.get('ops', fileKey(parts));
+    const record = await this.#recordOf(memberOf(pointer, 'key'));
     return record?.partsDigest === parts ? record : undefined;
   }
 
-  #identityKey(identity: string): string {
-    return fileKey(digestOf(canonicalJson([this.#scope, identity])));
+  #scopeKey(): string {
+    return fileKey(digestOf(this.#scope));
   }
 
-  async #pointedTo(pointer: Json | undefined): Promise<CacheRecord<State> | undefined> {
-    const key = memberOf(pointer, 'key');
+  async #remembered(): Promise<JsonObject> {
+    const found = await this.#store.records.get('nearest', this.#scopeKey());
+    return isJsonObject(found) ? found : {};
+  }
+
+  async #recordOf(key: Json | undefined): Promise<CacheRecord<State> | undefined> {
     if (typeof key !== 'string' || !isDigest(key)) return undefined;
     return recordFromJson(await this.#store.records.get('results', fileKey(key)));
   }

@@ -4,6 +4,7 @@ export { buildChecks, checkOptionsOf, checkOptionsWithStore, type CheckRequest }
 export type { BuildContext } from './context.ts';
 export * from './doctor/index.ts';
 export { finishImage } from './finish.ts';
+export { keepLastBuild, lastBuild, lastBuilds, type BuildScope, type LastBuild } from './last-build.ts';
 export { checkSecrets } from './secrets.ts';
 export { stepNetworks, type StepNetworks } from './run/networks.ts';
 export { sourcesOf } from './sources/fetchers.ts';
@@ -30,7 +31,7 @@ export * from './container/files/index.ts';
 export { signalNumber } from './container/signals.ts';
 export { sweepContainers } from './container/sweep.ts';
 export { bundleConfig, writeBundle, type BundleConfig } from './container/bundle.ts';
-export { connectContainer, type Connection, type Joined } from './container/network/connect.ts';
+export { connectContainer } from './container/network/connect.ts';
 export { hostEndpoint, parseContainerPort, parseExpose, portName, portsText } from './container/network/ports.ts';
 export type * from './container/network/types.ts';
 export { discardContainer } from './container/discard.ts';

@@ -74,6 +74,7 @@ function placed({ op: stepOp, at }: Step, services: BuildServices): Op<State> {
   return {
     cacheMap: (signal) => locate(place, () => op.cacheMap(signal)),
     prepare: () => op.prepare?.(),
+    unfold: async (change) => op.unfold?.(change),
     exec: async (inputs, context) => {
       const state = await locate(place, () => op.exec(inputs, context));
       // What a layer cannot hold shows while it is packed, after the step.

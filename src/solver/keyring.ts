@@ -23,6 +23,7 @@ export interface Keyed<R> {
 export class Keyring<R> {
   readonly #work: InFlight;
   readonly #keyed = new Map<Digest, Promise<Keyed<R>>>();
+  readonly #known = new Map<Digest, Digest>();
 
   constructor(work: InFlight) {
     this.#work = work;
@@ -30,6 +31,11 @@ export class Keyring<R> {
 
   of(vertex: Vertex<R>): Promise<Keyed<R>> {
     return once(this.#keyed, vertex.id, () => this.#work.track(this.#compute(vertex)));
+  }
+
+  /** The definition key of a vertex that was asked for and has been keyed by now. */
+  known(id: Digest): Digest | undefined {
+    return this.#known.get(id);
   }
 
   async #compute(vertex: Vertex<R>): Promise<Keyed<R>> {
@@ -43,10 +49,12 @@ export class Keyring<R> {
       cacheMap,
       inputs.map((input) => input.key),
     );
+    const key = cacheKey('definition', parts, below);
+    this.#known.set(vertex.id, key);
     return {
       cacheMap,
       parts,
-      key: cacheKey('definition', parts, below),
+      key,
       inputs: below,
       anew: vertex.ignoreCache || inputs.some((input) => input.anew),
     };

@@ -48,6 +48,8 @@ class Solver<R> {
   readonly #report: StepReporter<R>;
   readonly #keys: Keyring<R>;
   readonly #outcomes = new Map<Digest, Promise<Outcome<R>>>();
+  /** Ids of those whose record is in the cache. */
+  readonly #answered = new Set<Digest>();
   #allParts: Promise<ReadonlySet<Digest>> | undefined;
 
   constructor(target: Vertex<R>, options: SolveOptions<R>) {
@@ -60,8 +62,25 @@ class Solver<R> {
     this.#report = new StepReporter(target, options.emit);
   }
 
-  run(): Promise<R> {
-    return this.#work.run(async () => (await this.#outcome(this.#target)).settled);
+  async run(): Promise<R> {
+    let complete = false;
+    try {
+      const result = await this.#work.run(async () => (await this.#outcome(this.#target)).settled);
+      complete = true;
+      return result;
+    } finally {
+      await this.#remember(complete);
+    }
+  }
+
+  /** Of a graph that was solved, what nothing asked for is answered by what stands on it. */
+  async #remember(complete: boolean): Promise<void> {
+    const keys = new Map<string, Digest | undefined>();
+    for (const { id, identity } of inputsFirst(this.#target)) {
+      const key = this.#keys.known(id);
+      keys.set(identity, complete || this.#answered.has(id) ? key : undefined);
+    }
+    await this.#cache.remember(keys);
   }
 
   #outcome(vertex: Vertex<R>): Promise<Outcome<R>> {
@@ -144,6 +163,7 @@ class Solver<R> {
       identity: vertex.identity,
       created: new Date().toISOString(),
     });
+    this.#answered.add(vertex.id);
   }
 
   async #why(vertex: Vertex<R>, keyed: Keyed<R>): Promise<readonly MissReason[]> {
@@ -180,6 +200,7 @@ class Solver<R> {
 
   #cached(vertex: Vertex<R>, result: R): Outcome<R> {
     this.#report.cached(vertex);
+    this.#answered.add(vertex.id);
     return { early: result, settled: Promise.resolve(result) };
   }
 }

@@ -105,7 +105,12 @@ export interface ResultCache<R> {
    * never single layers). Waits until the result's content is known.
    */
   canonical(result: R): Promise<R>;
-  /** The newest record of that identity, to explain a miss by. */
+  /**
+   * What the last solving came to, by identity of the vertex: the key of its record, made or found. Undefined where it
+   * came to nothing, and an earlier record stays the nearest.
+   */
+  remember(keys: ReadonlyMap<string, Digest | undefined>): Promise<void>;
+  /** The record last remembered for that identity, to explain a miss by. */
   nearest(identity: string): Promise<CacheRecord<R> | undefined>;
   /** The newest record with these parts, whatever its identity and inputs. */
   latest(parts: Digest): Promise<CacheRecord<R> | undefined>;

@@ -71,7 +71,8 @@ export interface RecordStore {
 
 /**
  * `results`: cache key → result. `ops`: own definition of a step → newest record, whatever its inputs.
- * `states`: content digest of a state → its first result. `nearest`: step identity → newest record, for explain.
+ * `states`: content digest of a state → its first result. `nearest`: a Dockerfile and its context → by identity of a
+ * step the key of its record, for explain.
  * `listings`: digest of files that were copied → their names, for explain. `builds`: a Dockerfile and its context → how the
  * last build of it fared. `chains`: chain id → snapshot. `distribution`: diff id → known compressed forms.
  */

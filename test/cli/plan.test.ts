@@ -44,7 +44,13 @@ const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 const json = z.json();
 const path = z.array(z.union([z.string(), z.number()]));
 const change = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('changed'), path, before: json, after: json }),
+  z.strictObject({
+    kind: z.literal('changed'),
+    path,
+    before: json,
+    after: json,
+    inside: z.array(z.looseObject({ kind: z.enum(['changed', 'added', 'removed']), path })).optional(),
+  }),
   z.strictObject({ kind: z.literal('added'), path, after: json }),
   z.strictObject({ kind: z.literal('removed'), path, before: json }),
   z.strictObject({ kind: z.literal('reordered'), path }),

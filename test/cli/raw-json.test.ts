@@ -20,6 +20,7 @@ const usage = z.strictObject({
   ...{ ioReadBytes: count, ioWriteBytes: count, ioReads: count, ioWrites: count },
   ...{ pidsCurrent: count, pidsPeak: count, pidsLimit: count },
 });
+const reasons = z.array(z.looseObject({ kind: z.enum(['first-time', 'definition', 'inputs']) })).min(1);
 const vertex = z.strictObject({
   digest,
   name: z.string(),
@@ -29,6 +30,7 @@ const vertex = z.strictObject({
   cached: z.literal(true).optional(),
   error: z.string().optional(),
   usage: usage.partial().optional(),
+  reasons: reasons.optional(),
 });
 const status = z.strictObject({
   ...{ id: z.string(), vertex: digest, current: count, total: count.optional(), timestamp: time },
@@ -44,7 +46,8 @@ const warning = z.strictObject({
   range: z.array(z.strictObject({ start: position, end: position })).optional(),
 });
 const step = z.strictObject({
-  ...{ name: z.string(), status: z.enum(['done', 'cached']), milliseconds: count },
+  ...{ id: digest, name: z.string(), status: z.enum(['done', 'cached']), milliseconds: count },
+  reasons: reasons.optional(),
   usage: usage.partial().optional(),
 });
 const line = z.union([

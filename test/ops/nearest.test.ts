@@ -50,6 +50,7 @@ describe('records to explain by', () => {
   it('come back as they were saved, by identity and by parts', async () => {
     await withCache(async (cache, open) => {
       await cache.save([key], record);
+      await cache.remember(new Map([['build/2', key]]));
       for (const found of [await open().nearest('build/2'), await open().latest(record.partsDigest)]) {
         const { result, ...rest } = found ?? record;
         const { result: _, ...saved } = record;
@@ -63,6 +64,7 @@ describe('records to explain by', () => {
     await withCache(async (cache, open) => {
       const [mine, theirs] = [open('mine'), open('theirs')];
       await mine.save([key], record);
+      await mine.remember(new Map([['build/2', key]]));
       expect(await mine.nearest('build/2')).toMatchObject({ identity: 'build/2' });
       expect(await theirs.nearest('build/2')).toBeUndefined();
       expect(await cache.nearest('build/2')).toBeUndefined();
@@ -87,6 +89,7 @@ describe('records to explain by', () => {
   ])('%s are none', async (_, change) => {
     await withCache(async (cache, __, store) => {
       await cache.save([key], record);
+      await cache.remember(new Map([['build/2', key]]));
       damage(store, 'results', change);
       expect(await cache.nearest('build/2')).toBeUndefined();
       expect(await cache.latest(record.partsDigest)).toBeUndefined();
@@ -96,7 +99,9 @@ describe('records to explain by', () => {
   it.each(['nearest', 'ops'])('that nothing points to are none: %s', async (collection) => {
     await withCache(async (cache, _, store) => {
       await cache.save([key], record);
-      for (const value of [{ key: '../../x' }, { key: 7 }, {}, { key: digestOf('none') }, 'x']) {
+      await cache.remember(new Map([['build/2', key]]));
+      const name = collection === 'ops' ? 'key' : 'build/2';
+      for (const value of [{ [name]: '../../x' }, { [name]: 7 }, {}, { [name]: digestOf('none') }, 'x']) {
         damage(store, collection, () => value);
         const found =
           collection === 'ops' ? await cache.latest(record.partsDigest) : await cache.nearest('build/2');

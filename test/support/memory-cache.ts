@@ -9,7 +9,8 @@ export class MemoryCache<R> implements ResultCache<R> {
   readonly calls: string[] = [];
   readonly #contentOf: (result: R) => Promise<Digest>;
   readonly #states = new Map<Digest, R>();
-  readonly #newest = new Map<string, CacheRecord<R>>();
+  readonly #newest = new Map<Digest, CacheRecord<R>>();
+  readonly #remembered = new Map<string, CacheRecord<R>>();
   readonly #held = new Set<Digest>();
   /** The last in the queue for each key; resolved when it has disposed of its claim. */
   readonly #queues = new Map<Digest, Promise<void>>();
@@ -56,7 +57,7 @@ export class MemoryCache<R> implements ResultCache<R> {
     const content = await this.#contentOf(record.result);
     for (const key of keys) this.records.set(key, record);
     this.#states.set(content, record.result);
-    for (const name of [record.identity, record.partsDigest]) this.#newest.set(name, record);
+    this.#newest.set(record.partsDigest, record);
   }
 
   async knows(parts: Digest): Promise<boolean> {
@@ -69,8 +70,15 @@ export class MemoryCache<R> implements ResultCache<R> {
     return this.#states.get(await this.#contentOf(result)) ?? result;
   }
 
+  async remember(keys: ReadonlyMap<string, Digest | undefined>): Promise<void> {
+    for (const [identity, key] of keys) {
+      const record = key === undefined ? undefined : this.records.get(key);
+      if (record !== undefined) this.#remembered.set(identity, record);
+    }
+  }
+
   async nearest(identity: string): Promise<CacheRecord<R> | undefined> {
-    return this.#newest.get(identity);
+    return this.#remembered.get(identity);
   }
 
   async latest(parts: Digest): Promise<CacheRecord<R> | undefined> {

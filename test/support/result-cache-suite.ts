@@ -82,13 +82,17 @@ export function resultCacheSuite<R>(name: string, makeWorld: () => Promise<Resul
       expect(nameOf(await other.canonical(different))).toBe(nameOf(different));
     });
 
-    it('keeps the parts of the newest record of an identity', async () => {
+    it('keeps the parts of the record remembered for an identity', async () => {
       await using world = await makeWorld();
       const saved = record(await world.result('x'));
       expect(await world.cache.nearest('stage/1')).toBeUndefined();
       await world.cache.save([key('one')], saved);
       const newer = record(await world.result('y'), { created: '2021-01-01T00:00:00.000Z' });
       await world.cache.save([key('two'), key('three')], newer);
+      await world.cache.remember(new Map([['stage/1', key('one')]]));
+      await world.cache.remember(new Map([['stage/1', key('two')]]));
+      // A build that failed, and one whose record has vanished.
+      await world.cache.remember(new Map([['stage/1', undefined]]));
       const { result, ...rest } = (await world.other.nearest('stage/1')) ?? newer;
       const { result: _, ...expected } = newer;
       expect(rest).toEqual(expected);

@@ -21,6 +21,7 @@ interface BuildFlags extends CallFlags, PlanningFlags, LimitFlags {
   readonly isolation?: 'auto' | Isolation;
   readonly iidfile?: string;
   readonly quiet?: boolean;
+  readonly explain?: boolean;
   readonly progress?: ProgressStyle;
 }
 
@@ -32,7 +33,6 @@ export function buildCommand(status: ExitStatusHolder): Command {
   );
   addPlanningOptions(command)
     .option('--label <name=value>', 'label of the image; repeatable', collect)
-    .option('--jobs <number>', 'steps that run at once (default: number of processors)')
     .addOption(
       new Option(
         '--isolation <mode>',
@@ -41,12 +41,14 @@ export function buildCommand(status: ExitStatusHolder): Command {
         .choices(['auto', 'namespaces', 'chroot'])
         .env('TSBUILD_ISOLATION'),
     )
+    .option('--jobs <number>', 'steps that run at once (default: number of processors)')
     .option('--check', 'find likely mistakes in the Dockerfile and build nothing')
     .option(
       '--call <method>',
       'check, outline (what the target can be given), targets (the stages) or build; METHOD,format=json',
     )
     .addOption(new Option('--format <style>', 'what --call and --check print').choices(['text', 'json']))
+    .option('--explain', 'say of each step that runs why the cache did not answer')
     .option('--iidfile <file>', 'write the image id to a file')
     .option('-q, --quiet', 'print nothing but the image id, on standard output')
     .addOption(progressOption());
@@ -59,6 +61,7 @@ export function buildCommand(status: ExitStatusHolder): Command {
       ['tsbuild build -t app .', 'the Dockerfile of this folder, as app:latest'],
       ['tsbuild build -t app:1.0 -f docker/Dockerfile .', 'another Dockerfile, the same folder'],
       ['tsbuild build --target test --no-cache .', 'one stage, all of it anew'],
+      ['tsbuild build --explain .', 'and say why steps run that ran before'],
       ['tsbuild build --check .', 'look for likely mistakes only'],
       ['tsbuild build -q -f - . < Dockerfile', 'read the Dockerfile, print the id only'],
       ['tsbuild build https://git.example/app.git#v1:server', 'a folder of a repository at a tag'],
@@ -72,7 +75,7 @@ export function buildCommand(status: ExitStatusHolder): Command {
       return;
     }
     const style = progressStyle(flags);
-    const progress = progressOf(style, (text) => process.stderr.write(text));
+    const progress = progressOf(style, (text) => process.stderr.write(text), { explain: flags.explain });
     try {
       await runBuild(command, { context, flags, style, progress });
     } catch (error) {
@@ -112,10 +115,10 @@ async function runBuild(
     tags: flags.tag,
     labels: (flags.label ?? []).map(parseLabel),
     limits: limitsOf(flags),
+    isolation: flags.isolation,
     jobs: flags.jobs === undefined ? undefined : parseJobs(flags.jobs),
     signal: interrupt.signal,
     emit: (event) => progress.handle(event),
-    isolation: flags.isolation,
   });
   if (flags.iidfile !== undefined) writeSmallFile(flags.iidfile, result.image.id);
   await tellResult(style, result);

@@ -8,6 +8,7 @@ import { cpCommand } from './cp.ts';
 import { createCommand } from './create.ts';
 import { doctorCommand } from './doctor.ts';
 import { execCommand } from './exec.ts';
+import { explainCommand } from './explain.ts';
 import { commitCommand, diffCommand, exportCommand } from './files.ts';
 import { historyCommand } from './history.ts';
 import { imagesCommand, rmiCommand, tagCommand } from './images.ts';
@@ -37,6 +38,7 @@ export const commandBuilders = {
   diff: diffCommand,
   doctor: doctorCommand,
   exec: execCommand,
+  explain: explainCommand,
   export: exportCommand,
   features: featuresCommand,
   history: historyCommand,
@@ -73,7 +75,7 @@ export type CommandName = keyof typeof commandBuilders;
 
 /** Headings and order of the help. */
 export const commandGroups: readonly (readonly [heading: string, names: readonly CommandName[]])[] = [
-  ['Build and run:', ['build', 'plan', 'run']],
+  ['Build and run:', ['build', 'plan', 'explain', 'run']],
   ['Images:', ['images', 'inspect', 'history', 'tag', 'rmi']],
   ['Images from and to elsewhere:', ['pull', 'load', 'save', 'import', 'export']],
   ['Containers:', ['create', 'start', 'stop', 'restart', 'kill', 'pause', 'unpause', 'wait', 'rename', 'rm']],

@@ -25,10 +25,14 @@ export function stageGroups({ steps }: BuildForecast): readonly StageGroup[] {
 export function shortNames({ steps }: BuildForecast): NameOf {
   const names = new Map<Digest, string>();
   for (const { id, name } of steps) {
-    const label = /^\[[^\]]*\]/.exec(name)?.[0].replace(/ +/g, ' ');
-    names.set(id, label ?? printableLine(name));
+    names.set(id, shortName(name));
   }
   return (id) => names.get(id) ?? id;
+}
+
+/** `[build 2/5]` of `[build 2/5] RUN make`, or all of a name without such a label. */
+export function shortName(name: string): string {
+  return /^\[[^\]]*\]/.exec(name)?.[0].replace(/ +/g, ' ') ?? printableLine(name);
 }
 
 /** The step's status in a word. Most steps of a first build have the same reason: it is a word of its own. */

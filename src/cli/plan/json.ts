@@ -1,5 +1,6 @@
 import { formatPlatform } from '../../oci/index.ts';
 import type { BuildForecast, StepForecast } from '../../plan.ts';
+import { asciiControls } from '../terminal-text.ts';
 import { countOutlooks, shortNames } from './groups.ts';
 import { reasonText, type NameOf } from './reason-text.ts';
 
@@ -44,12 +45,4 @@ function stepJson(step: StepForecast, nameOf: NameOf): object {
       return { ...common, why: reasonText(outlook.reasons, { nameOf, undecided }), reasons: outlook.reasons };
     }
   }
-}
-
-/** What JSON may hold as it is and a terminal must not see: controls above ASCII, marks of writing direction. */
-function asciiControls(text: string): string {
-  return text.replace(
-    /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }

@@ -86,7 +86,6 @@ const plainTexts: Readonly<Record<string, string>> = {
   digest: 'the file behind the URL changed',
   modified: 'the time of the file behind the URL changed',
   mounts: 'its mounts changed',
-  origins: 'its sources changed',
 };
 
 const partNames: Readonly<Record<string, string>> = {
@@ -94,13 +93,18 @@ const partNames: Readonly<Record<string, string>> = {
   extraHosts: 'the extra hosts',
 };
 
-function changeText(change: PartChange): string {
+/** One change in words. */
+export function changeText(change: PartChange): string {
   const [part = '', ...below] = change.path;
   const plain = Object.hasOwn(plainTexts, part) ? plainTexts[part] : undefined;
   if (plain !== undefined) return plain;
   if (part === 'argv') {
     return change.kind === 'changed' ? `the command was ${valueText(change.before)}` : 'the command changed';
   }
+  if (part === 'origins' && below.includes('paths') && change.kind === 'changed') {
+    return `its source was ${valueText(change.before)}, is ${valueText(change.after)}`;
+  }
+  if (part === 'origins') return 'its sources changed';
   const name = part === 'env' && below.length > 0 ? below.join('.') : partName(part, below);
   switch (change.kind) {
     case 'changed':

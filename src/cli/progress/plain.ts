@@ -1,7 +1,9 @@
-import type { BuildEvent, StepLabel, Usage } from '../../core/index.ts';
-import { formatSize } from '../table.ts';
+import type { BuildEvent, Digest, MissReason, StepLabel } from '../../core/index.ts';
+import { shortName } from '../plan/groups.ts';
+import { reasonText } from '../plan/reason-text.ts';
 import { printable, printableLine, printableOutput } from '../terminal-text.ts';
 import { OutputLines } from './output-lines.ts';
+import { usageText } from './usage-text.ts';
 
 /** Lines of a step's output that are kept for the report of its failure. */
 const tailLines = 20;
@@ -22,12 +24,21 @@ export interface Progress {
   failure(): { readonly name: string; readonly lines: readonly string[] } | undefined;
 }
 
+export interface PlainOptions {
+  /** Says of each step that runs why the cache did not answer. */
+  readonly explain?: boolean | undefined;
+}
+
 /**
  * BuildKit's plain progress (O-91): `#N [stage i/n] NAME`, `#N 0.123 line`, `#N CACHED`, `#N DONE 1.2s`,
  * `#N ERROR: …`. One line an event, so that logs of parallel steps stay readable in a file.
  */
-export function plainProgress(write: (text: string) => void): Progress {
+export function plainProgress(
+  write: (text: string) => void,
+  { explain = false }: PlainOptions = {},
+): Progress {
   const steps = new Map<string, StepView>();
+  const names = new Map<Digest, string>();
   let failed: ReturnType<Progress['failure']>;
 
   const view = (label: StepLabel): StepView => {
@@ -40,8 +51,13 @@ export function plainProgress(write: (text: string) => void): Progress {
       tail: [],
     };
     steps.set(label.id, made);
+    names.set(label.id, shortName(label.name));
     write(`#${made.number} ${printableLine(label.name)}\n`);
     return made;
+  };
+  const because = (label: StepLabel, why: readonly MissReason[]): void => {
+    const text = reasonText(why, { nameOf: (id) => names.get(id) ?? id, undecided: false });
+    write(`#${view(label).number} because ${printableLine(text)}\n`);
   };
   const show = (step: StepView, time: number, lines: readonly string[]): void => {
     for (const text of lines.map(printableOutput)) {
@@ -62,6 +78,7 @@ export function plainProgress(write: (text: string) => void): Progress {
       switch (event.type) {
         case 'step-started':
           view(event.step).started = event.time;
+          if (explain && event.why !== undefined) because(event.step, event.why);
           return;
         case 'step-cached':
           write(`#${view(event.step).number} CACHED\n`);
@@ -95,15 +112,6 @@ export function plainProgress(write: (text: string) => void): Progress {
       }
     },
   };
-}
-
-/** ` (cpu 12.3s, memory 512MB)`; nothing where nothing was measured. */
-function usageText({ cpuMicros, memoryPeak }: Usage = {}): string {
-  const parts = [
-    ...(cpuMicros === undefined ? [] : [`cpu ${(cpuMicros / 1e6).toFixed(1)}s`]),
-    ...(memoryPeak === undefined ? [] : [`memory ${formatSize(memoryPeak)}`]),
-  ];
-  return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
 }
 
 function placeOf({ file, range }: Extract<BuildEvent, { type: 'warning' }>): string {

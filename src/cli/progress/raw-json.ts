@@ -3,7 +3,7 @@ import type { Progress } from './plain.ts';
 
 /**
  * BuildKit's `rawjson` (O-90): one JSON object a line, each a `SolveStatus` of its client with the members that changed.
- * `usage` of a vertex is an addition; docs/progress.md has the whole schema.
+ * `usage` and `reasons` of a vertex are additions; docs/progress.md has the whole schema.
  */
 export function rawJsonProgress(write: (text: string) => void): Progress {
   const started = new Map<Digest, string>();
@@ -17,7 +17,7 @@ export function rawJsonProgress(write: (text: string) => void): Progress {
       switch (event.type) {
         case 'step-started':
           started.set(event.step.id, timestamp(event.time));
-          vertex(event.step, { inputs: event.inputs ?? [] });
+          vertex(event.step, { inputs: event.inputs ?? [], reasons: event.why });
           return;
         case 'step-cached': {
           const time = timestamp(event.time);

@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 
 import { TsbuildError, type BuildEvent } from '../../core/index.ts';
-import { plainProgress, type Progress } from './plain.ts';
+import { plainProgress, type PlainOptions, type Progress } from './plain.ts';
 import { rawJsonProgress } from './raw-json.ts';
 
 export const progressStyles = ['auto', 'plain', 'rawjson', 'quiet', 'none'] as const;
@@ -30,11 +30,15 @@ export function progressStyle(flags: {
   });
 }
 
-export function progressOf(style: ProgressStyle, write: (text: string) => void): Progress {
+export function progressOf(
+  style: ProgressStyle,
+  write: (text: string) => void,
+  options: PlainOptions = {},
+): Progress {
   switch (style) {
     case 'auto':
     case 'plain':
-      return plainProgress(write);
+      return plainProgress(write, options);
     case 'rawjson':
       return rawJsonProgress(write);
     case 'quiet':
