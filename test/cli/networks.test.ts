@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { tsbuildWithBusybox, type Tsbuild } from '../support/cli.ts';
@@ -46,11 +47,13 @@ describe('networks of containers', () => {
 
   /** A container in the background that says its name to whoever connects to port 80. */
   async function server(name: string, ...flags: readonly string[]): Promise<string> {
-    const serving = `exec nc -ll -p 80 -e sh -c "read x; echo ${name}"`;
-    const id = await cli.ok(['run', '-d', '--name', name, ...flags, 'busybox:1', 'sh', '-c', serving]);
+    const argv = ['run', '-d', '--name', name, ...flags, 'busybox:1', 'sh', '-c', serving(name)];
+    const id = await cli.ok(argv);
     await expect.poll(() => inside(name, 'netstat -ltn | grep -c ":80 "'), { timeout: 20_000 }).toBe('1');
     return id;
   }
+
+  const serving = (name: string): string => `exec nc -ll -p 80 -e sh -c "read x; echo ${name}"`;
 
   async function inside(name: string, script: string): Promise<string> {
     return (await cli.run(['exec', name, 'sh', '-c', script])).stdout.trim();
@@ -178,11 +181,13 @@ describe('networks of containers', () => {
   it('C-71 restart and a restart policy keep the port, in a new namespace', async () => {
     await server('web', '-p', '8080:80', '--restart', 'always');
     const first = (await inspect('web')).State.Pid;
-    const namespace = statSync(`/proc/${first}/ns/net`).ino;
+    // As long as it is open, no other namespace gets its number.
+    const held = openSync(`/proc/${first}/ns/net`, 'r');
+    using _held = { [Symbol.dispose]: () => closeSync(held) };
     await cli.ok(['restart', '-t', '0', 'web']);
     await expect.poll(() => ask(world.host.path, '127.0.0.1', 8080), { timeout: 20_000 }).toBe('web');
     const second = (await inspect('web')).State.Pid;
-    expect(statSync(`/proc/${second}/ns/net`).ino).not.toBe(namespace);
+    expect(statSync(`/proc/${second}/ns/net`).ino).not.toBe(fstatSync(held).ino);
     process.kill(second, 'SIGKILL');
     await expect.poll(async () => (await inspect('web')).State.Pid, { timeout: 20_000 }).not.toBe(second);
     await expect.poll(() => ask(world.host.path, '127.0.0.1', 8080), { timeout: 20_000 }).toBe('web');
@@ -262,6 +267,20 @@ describe('networks of containers', () => {
     );
   });
 
+  it('R-15 a container in a user namespace is connected when it has made its network', async () => {
+    const flags = ['-p', '8080:80', '--cap-add', 'NET_ADMIN'];
+    await cli.ok(['create', '--name', 'own', ...flags, 'busybox:1', 'sh', '-c', serving('own')]);
+    inUserNamespace(join(cli.root, 'containers', (await inspect('own')).Id, 'container.json'));
+    await cli.ok(['start', 'own']);
+    await expect.poll(() => ask(world.host.path, '127.0.0.1', 8080), { timeout: 20_000 }).toBe('own');
+    // Root of the user namespace has its network as its own.
+    const changed =
+      'ls /sys/class/net; nslookup -type=a own | grep -c 10.8; ip link set lo down && echo down';
+    expect(await inside('own', changed)).toBe('eth0\nlo\n1\ndown');
+    await cli.ok(['rm', '-f', 'own']);
+    await expect.poll(() => world.traces(), { timeout: 20_000 }).toBe(before);
+  });
+
   it('R-53 a killed command or monitor leaves no link, rule or forwarding after the next command', async () => {
     await server('back', '-p', '8080:80');
     const argv = [
@@ -300,6 +319,19 @@ describe('networks of containers', () => {
     expect(readFileSync(`${folder}/files/hosts`, 'utf8')).toMatch(/^127\.0\.0\.1\tlocalhost\n/);
   });
 });
+
+/** Every id of the machine as itself, in a user namespace. */
+function inUserNamespace(path: string): void {
+  const record = JSON.parse(readFileSync(path, 'utf8')) as {
+    spec: { config: { linux: { namespaces: object[]; sysctl: Record<string, string> } } };
+  };
+  const { linux } = record.spec.config;
+  const all = [{ containerID: 0, hostID: 0, size: 65536 }];
+  const { 'net.ipv4.ping_group_range': _, ...sysctl } = linux.sysctl;
+  Object.assign(linux, { uidMappings: all, gidMappings: all, sysctl });
+  linux.namespaces.push({ type: 'user' });
+  writeFileSync(path, JSON.stringify(record));
+}
 
 /** The processes that look after the containers of a store. */
 function holdersOf(root: string): number[] {

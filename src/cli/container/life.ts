@@ -166,8 +166,9 @@ async function runOnce(run: Run): Promise<Ended> {
   const { store, joined, control, attachments } = run;
   const runtime = createRuntime({ stubs: join(store.root, 'runtime') });
   await using container = await runtime.create(joined.spec);
+  const network = await joined.enter(container.pid);
   attachments?.serve(container);
-  const { started, exitCode } = await attached(container, run).finally(() => {
+  const { started, exitCode } = await attached(container, { ...run, network }).finally(() => {
     control.serve(undefined);
     attachments?.serve(undefined);
   });
@@ -176,7 +177,10 @@ async function runOnce(run: Run): Promise<Ended> {
   return { exitCode, started, warning, ...(warning !== undefined && { outOfMemory: true }) };
 }
 
-async function attached(container: Container, run: Run): Promise<Ended> {
+/** `network`: on the bridge. */
+type Connected = Run & Pick<RunningState, 'network'>;
+
+async function attached(container: Container, run: Connected): Promise<Ended> {
   await using _attached = run.attach(container, [...run.warnings, ...container.warnings]);
   try {
     await run.mayStart?.(run.control.startAsked());
@@ -189,15 +193,15 @@ async function attached(container: Container, run: Run): Promise<Ended> {
   }
 }
 
-async function untilEnd(container: Container, run: Run): Promise<Ended> {
-  const { store, record, control, restarts, joined } = run;
+async function untilEnd(container: Container, run: Connected): Promise<Ended> {
+  const { store, record, control, restarts, network } = run;
   const started = new Date().toISOString();
   let state: RunningState = {
     status: 'running',
     pid: container.pid,
     startTicks: startTicksOf(container.pid),
     started,
-    network: joined.network,
+    network,
     ...(restarts > 0 && { restarts }),
   };
   const note = (changes: Partial<RunningState>): void => {

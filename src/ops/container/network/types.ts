@@ -1,4 +1,5 @@
 import type { BoundPort, PublishedPort } from '../../../network/types.ts';
+import type { ContainerSpec } from '../../../runtime/types.ts';
 import type { DnsChoices } from '../host-files.ts';
 
 /**
@@ -43,4 +44,20 @@ export interface RunningNetwork {
   readonly gateway: string;
   readonly mac: string;
   readonly ports: readonly BoundPort[];
+}
+
+/** The network of a container, for as long as somebody looks after it. */
+export interface Connection extends AsyncDisposable {
+  /** What the machine lacks and nobody asked for by name; one line each. */
+  readonly warnings: readonly string[];
+  /** Whenever its program is to start: each start has a namespace of its own. Throws PORT_IN_USE, CONTAINER_STATE. */
+  join(spec: ContainerSpec): Promise<Joined>;
+}
+
+/** Dispose it when the program has ended. */
+export interface Joined extends AsyncDisposable {
+  /** With the namespace to run in. */
+  readonly spec: ContainerSpec;
+  /** To be called when the container is set up, with its process 1, before its program begins. Throws as `join` does. */
+  enter(pid: number): Promise<RunningNetwork | undefined>;
 }
