@@ -7,6 +7,7 @@ import {
   type Network,
   type StepNetwork,
   type StepPool,
+  type Unavailable,
 } from '../../network/index.ts';
 import type { ContainerNetwork, HostEntry } from '../../runtime/index.ts';
 import type { Store } from '../../store/index.ts';
@@ -120,7 +121,7 @@ class Networks implements StepNetworks {
     } catch (error) {
       if (this.#proved || !(error instanceof TsbuildError) || error.code !== 'NETWORK_UNAVAILABLE')
         throw error;
-      return error.message;
+      return withHint(error);
     }
   }
 
@@ -132,14 +133,13 @@ class Networks implements StepNetworks {
     const { jobs, signal } = this.#options;
     try {
       const opened = await openNetwork({ kind: 'steps', signal });
-      if (!opened.available)
-        return opened.hint === undefined ? opened.message : `${opened.message}; ${opened.hint}`;
+      if (!opened.available) return withHint(opened);
       const { network } = opened;
       return { network, pool: stepPool(network, { size: jobs, awaited: () => this.#awaited }) };
     } catch (error) {
       // The kernel's refusal; a defect of this program's stays one.
       const known = fromErrno(error, 'opening the network of RUN steps');
-      if (known instanceof TsbuildError && known.code !== 'INTERRUPTED') return known.message;
+      if (known instanceof TsbuildError && known.code !== 'INTERRUPTED') return withHint(known);
       throw error;
     }
   }
@@ -164,4 +164,8 @@ class Networks implements StepNetworks {
     await this.close();
     await this.#files[Symbol.asyncDispose]();
   }
+}
+
+function withHint({ message, hint }: Pick<Unavailable, 'message' | 'hint'>): string {
+  return hint === undefined ? message : `${message}; ${hint}`;
 }
