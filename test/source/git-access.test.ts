@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { tryGit } from '../../src/source/git-command.ts';
 import { testRepository, type TestRepository } from '../support/git-repository.ts';
 import { startGitServer, type GitServer } from '../support/git-server.ts';
 import { checkOut, errorOf, gitWorld } from '../support/git-world.ts';
@@ -95,6 +96,20 @@ describe('a remote that wants to know who asks', () => {
 });
 
 describe('credentials', () => {
+  it('S-61 are hidden in whatever git says of a command, as they are and as part of a URL', async () => {
+    const access = { config: [], env: {}, secrets: [token], shown: 'the remote' };
+    for (const word of [token, `https://user:p4ss@example.com/${token}`]) {
+      const { status, stderr } = await tryGit([word], {
+        signal: new AbortController().signal,
+        gitDir: join(app.folder, '.git'),
+        access,
+      });
+      expect(status).not.toBe(0);
+      expect(stderr).toContain('xxxxx');
+      expect(stderr).not.toMatch(/tok-3n|p4ss/);
+    }
+  });
+
   it('S-61 are in no file of the bare repository', async () => {
     await using server = await startGitServer(served, { authorization: basic('user', token) });
     const { fetcher, folder } = gitWorld();
