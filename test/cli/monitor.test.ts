@@ -2,10 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import { socketPath } from '../../src/cli/container/protocol.ts';
+import { tryFlock } from '../../src/sys/index.ts';
 import { tsbuildProgram, tsbuildWithBusybox, type Tsbuild } from '../support/cli.ts';
 import { allGone, holdingsOf, pidOf, until } from '../support/holdings.ts';
 import { monitorOf } from '../support/monitor.ts';
@@ -143,6 +144,37 @@ describe('the monitor of a detached container', () => {
     await cli.ok(['run', '--rm', 'busybox:1', 'true']);
     expect([existsSync(folder), existsSync(damaged)]).toEqual([false, true]);
     rmSync(damaged, { recursive: true });
+  });
+
+  it('S-70 what a killed run had made and not yet started goes with its volumes, unless that run still lives', async () => {
+    const volumes = (): readonly string[] => readdirSync(join(cli.root, 'volumes'));
+    const [waiting, abandoned] = [
+      await cli.ok(['create', '-v', '/of-waiting', 'busybox:1', 'true']),
+      await cli.ok(['create', '-v', '/of-abandoned', 'busybox:1', 'true']),
+    ].map((id) => join(cli.root, 'containers', id)) as [string, string];
+    for (const folder of [waiting, abandoned]) writeFileSync(join(folder, 'starting'), '');
+    expect(volumes()).toHaveLength(2);
+    const held = tryFlock(join(waiting, 'starting'));
+    expect(held).toBeDefined();
+    await cli.ok(['ps']);
+    expect([waiting, abandoned].map((folder) => existsSync(folder))).toEqual([true, false]);
+    expect(volumes()).toHaveLength(1);
+    held?.release();
+    await cli.ok(['rm', '-v', basename(waiting)]);
+    expect(volumes()).toEqual([]);
+  });
+
+  it('S-70 volumes of a container that never became one are swept with it', async () => {
+    const [id, name] = ['ef'.repeat(32), '12'.repeat(32)];
+    await cli.ok(['volume', 'create', name]);
+    mkdirSync(join(cli.root, 'containers', id));
+    writeFileSync(
+      join(cli.root, 'containers', id, 'volumes'),
+      `${name}\n${'34'.repeat(32)}\n${'5'.repeat(9)}`,
+    );
+    await cli.ok(['ps']);
+    expect(readdirSync(join(cli.root, 'volumes'))).toEqual([]);
+    expect(existsSync(join(cli.root, 'containers', id))).toBe(false);
   });
 
   it('C-71 told to end by the system, it tells the program in the way the program expects', async () => {
