@@ -4,7 +4,7 @@
 // to Node they are a comment and a string. The -- keeps Node from taking the --env-file of `run` for its own flag.
 // What follows runs under Node, also as `node bin/tsbuild.js`.
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import module from 'node:module';
 import { constants } from 'node:os';
 
@@ -17,7 +17,7 @@ if (!existsSync(cli)) {
   );
   process.exitCode = 8;
 } else if (major > 22 || (major === 22 && minor >= 15)) {
-  module.enableCompileCache(new URL('../dist/cache', import.meta.url).pathname);
+  keepCompiledCode();
   start(module.createRequire(import.meta.url));
 } else {
   rerunUnderNewerNode();
@@ -34,6 +34,14 @@ function start(load) {
     void load('../dist/enter.cjs')
       .enterNamespaces(process.argv.slice(2))
       .then((ready) => ready && load(cli));
+}
+
+/** Beside the code, where that is this user's own; else with what other programs keep for him. */
+function keepCompiledCode() {
+  const dist = new URL('../dist', import.meta.url).pathname;
+  const home = process.env.XDG_CACHE_HOME || (process.env.HOME && `${process.env.HOME}/.cache`);
+  if (statSync(dist).uid === process.geteuid()) module.enableCompileCache(`${dist}/cache`);
+  else if (home) module.enableCompileCache(`${home}/tsbuild/code`);
 }
 
 /** zstd needs 22.15. Older versions lack enableCompileCache too, so it is no named import above. */
