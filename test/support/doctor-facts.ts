@@ -113,3 +113,35 @@ function changed(facts: Facts, changes: FactChanges): Facts {
   });
   return { ...facts, ...Object.fromEntries(merged) };
 }
+
+export const eperm = refusal('EPERM');
+
+/** All steps of a user namespace, done. */
+export function tried(): Facts['userNamespace']['steps'] {
+  return rootsMachine.userNamespace.steps;
+}
+
+/** What root in `docker run` without any flags changes of the facts. */
+export const dockersDefault = {
+  user: { capabilities: ['CAP_CHOWN', 'CAP_SYS_CHROOT'] },
+  surroundings: { engine: 'docker', apparmor: 'docker-default (enforce)' },
+  seccomp: { filtered: true },
+  calls: {
+    clone3: 'missing',
+    fsopen: 'refused',
+    move_mount: 'refused',
+    open_tree: 'refused',
+    mount_setattr: 'refused',
+  },
+  userNamespace: {
+    steps: { create: eperm, map: undefined, overlay: undefined, proc: undefined, network: undefined },
+  },
+  overlay: { mounted: eperm, singly: false },
+  container: {
+    namespaces: refusal('RUNTIME_SETUP', 'cannot set up the container (clone)'),
+    chroot: { ok: true },
+  },
+  cgroups: { writable: false },
+  network: { kind: 'bridge', opened: eperm },
+  disk: { type: 'overlay' },
+} as const;
