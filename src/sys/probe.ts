@@ -5,7 +5,7 @@ import { addon } from './addon.ts';
 import { errno, errnoError } from './errno.ts';
 import { FSCONFIG_SET_STRING } from './flags.ts';
 
-/** Calls that containers cannot be made without, by number (the same on all processors), with the kernel that brought them. */
+/** Calls that containers are made with, by number (the same on all processors), with the kernel that brought them. */
 export const kernelCalls = {
   pidfd_send_signal: { number: 424, since: '5.1' },
   open_tree: { number: 428, since: '5.2' },
