@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander';
 
+import { TsbuildError } from '../core/index.ts';
 import type { SecurityChoices } from '../ops/index.ts';
 import {
   chooseCapabilities,
@@ -48,7 +49,10 @@ export function addSecurityOptions(command: Command): Command {
     .addOption(namespaceOption('ipc', 'shared memory, semaphores and queues'))
     .addOption(namespaceOption('pid', 'processes'))
     .addOption(namespaceOption('uts', 'host name'))
-    .addOption(namespaceOption('cgroupns', 'view of the cgroup tree'));
+    .addOption(namespaceOption('cgroupns', 'view of the cgroup tree'))
+    .addOption(
+      new Option('--userns <host>', 'user ids: those of whoever runs tsbuild').argParser(parseUserNamespace),
+    );
 }
 
 function namespaceOption(name: string, what: string): Option {
@@ -56,6 +60,17 @@ function namespaceOption(name: string, what: string): Option {
     'private',
     'host',
   ]);
+}
+
+/**
+ * A map of ids for one container needs its layers mounted with the same map, which an overlay does not take: docker
+ * remaps its whole store, podman copies or maps each layer. Throws USAGE.
+ */
+function parseUserNamespace(text: string): 'host' {
+  if (text === 'host' || text === '') return 'host';
+  throw new TsbuildError('USAGE', `--userns: ${JSON.stringify(text)} is not supported`, {
+    hint: 'run tsbuild as an ordinary user: then the root of every container is none of the machine',
+  });
 }
 
 /** Throws USAGE. */

@@ -197,6 +197,28 @@ describe('exec', () => {
       expect({ code, restored }).toEqual({ code: 8, restored: true });
     });
 
+    it('C-71 --detach-keys leave it running; who is killed takes it along', async () => {
+      const keys = ['exec', '-it', '--detach-keys', 'ctrl-a,x', 'box', 'sh', '-c'];
+      const script = 'stty size; echo ready; read line; echo "read $line" >/tmp/left; exec sleep 65432';
+      const left = await typed(
+        [...keys, script],
+        [
+          ['ready', 'one ctrl-p\r'],
+          ['one', '\x01x'],
+        ],
+      );
+      expect(left.output).toMatch(/^33 101\r\nready\r\n/);
+      expect(left).toMatchObject({ code: 0, restored: true });
+      const pid = await until(() => pidOf(['sleep', '65432']));
+      expect(await sh('cat /tmp/left')).toBe('read one ctrl-p');
+      process.kill(pid);
+      const ended = await typed([...keys, 'echo ready; read line; exit 6'], [['ready', 'x\r']]);
+      expect(ended).toMatchObject({ code: 6, restored: true });
+      expect((await typed([...keys.slice(0, -2), 'nothing'], [])).output).toContain('[COMMAND_NOT_FOUND]');
+      await typed([...keys, 'echo ready; exec sleep 65433'], [['ready', 'KILL']]);
+      await until(() => pidOf(['sleep', '65433']) === undefined);
+    });
+
     it('C-71 the terminal is restored when the command line is killed', async () => {
       const script = 'echo ready; exec sleep 55555';
       const { restored } = await typed(['exec', '-it', 'box', 'sh', '-c', script], [['ready', 'KILL']]);

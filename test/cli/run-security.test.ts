@@ -335,6 +335,7 @@ describe('how far run shuts a container in', () => {
     ['--security-opt', 'no-new-privileges=perhaps', 'no-new-privileges'],
     ['--security-opt', 'systempaths=none', 'systempaths=unconfined'],
     ['--security-opt', 'label=on', 'label=disable'],
+    ['--userns', 'auto', 'as an ordinary user'],
     ['--device-cgroup-rule', 'c 1:x rw', 'type major:minor access'],
     ['--oom-score-adj', '1001', 'from -1000 to 1000'],
     ['--stop-timeout', 'soon', 'a whole number'],

@@ -16,6 +16,7 @@ interface ExecFlags {
   readonly user?: string;
   readonly workdir?: string;
   readonly privileged?: boolean;
+  readonly detachKeys?: string;
 }
 
 export function execCommand(status: ExitStatusHolder): Command {
@@ -30,6 +31,7 @@ export function execCommand(status: ExitStatusHolder): Command {
     .option('--env-file <file>', 'file of such variables, one a line; repeatable', collect)
     .option('-u, --user <user>', 'user, as name|uid[:group|gid]')
     .option('-w, --workdir <dir>', 'working directory')
+    .option('--detach-keys <keys>', 'with -t: keys that leave it running, as ctrl-p,ctrl-q')
     .option('--privileged', 'every capability, and no system call filter')
     .addHelpText(
       'after',
@@ -48,15 +50,30 @@ export function execCommand(status: ExitStatusHolder): Command {
       privileged: flags.privileged,
     };
     refuseStreams(flags);
+    const detachKeys = await detachKeysOf(flags);
     await withStore(storeRoot(command), async (store) => {
       const { findContainer } = await import('../../ops/index.ts');
       const { execDetached, execForeground } = await import('../container/exec.ts');
+      const { requireRunning } = await import('../container/running.ts');
       const record = findContainer(store, name);
       if (flags.detach === true) return execDetached(store, record, options);
       const { tty: terminal, interactive = false } = flags;
+      if (terminal === true && detachKeys !== undefined) {
+        const { execAttached } = await import('../container/attach.ts');
+        await requireRunning(store, record);
+        status.code = await execAttached(store, record, { ...options, terminal, interactive, detachKeys });
+        return;
+      }
       status.code = await execForeground(store, record, { ...options, terminal, interactive });
     });
   });
+}
+
+/** Only where keys leave it is it held by who runs the container: else it ends with this command, however that does. */
+async function detachKeysOf({ detachKeys }: ExecFlags): Promise<readonly number[] | undefined> {
+  if (detachKeys === undefined) return undefined;
+  const { parseDetachKeys } = await import('../detach-keys.ts');
+  return parseDetachKeys(detachKeys);
 }
 
 function workdirOf({ workdir }: ExecFlags): string | undefined {

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 
 import { errorCodes, TsbuildError, type ErrorCode } from '../../core/index.ts';
-import { containerFolder, type ContainerRecord } from '../../ops/index.ts';
+import { containerFolder, type ContainerRecord, type ExecOptions } from '../../ops/index.ts';
 import type { Store } from '../../store/index.ts';
 import { plainOutput } from '../../sys/index.ts';
 import { defaultDetachKeys, DetachKeys } from '../detach-keys.ts';
@@ -10,7 +10,7 @@ import { printable } from '../terminal-text.ts';
 import { signalContainer, waitForEnd } from './end.ts';
 import { forwardSignals } from './forward.ts';
 import { encodeFrame, readFrames, type Frame } from './frames.ts';
-import { openConversation, refusal } from './protocol.ts';
+import { openConversation, refusal, type AttachRequest, type ExecAttachRequest } from './protocol.ts';
 
 export interface AttachOptions {
   /** Pass standard input on, where the container takes any. */
@@ -29,29 +29,63 @@ export async function attachTo(
   record: ContainerRecord,
   options: AttachOptions,
 ): Promise<number> {
-  const { stdin, start } = options;
-  const folder = containerFolder(store, record.id);
-  const { socket, answer } = await openConversation(folder, {
-    command: 'attach',
-    stdin,
-    start,
-    size: windowSize(),
+  const { stdin, start, signals } = options;
+  const keys = options.detachKeys ?? record.detachKeys ?? defaultDetachKeys;
+  const exit = await converse(store, record, {
+    request: { command: 'attach', stdin, start, size: windowSize() },
+    signals,
+    keys,
   });
+  if (exit === 'detached') return 0;
+  if (exit === undefined) return waitForEnd(store, record);
+  if (exit.warning !== undefined) process.stderr.write(`warning: ${printable(exit.warning)}\n`);
+  if (exit.error === undefined) return exit.exitCode;
+  throw new TsbuildError(codeOf(exit.code), exit.error, { hint: exit.hint });
+}
+
+export interface ExecAttachOptions extends ExecOptions {
+  readonly interactive: boolean;
+  readonly detachKeys: readonly number[];
+}
+
+/** One more process, on this terminal, which keys leave running; gives its exit status. */
+export async function execAttached(
+  store: Store,
+  record: ContainerRecord,
+  { interactive, detachKeys, ...options }: ExecAttachOptions,
+): Promise<number> {
+  const exit = await converse(store, record, {
+    request: { command: 'exec-attach', options, stdin: interactive, size: windowSize() },
+    signals: false,
+    keys: detachKeys,
+  });
+  if (exit === 'detached') return 0;
+  if (exit !== undefined) return exit.exitCode;
+  throw new TsbuildError('CONTAINER_STATE', 'the container has ended');
+}
+
+interface Conversation {
+  readonly request: AttachRequest | ExecAttachRequest;
+  readonly signals: boolean;
+  readonly keys: readonly number[];
+}
+
+/** Input, output and the window's size go back and forth until the end, or until it is left. */
+async function converse(
+  store: Store,
+  record: ContainerRecord,
+  { request, signals, keys }: Conversation,
+): Promise<Exit | 'detached' | undefined> {
+  const { socket, answer } = await openConversation(containerFolder(store, record.id), request);
   if (!answer.ok) {
     socket.destroy();
     throw refusal(answer);
   }
   const terminal = answer.terminal === true;
-  const keys = options.detachKeys ?? record.detachKeys ?? defaultDetachKeys;
-  await using _signals = options.signals && !terminal ? forwardSignals(programOf(store, record)) : undefined;
+  await using _signals = signals && !terminal ? forwardSignals(programOf(store, record)) : undefined;
   using _window = terminal ? followWindow(socket) : undefined;
-  using _input = stdin ? passInput(socket, terminal ? new DetachKeys(keys) : undefined) : undefined;
-  const exit = await passOutput(socket);
-  if (exit === 'detached') return 0;
-  if (exit === undefined) return await waitForEnd(store, record);
-  if (exit.warning !== undefined) process.stderr.write(`warning: ${printable(exit.warning)}\n`);
-  if (exit.error === undefined) return exit.exitCode;
-  throw new TsbuildError(codeOf(exit.code), exit.error, { hint: exit.hint });
+  using _input = request.stdin ? passInput(socket, terminal ? new DetachKeys(keys) : undefined) : undefined;
+  return await passOutput(socket);
 }
 
 function codeOf(code: string | undefined): ErrorCode {
@@ -84,7 +118,8 @@ function passInput(socket: Socket, keys: DetachKeys | undefined): Disposable {
     }
     if (!detached) return;
     leftByKeys.add(socket);
-    socket.destroy();
+    socket.write(encodeFrame({ kind: 'detach' }));
+    socket.destroySoon();
   };
   const onEnd = (): void => void socket.write(encodeFrame({ kind: 'stdin-end' }));
   process.stdin.on('data', onData);

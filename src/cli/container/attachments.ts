@@ -16,10 +16,13 @@ type Program = Pick<Container, 'stdin' | 'resize'>;
 export class Attachments {
   readonly terminal: boolean;
   readonly #clients = new Set<Socket>();
+  readonly #onLost: () => void;
   #program: Program | undefined;
 
-  constructor({ terminal }: { readonly terminal: boolean }) {
+  /** `onLost`: a client has gone without saying so. */
+  constructor({ terminal, onLost }: { readonly terminal: boolean; readonly onLost?: () => void }) {
     this.terminal = terminal;
+    this.#onLost = onLost ?? (() => undefined);
   }
 
   /** The program whose input it is from now on. */
@@ -31,7 +34,9 @@ export class Attachments {
     if (size !== undefined && this.terminal) await this.#program?.resize(size);
     writeAnswer(socket, { ok: true, terminal: this.terminal });
     this.#clients.add(socket);
-    socket.on('close', () => this.#clients.delete(socket));
+    socket.on('close', () => {
+      if (this.#clients.delete(socket)) this.#onLost();
+    });
     this.#hear(socket, stdin).catch(() => socket.destroy());
   }
 
@@ -49,6 +54,7 @@ export class Attachments {
 
   async #hear(socket: Socket, stdin: boolean): Promise<void> {
     for await (const frame of readFrames(socket)) {
+      if (frame.kind === 'detach') this.#clients.delete(socket);
       if (frame.kind === 'resize') await this.#program?.resize(frame);
       if (!stdin) continue;
       const input = this.#program?.stdin;

@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net';
 
 import { TsbuildError } from '../../core/index.ts';
-import { execProcess, type ContainerRecord, type ExecOptions } from '../../ops/index.ts';
-import { execInContainer, startTicksOf, type Container } from '../../runtime/index.ts';
+import type { ContainerRecord } from '../../ops/index.ts';
+import type { Container } from '../../runtime/index.ts';
 import type { Attachments } from './attachments.ts';
-import type { AttachRequest, ContainerAnswer, ContainerRequest } from './protocol.ts';
+import { BackgroundProcesses } from './background.ts';
+import type { AttachRequest, ContainerAnswer, ContainerRequest, ExecAttachRequest } from './protocol.ts';
 import { refused, writeAnswer, type RequestHandler } from './serve.ts';
 
 /** A program of the container that runs now. */
@@ -23,7 +24,7 @@ export class ContainerControl implements RequestHandler {
   readonly #settled = Promise.withResolvers<number>();
   readonly #startAsked = Promise.withResolvers<undefined>();
   readonly #finalAsked = new AbortController();
-  readonly #background = new Set<Container>();
+  readonly #background: BackgroundProcesses;
   #program: RunningProgram | undefined;
   #paused = false;
   #keep = false;
@@ -31,6 +32,7 @@ export class ContainerControl implements RequestHandler {
   constructor(record: ContainerRecord, attachments: Attachments | undefined) {
     this.#record = record;
     this.#attachments = attachments;
+    this.#background = new BackgroundProcesses(record);
   }
 
   /** Aborted when it is not to be started again. */
@@ -64,10 +66,11 @@ export class ContainerControl implements RequestHandler {
 
   /** Ends what runs in the background beside the program that has ended. */
   async endBackground(): Promise<void> {
-    await Promise.all([...this.#background].map((process) => process[Symbol.asyncDispose]()));
+    await this.#background.end();
   }
 
-  async attach(request: AttachRequest, socket: Socket): Promise<void> {
+  async attach(request: AttachRequest | ExecAttachRequest, socket: Socket): Promise<void> {
+    if (request.command === 'exec-attach') return this.#background.attach(this.#awake(), request, socket);
     if (this.#attachments === undefined) {
       const error = new TsbuildError('CONTAINER_STATE', 'the container runs in the terminal of a command', {
         hint: 'only what was started in the background can be attached to',
@@ -80,7 +83,9 @@ export class ContainerControl implements RequestHandler {
     if (request.start) this.#startAsked.resolve(undefined);
   }
 
-  async answer(request: Exclude<ContainerRequest, { command: 'attach' }>): Promise<ContainerAnswer> {
+  async answer(
+    request: Exclude<ContainerRequest, AttachRequest | ExecAttachRequest>,
+  ): Promise<ContainerAnswer> {
     switch (request.command) {
       case 'signal':
         await this.#signal(request);
@@ -89,7 +94,7 @@ export class ContainerControl implements RequestHandler {
         await this.#pause(request.paused);
         return { ok: true };
       case 'exec':
-        await this.#exec(request.options);
+        await this.#background.run(this.#awake(), request.options);
         return { ok: true };
       case 'wait':
         return { ok: true, exitCode: await this.#settled.promise };
@@ -124,30 +129,11 @@ export class ContainerControl implements RequestHandler {
     program.onPaused(paused);
   }
 
-  async #exec(options: ExecOptions): Promise<void> {
+  /** One that is not halted. */
+  #awake(): Container {
     const { container } = this.#running();
     if (this.#paused) throw new TsbuildError('CONTAINER_STATE', 'the container is paused');
-    const { spec } = this.#record;
-    const target = { pid: container.pid, startTicks: startTicksOf(container.pid) };
-    const process = await execInContainer({
-      spec,
-      target,
-      process: execProcess(this.#record, options),
-      stdio: 'inherit',
-      stdin: 'none',
-      streams: true,
-      privileged: options.privileged,
-    });
-    process.stdout?.resume();
-    process.stderr?.resume();
-    this.#background.add(process);
-    void process
-      .wait()
-      .catch(() => undefined)
-      .then(async () => {
-        await process[Symbol.asyncDispose]();
-        this.#background.delete(process);
-      });
+    return container;
   }
 
   #running(): RunningProgram {

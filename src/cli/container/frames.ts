@@ -4,6 +4,8 @@ import type { Socket } from 'node:net';
 export type Frame =
   | { readonly kind: 'stdout' | 'stderr' | 'stdin'; readonly bytes: Buffer }
   | { readonly kind: 'stdin-end' }
+  /** The client leaves, and what it was attached to goes on. */
+  | { readonly kind: 'detach' }
   | { readonly kind: 'resize'; readonly columns: number; readonly rows: number }
   /** `warning`: what is to be told of how it ended; `error`: why it never ran. */
   | {
@@ -15,7 +17,7 @@ export type Frame =
       readonly hint?: string | undefined;
     };
 
-const kinds = ['stdout', 'stderr', 'stdin', 'stdin-end', 'resize', 'exit'] as const;
+const kinds = ['stdout', 'stderr', 'stdin', 'stdin-end', 'resize', 'exit', 'detach'] as const;
 
 /** A frame carries one read of a stream, or a few words. */
 const largestFrame = 1024 * 1024;
@@ -59,6 +61,7 @@ function parseFrame(number: number, body: Buffer): Frame {
     case 'stdin':
       return { kind, bytes: body };
     case 'stdin-end':
+    case 'detach':
       return { kind };
     case 'resize':
     case 'exit':

@@ -18,8 +18,17 @@ export type ContainerRequest =
   | { readonly command: 'exec'; readonly options: ExecOptions }
   /** After the answer the connection carries frames; see frames.ts. `start`: one that is held begins now. */
   | AttachRequest
+  | ExecAttachRequest
   /** Answered when all is over: the state written, the files of `--rm` gone. */
   | { readonly command: 'wait' };
+
+/** One more process on a terminal of the caller's, which goes on when the caller leaves by keys. */
+export interface ExecAttachRequest {
+  readonly command: 'exec-attach';
+  readonly options: ExecOptions;
+  readonly stdin: boolean;
+  readonly size?: AttachRequest['size'];
+}
 
 export interface AttachRequest {
   readonly command: 'attach';

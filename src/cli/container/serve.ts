@@ -8,12 +8,15 @@ import {
   type AttachRequest,
   type ContainerAnswer,
   type ContainerRequest,
+  type ExecAttachRequest,
 } from './protocol.ts';
 
+type Attaching = AttachRequest | ExecAttachRequest;
+
 export interface RequestHandler {
-  answer(request: Exclude<ContainerRequest, { command: 'attach' }>): Promise<ContainerAnswer>;
+  answer(request: Exclude<ContainerRequest, Attaching>): Promise<ContainerAnswer>;
   /** Has the connection from now on, the answer included. */
-  attach(request: AttachRequest, socket: Socket): Promise<void>;
+  attach(request: Attaching, socket: Socket): Promise<void>;
 }
 
 /** Answers commands about the container of this folder, on the socket by which they reach it. */
@@ -49,7 +52,7 @@ async function answerAll(socket: Socket, handler: RequestHandler): Promise<void>
   try {
     for (let line = await readLine(socket); line !== undefined; line = await readLine(socket)) {
       const request = JSON.parse(line) as ContainerRequest;
-      if (request.command === 'attach') {
+      if (request.command === 'attach' || request.command === 'exec-attach') {
         await handler.attach(request, socket);
         return;
       }

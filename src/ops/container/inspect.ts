@@ -82,6 +82,7 @@ function hostConfigOf(record: ContainerRecord, binds: readonly MountConfig[]): J
     IpcMode: modeOf('ipc'),
     PidMode: modeOf('pid'),
     UTSMode: modeOf('uts'),
+    CgroupnsMode: modeOf('cgroup'),
     MaskedPaths: config.linux.maskedPaths ?? [],
     ReadonlyPaths: config.linux.readonlyPaths ?? [],
     Memory: memory?.limit ?? 0,
