@@ -25,6 +25,30 @@ describe('what is executed', () => {
     expect([...graph.keyed].sort()).toEqual(['base', 'left', 'right', 'target']);
   });
 
+  it('prepares what will run before its inputs run, and what is answered from the cache never', async () => {
+    const graph = new SumGraph();
+    const cache = new MemoryCache(contentOf);
+    const target = graph.add('target', graph.add('middle', graph.constant('base', 1), 10), 100);
+    await solveSum(target, { cache });
+    const steps = ['target', 'middle', 'base'];
+    expect(graph.log.slice(0, 3)).toEqual(steps.map((name) => `prepare ${name}`));
+    expect(graph.log.slice(3)).toEqual(steps.toReversed().map((name) => `execute ${name}`));
+    await solveSum(target, { cache });
+    expect(graph.log).toHaveLength(6);
+  });
+
+  it('prepares what may be answered by content only when it is not', async () => {
+    const graph = new SumGraph();
+    const cache = new MemoryCache(contentOf);
+    await solveSum(graph.add('target', graph.constant('one', 1), 10), { cache });
+    graph.log.length = 0;
+    await solveSum(graph.add('target', graph.constant('same', 1), 10), { cache });
+    expect(graph.log).toEqual(['prepare same', 'execute same']);
+    graph.log.length = 0;
+    await solveSum(graph.add('target', graph.constant('other', 2), 10), { cache });
+    expect(graph.log).toEqual(['prepare other', 'execute other', 'prepare target', 'execute target']);
+  });
+
   it('takes two vertices with one id for one', async () => {
     const graph = new SumGraph();
     const twins = [

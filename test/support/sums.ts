@@ -40,6 +40,8 @@ export interface SumOptions {
 export class SumGraph {
   readonly executed: string[] = [];
   readonly keyed: string[] = [];
+  /** And each `prepare NAME`, with `execute NAME`, in their order. */
+  readonly log: string[] = [];
   #serial = 0;
 
   vertex(name: string, options: SumOptions = {}): Vertex<Sum> {
@@ -61,8 +63,10 @@ export class SumGraph {
             inputs: inputs.map((_, index) => ({ selector: selectors[index], contentDigest: contentOf })),
           };
         },
+        prepare: () => void this.log.push(`prepare ${name}`),
         exec: async (results, context) => {
           this.executed.push(name);
+          this.log.push(`execute ${name}`);
           const made = await value(
             results.map((result) => result.value),
             context,
