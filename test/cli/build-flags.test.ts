@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 
@@ -139,12 +139,17 @@ describe('flags of build', () => {
   });
 
   it('C-19 --network none leaves the loopback only, host has the machine’s own, default one of the step’s own', async () => {
-    const links = readdirSync('/sys/class/net').join(' ');
-    const dockerfile = (why: string): string => `FROM busybox:1\n# ${why}\nRUN echo $(ls /sys/class/net)\n`;
-    expect(await printed(dockerfile('none'), '--no-cache', '--network', 'none')).toEqual(['lo']);
-    expect(await printed(dockerfile('host'), '--no-cache', '--network', 'host')).toEqual([links]);
-    expect(await printed(dockerfile('default'), '--no-cache')).toEqual(['eth0 lo']);
-    expect(await printed(dockerfile('same'), '--no-cache', '--network', 'default')).toEqual(['eth0 lo']);
+    const print = 'readlink /proc/self/ns/net; ls /sys/class/net';
+    const dockerfile = (why: string): string => `FROM busybox:1\n# ${why}\nRUN ${print}\n`;
+    const own = readlinkSync('/proc/self/ns/net');
+    const printedIn = async (mode: string, ...flags: readonly string[]): Promise<readonly string[]> => {
+      const [namespace, ...links] = await printed(dockerfile(mode), '--no-cache', ...flags);
+      return [namespace === own ? 'shared' : 'apart', ...links];
+    };
+    expect(await printedIn('none', '--network', 'none')).toEqual(['apart', 'lo']);
+    expect((await printedIn('host', '--network', 'host'))[0]).toBe('shared');
+    expect(await printedIn('unsaid')).toEqual(['apart', 'eth0', 'lo']);
+    expect(await printedIn('default', '--network', 'default')).toEqual(['apart', 'eth0', 'lo']);
     const help = await cli.ok(['build', '--help']);
     expect(help.replaceAll(/\s+/g, ' ')).toContain("network of RUN steps: one of each step's own");
   });
