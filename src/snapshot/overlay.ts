@@ -51,8 +51,8 @@ function attempt<T>(doing: string, work: () => T): T {
     return work();
   } catch (error) {
     if (isErrno(error, 'EPERM') && process.getuid?.() !== 0) {
-      throw new TsbuildError('HOST_UNSUPPORTED', `${doing} needs root`, {
-        hint: 'run tsbuild as root (sudo): doing without is not supported yet',
+      throw new TsbuildError('HOST_UNSUPPORTED', `${doing}: this process may not mount anything`, {
+        hint: 'the command tsbuild sees to it by itself; a program that uses the library is started with: unshare --map-auto --map-root-user --mount',
         cause: error,
       });
     }

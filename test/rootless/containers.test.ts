@@ -40,6 +40,11 @@ describe('containers of an ordinary user', () => {
     expect(await inside('one', 'cat /in; stat -c %u /in')).toBe('hello\n0');
     expect(await cli.ok(['top', 'one'])).toMatch(/sleep 1000$/);
     expect(await cli.ok(['ps'])).toMatch(/ two\n[^\n]* one$/);
+    const committed = await cli.run(['commit', 'two', 'kept']);
+    expect(committed).toMatchObject({ status: 0 });
+    expect(committed.stderr).toMatch(/^warning: the container runs on while its files are read: pausing/);
+    expect((await cli.run(['commit', '--pause=true', 'two'])).stderr).toContain('[LIMIT_UNAVAILABLE]');
+    expect(await cli.ok(['run', '--rm', ...host, 'kept', 'cat', '/made'])).toBe('hello');
     await cli.ok(['stop', '-t', '1', 'one']);
     // The first holder of the namespaces is gone; the other one holds them.
     expect(await inside('two', 'cat /made')).toBe('hello');

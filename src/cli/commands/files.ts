@@ -87,11 +87,15 @@ export function commitCommand(): Command {
     using interrupt = interruptSignal();
     await withStore(storeRoot(command), async (store) => {
       const { commitContainer, findContainer } = await import('../../ops/index.ts');
-      const { pausedContainer } = await import('../container/paused.ts');
+      const { pausedContainer, pausedIfPossible } = await import('../container/paused.ts');
       const record = findContainer(store, name);
       const { message, author, change: changes = [] } = flags;
       const options = { name: image, message, author, changes, signal: interrupt.signal };
-      await using _paused = pause ? await pausedContainer(store, record) : undefined;
+      await using _paused = !pause
+        ? undefined
+        : command.getOptionValueSource('pause') === 'default'
+          ? await pausedIfPossible(store, record, (message) => process.stderr.write(`warning: ${message}\n`))
+          : await pausedContainer(store, record);
       const committed = await commitContainer(store, record, options);
       await store.settle();
       process.stdout.write(`${committed.id}\n`);
