@@ -57,19 +57,14 @@ export class BridgedNetwork implements Network {
     this.#spare = parts.spare;
   }
 
-  async attach({
-    names = [],
-    ports = [],
-    nameservers,
-    namespace: given,
-  }: AttachOptions = {}): Promise<AttachedNetwork> {
+  async attach({ names = [], ports = [], nameservers }: AttachOptions = {}): Promise<AttachedNetwork> {
     if (this.#closed) throw new Error('the network is closed');
     await using stack = new AsyncDisposableStack();
     const lease = stack.adopt(leaseAddress(this.#leases, this.#parts.bridge.subnet), (each) =>
       each.release(),
     );
     const { address } = lease;
-    const namespace = given ?? stack.use(this.#namespace());
+    const namespace = stack.use(this.#namespace());
     this.#join(lease, namespace, stack);
     const server = stack.use(
       await chooseNameServers({

@@ -32,8 +32,6 @@ export interface BoundPort {
 }
 
 export interface AttachOptions {
-  /** One that is there already, and is left to its owner; a new one unless told. */
-  readonly namespace?: NetworkNamespace | undefined;
   /** Names by which the others of the network find it: the container's, its host name, its aliases. */
   readonly names?: readonly string[] | undefined;
   readonly ports?: readonly PublishedPort[] | undefined;

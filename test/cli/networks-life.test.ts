@@ -1,10 +1,9 @@
 import { once } from 'node:events';
-import { closeSync, fstatSync, openSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
 import type { Tsbuild } from '../support/cli.ts';
-import { serving, withNetworkCli, type NetworkCli } from '../support/network-cli.ts';
+import { withNetworkCli, type NetworkCli } from '../support/network-cli.ts';
 import { ask } from '../support/network-talk.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -84,20 +83,6 @@ describe('networks of containers, from the start to the end', () => {
     );
   });
 
-  it('R-15 a container in a user namespace is connected when it has made its network', async () => {
-    const flags = ['-p', '8080:80', '--cap-add', 'NET_ADMIN'];
-    await cli.ok(['create', '--name', 'own', ...flags, 'busybox:1', 'sh', '-c', serving('own')]);
-    inUserNamespace(join(cli.root, 'containers', (await net.inspect('own')).Id, 'container.json'));
-    await cli.ok(['start', 'own']);
-    await expect.poll(() => ask(world.host.path, '127.0.0.1', 8080), { timeout: 20_000 }).toBe('own');
-    // Root of the user namespace has its network as its own.
-    const changed =
-      'ls /sys/class/net; nslookup -type=a own | grep -c 10.8; ip link set lo down && echo down';
-    expect(await net.inside('own', changed)).toBe('eth0\nlo\n1\ndown');
-    await cli.ok(['rm', '-f', 'own']);
-    await expect.poll(() => world.traces(), { timeout: 20_000 }).toBe(net.before);
-  });
-
   it('R-53 a killed command or monitor leaves no link, rule or forwarding after the next command', async () => {
     await net.server('back', '-p', '8080:80');
     const argv = [
@@ -136,19 +121,6 @@ describe('networks of containers, from the start to the end', () => {
     expect(readFileSync(`${folder}/files/hosts`, 'utf8')).toMatch(/^127\.0\.0\.1\tlocalhost\n/);
   });
 });
-
-/** Every id of the machine as itself, in a user namespace. */
-function inUserNamespace(path: string): void {
-  const record = JSON.parse(readFileSync(path, 'utf8')) as {
-    spec: { config: { linux: { namespaces: object[]; sysctl: Record<string, string> } } };
-  };
-  const { linux } = record.spec.config;
-  const all = [{ containerID: 0, hostID: 0, size: 65536 }];
-  const { 'net.ipv4.ping_group_range': _, ...sysctl } = linux.sysctl;
-  Object.assign(linux, { uidMappings: all, gidMappings: all, sysctl });
-  linux.namespaces.push({ type: 'user' });
-  writeFileSync(path, JSON.stringify(record));
-}
 
 /** The processes that look after the containers of a store. */
 function holdersOf(root: string): number[] {

@@ -92,6 +92,8 @@ describe('networks of containers', () => {
     const [said, name, ...rest] = (await net.sh(script, ...flags)).split('\n');
     expect([said, name]).toEqual(['one', id.slice(0, 12)]);
     expect(rest.join('\n')).toBe(await net.inside('one', 'cat /etc/hosts; readlink /proc/self/ns/net'));
+    await cli.ok(['run', '-d', '--name', 'beside', ...flags, 'busybox:1', 'sleep', '1000']);
+    expect(await net.inside('beside', talk('127.0.0.1'))).toBe('one');
     await cli.ok(['create', '--name', 'two', ...flags, 'busybox:1', 'true']);
     expect((await net.inspect('two')).HostConfig.NetworkMode).toBe(`container:${id}`);
     const bundle = await cli.run(['run', ...flags, '--print-bundle', '/no/such', 'busybox:1', 'true']);

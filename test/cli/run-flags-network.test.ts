@@ -52,8 +52,16 @@ describe('flags about the network', () => {
     ['--network-alias', 'none', { networkAlias: ['a'] }],
   ])('%s cannot be combined with --network %s', async (flag, network, flags) => {
     const choices = await networkOf({ network, ...flags });
-    expect(() => checkNetworkChoices(choices, flags.hostname)).toThrow(
+    expect(() => checkNetworkChoices(choices, { hostname: flags.hostname })).toThrow(
       `${flag} cannot be combined with --network ${network.replace(/:.*/, '')}`,
+    );
+  });
+
+  it('S-03 no parameter of another container’s network is set', async () => {
+    const choices = await networkOf({ network: 'container:x' });
+    expect(() => checkNetworkChoices(choices, { sysctls: { 'kernel.msgmax': '9' } })).not.toThrow();
+    expect(() => checkNetworkChoices(choices, { sysctls: { 'net.core.somaxconn': '9' } })).toThrow(
+      '--sysctl net. cannot be combined with --network container',
     );
   });
 
@@ -61,7 +69,8 @@ describe('flags about the network', () => {
     const flags = { publish: ['80'], publishAll: true, expose: ['81'], dns: ['1.2.3.4'], hostname: 'h' };
     for (const network of ['default', 'bridge', 'host', 'none']) {
       const choices = await networkOf({ network, ...flags });
-      expect(() => checkNetworkChoices(choices, 'h')).not.toThrow();
+      const sysctls = { 'net.core.somaxconn': '9' };
+      expect(() => checkNetworkChoices(choices, { hostname: 'h', sysctls })).not.toThrow();
     }
   });
 

@@ -37,7 +37,7 @@ export interface NetworkCli {
 }
 
 /** Shell command that serves a name on port 80. */
-export function serving(name: string): string {
+function serving(name: string): string {
   return `exec nc -ll -p 80 -e sh -c "read x; echo ${name}"`;
 }
 

@@ -166,9 +166,8 @@ async function runOnce(run: Run): Promise<Ended> {
   const { store, joined, control, attachments } = run;
   const runtime = createRuntime({ stubs: join(store.root, 'runtime') });
   await using container = await runtime.create(joined.spec);
-  const network = await joined.enter(container.pid);
   attachments?.serve(container);
-  const { started, exitCode } = await attached(container, { ...run, network }).finally(() => {
+  const { started, exitCode } = await attached(container, run).finally(() => {
     control.serve(undefined);
     attachments?.serve(undefined);
   });
@@ -177,10 +176,7 @@ async function runOnce(run: Run): Promise<Ended> {
   return { exitCode, started, warning, ...(warning !== undefined && { outOfMemory: true }) };
 }
 
-/** `network`: on the bridge. */
-type Connected = Run & Pick<RunningState, 'network'>;
-
-async function attached(container: Container, run: Connected): Promise<Ended> {
+async function attached(container: Container, run: Run): Promise<Ended> {
   await using _attached = run.attach(container, [...run.warnings, ...container.warnings]);
   try {
     await run.mayStart?.(run.control.startAsked());
@@ -193,15 +189,15 @@ async function attached(container: Container, run: Connected): Promise<Ended> {
   }
 }
 
-async function untilEnd(container: Container, run: Connected): Promise<Ended> {
-  const { store, record, control, restarts, network } = run;
+async function untilEnd(container: Container, run: Run): Promise<Ended> {
+  const { store, record, control, restarts, joined } = run;
   const started = new Date().toISOString();
   let state: RunningState = {
     status: 'running',
     pid: container.pid,
     startTicks: startTicksOf(container.pid),
     started,
-    network,
+    network: joined.network,
     ...(restarts > 0 && { restarts }),
   };
   const note = (changes: Partial<RunningState>): void => {

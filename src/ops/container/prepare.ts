@@ -80,7 +80,10 @@ export async function prepareContainer(
   const { store } = services;
   const name = options.name ?? randomName();
   checkNames(name, options.hostname);
-  checkNetworkChoices(options.network, options.hostname);
+  checkNetworkChoices(options.network, {
+    hostname: options.hostname,
+    sysctls: options.security?.sysctls,
+  });
   await sweepContainers(store);
   // Before the long work of unpacking; the last word is spoken when the record is written.
   refuseTakenName(store, name);

@@ -29,7 +29,7 @@ const nothingToEnd = { [Symbol.asyncDispose]: (): Promise<void> => Promise.resol
 
 const asConfigured: Connection = {
   warnings: [],
-  join: (spec) => Promise.resolve({ spec, enter: () => Promise.resolve(undefined), ...nothingToEnd }),
+  join: (spec) => Promise.resolve({ spec, network: undefined, ...nothingToEnd }),
   ...nothingToEnd,
 };
 

@@ -1,13 +1,12 @@
-import type { AttachedNetwork, Network } from '../../../network/index.ts';
+import type { Network } from '../../../network/index.ts';
 import type { ContainerSpec } from '../../../runtime/index.ts';
 import type { Store } from '../../../store/index.ts';
-import type { NetworkNamespace } from '../../../sys/index.ts';
 import { writeHostFiles, type FilesNetwork } from '../host-files.ts';
 import { containerFolder } from '../records.ts';
 import type { ContainerRecord } from '../types.ts';
-import { inNamespace, namespaceOf } from './namespace.ts';
+import { inNamespace } from './namespace.ts';
 import { publishedByAll } from './ports.ts';
-import type { Joined, NetworkRecord, RunningNetwork } from './types.ts';
+import type { Joined, NetworkRecord } from './types.ts';
 
 export interface BridgeStart {
   readonly record: ContainerRecord;
@@ -17,61 +16,33 @@ export interface BridgeStart {
 }
 
 /** Attaches the container to the bridge. Throws PORT_IN_USE, NETWORK_UNAVAILABLE. */
-export async function joinBridge(store: Store, start: BridgeStart): Promise<Joined> {
-  const { spec } = start;
-  if (spec.config.linux.namespaces.some(({ type }) => type === 'user')) return joinLate(store, start);
-  const attached = await attach(store, start);
-  return {
-    spec: inNamespace(spec, attached.namespace),
-    enter: () => Promise.resolve(runningNetwork(attached)),
-    [Symbol.asyncDispose]: () => attached[Symbol.asyncDispose](),
-  };
-}
-
-/**
- * A network namespace belongs to the user namespace it was made in, and only to that one's root is it a network of its
- * own, whose /sys it may mount: the container makes it, and it is connected before the program begins.
- */
-async function joinLate(store: Store, start: BridgeStart): Promise<Joined> {
-  const held = new AsyncDisposableStack();
-  return {
-    spec: start.spec,
-    enter: async (pid) => {
-      const namespace = held.use(namespaceOf(pid));
-      return runningNetwork(held.use(await attach(store, start, namespace)));
-    },
-    [Symbol.asyncDispose]: () => held.disposeAsync(),
-  };
-}
-
-async function attach(
+export async function joinBridge(
   store: Store,
-  { record, options, network }: BridgeStart,
-  namespace?: NetworkNamespace,
-): Promise<AttachedNetwork> {
+  { record, options, spec, network }: BridgeStart,
+): Promise<Joined> {
   const { nameservers } = options.dns;
   const attached = await network.attach({
-    namespace,
     names: namesOf(record, options),
     ports: portsOf(options),
     nameservers: nameservers.length > 0 ? nameservers : undefined,
   });
   try {
     writeFiles(store, record, { kind: 'bridge', attached });
-    return attached;
   } catch (error) {
     await attached[Symbol.asyncDispose]();
     throw error;
   }
+  const { namespace, address, gateway, mac, ports } = attached;
+  return {
+    spec: inNamespace(spec, namespace),
+    network: { address, gateway, mac, ports },
+    [Symbol.asyncDispose]: () => attached[Symbol.asyncDispose](),
+  };
 }
 
 function namesOf({ id, name, spec }: ContainerRecord, { aliases }: NetworkRecord): readonly string[] {
   const { hostname } = spec.config;
   return [...new Set([name, id.slice(0, 12), ...(hostname === undefined ? [] : [hostname]), ...aliases])];
-}
-
-function runningNetwork({ address, gateway, mac, ports }: AttachedNetwork): RunningNetwork {
-  return { address, gateway, mac, ports };
 }
 
 /** Those of `-p` and `-P`. */

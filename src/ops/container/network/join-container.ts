@@ -1,3 +1,5 @@
+import { closeSync, openSync } from 'node:fs';
+
 import { TsbuildError } from '../../../core/index.ts';
 import { startTicksOf, type ContainerSpec } from '../../../runtime/index.ts';
 import type { Store } from '../../../store/index.ts';
@@ -5,7 +7,7 @@ import type { NetworkNamespace } from '../../../sys/index.ts';
 import { copyHostFiles } from '../host-files.ts';
 import { containerFolder, containerState, readRecord } from '../records.ts';
 import type { ContainerRecord } from '../types.ts';
-import { inNamespace, namespaceOf } from './namespace.ts';
+import { inNamespace } from './namespace.ts';
 import type { Joined } from './types.ts';
 
 interface ContainerStart {
@@ -36,7 +38,7 @@ export async function joinContainer(store: Store, { record, spec, id }: Containe
   }
   return {
     spec: inNamespace(spec, namespace),
-    enter: () => Promise.resolve(undefined),
+    network: undefined,
     [Symbol.asyncDispose]: async () => namespace[Symbol.dispose](),
   };
 }
@@ -49,13 +51,15 @@ function runningNamespace({
   readonly pid: number;
   readonly startTicks?: number | undefined;
 }): NetworkNamespace | undefined {
-  let namespace: NetworkNamespace;
+  let fd: number;
   try {
-    namespace = namespaceOf(pid);
+    fd = openSync(`/proc/${pid}/ns/net`, 'r');
   } catch {
     return undefined;
   }
-  if (startTicks === undefined || startTicksOf(pid) === startTicks) return namespace;
-  namespace[Symbol.dispose]();
+  if (startTicks === undefined || startTicksOf(pid) === startTicks) {
+    return { fd, path: `/proc/${process.pid}/fd/${fd}`, [Symbol.dispose]: () => closeSync(fd) };
+  }
+  closeSync(fd);
   return undefined;
 }

@@ -1,14 +1,6 @@
-import { closeSync, openSync } from 'node:fs';
-
 import type { LinuxConfig } from '../../../oci/runtime-spec.ts';
 import type { ContainerSpec } from '../../../runtime/index.ts';
 import type { NetworkNamespace } from '../../../sys/index.ts';
-
-/** The network namespace of a process; throws when that has ended. */
-export function namespaceOf(pid: number): NetworkNamespace {
-  const fd = openSync(`/proc/${pid}/ns/net`, 'r');
-  return { fd, path: `/proc/${process.pid}/fd/${fd}`, [Symbol.dispose]: () => closeSync(fd) };
-}
 
 /** The container in a network namespace that is there. */
 export function inNamespace(spec: ContainerSpec, { path }: Pick<NetworkNamespace, 'path'>): ContainerSpec {

@@ -33,7 +33,13 @@ export function configuredNetwork({ mode }: NetworkRecord): ContainerNetwork {
 }
 
 /** What docker refuses beside a network of another container, whose names and ports are what they are. Throws USAGE. */
-export function checkNetworkChoices(choices: NetworkChoices, hostname: string | undefined): void {
+export function checkNetworkChoices(
+  choices: NetworkChoices,
+  {
+    hostname,
+    sysctls = {},
+  }: { readonly hostname?: string | undefined; readonly sysctls?: object | undefined },
+): void {
   const { mode, aliases } = choices;
   if (aliases.length > 0 && mode.kind !== 'bridge') {
     throw conflict('--network-alias', mode.kind, 'only containers on the bridge are found by name');
@@ -48,6 +54,8 @@ export function checkNetworkChoices(choices: NetworkChoices, hostname: string | 
     '--dns-search': choices.dns.search.length > 0,
     '--dns-option': choices.dns.options.length > 0,
     '--add-host': choices.hosts.length > 0,
+    // The other container's, or even the machine's, if that shares it.
+    '--sysctl net.': Object.keys(sysctls).some((name) => name.startsWith('net.')),
   };
   const [flag] = Object.keys(given).filter((name) => given[name]);
   if (flag !== undefined) throw conflict(flag, 'container', 'give it to the container whose network that is');

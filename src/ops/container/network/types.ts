@@ -58,6 +58,6 @@ export interface Connection extends AsyncDisposable {
 export interface Joined extends AsyncDisposable {
   /** With the namespace to run in. */
   readonly spec: ContainerSpec;
-  /** To be called when the container is set up, with its process 1, before its program begins. Throws as `join` does. */
-  enter(pid: number): Promise<RunningNetwork | undefined>;
+  /** On the bridge. */
+  readonly network: RunningNetwork | undefined;
 }
