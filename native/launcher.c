@@ -11,6 +11,7 @@
  * Needs Linux 5.12 (mount_setattr); x86_64 or arm64.
  */
 #include "launcher_chroot.h"
+#include "launcher_label.h"
 #include "launcher_namespace.h"
 #include "launcher_end.h"
 #include "launcher_seal.h"

@@ -1,5 +1,5 @@
 import type { Json } from '../core/index.ts';
-import { seccompActions, seccompOperators } from '../oci/seccomp-words.ts';
+import { seccompActions, seccompOperators } from '../oci/index.ts';
 import { cgroupManager } from './cgroup/index.ts';
 import { mountOptionWords } from './plan/mount-options.ts';
 import { capabilityNames, namespaceFlags } from './plan/numbers.ts';

@@ -89,7 +89,7 @@ export function requireSecurity(
  * Nothing loads a profile: that changes the machine for others, too. Undefined: whatever holds for this process.
  */
 export function apparmorProfile(
-  { apparmor }: SecurityOptions,
+  { apparmor }: Pick<SecurityOptions, 'apparmor'>,
   { privileged }: { readonly privileged: boolean },
 ): string | undefined {
   if (apparmor !== undefined) return apparmor;

@@ -1,5 +1,5 @@
 import { containerFolder, execProcess, type ContainerRecord, type ExecOptions } from '../../ops/index.ts';
-import { execInContainer, exitCodeOf } from '../../runtime/index.ts';
+import { execInContainer, exitCodeOf, type Container } from '../../runtime/index.ts';
 import type { Store } from '../../store/index.ts';
 import { forwardSignals } from './forward.ts';
 import { demandOfContainer } from './protocol.ts';
@@ -12,6 +12,12 @@ export async function execForeground(
   options: ExecOptions & { readonly interactive: boolean },
 ): Promise<number> {
   const target = await requireRunning(store, record);
+  const started = Promise.withResolvers<Container>();
+  // Before its first output, which somebody may be waiting for to send one.
+  await using _signals = forwardSignals({
+    signal: async (signal) => (await started.promise).signal(signal),
+    kill: async () => (await started.promise).kill(),
+  });
   await using process = await execInContainer({
     spec: record.spec,
     target,
@@ -20,7 +26,7 @@ export async function execForeground(
     stdin: options.interactive ? 'caller' : 'none',
     privileged: options.privileged,
   });
-  await using _signals = forwardSignals(process);
+  started.resolve(process);
   return exitCodeOf(await process.wait());
 }
 

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 
 import type { RunStep } from '../../graph/index.ts';
 import {
+  apparmorProfile,
   containerConfig,
   deviceSources,
   resolveUser,
@@ -33,6 +34,7 @@ export async function runSpec(parts: {
   const user = resolveUser(view.root, step.user);
   const id = `build-${randomBytes(6).toString('hex')}`;
   const { cgroupParent } = services.limits;
+  const insecure = step.security === 'insecure';
   const config = containerConfig({
     purpose: 'build',
     args: step.argv,
@@ -45,7 +47,8 @@ export async function runSpec(parts: {
     files: connection.files,
     mounts: [...devices.mounts, ...mounts.mounts],
     devices: devices.devices,
-    insecure: step.security === 'insecure' ? insecureOptions() : undefined,
+    insecure: insecure ? insecureOptions() : undefined,
+    apparmorProfile: apparmorProfile({}, { privileged: insecure }),
     limits: services.limits.resources,
     ulimits: withoutCores(services.limits.rlimits),
     shmSize: services.limits.shmSize,
