@@ -1,6 +1,8 @@
 import { TsbuildError } from '../../core/index.ts';
 import type { ContainerSpec } from '../types.ts';
 import type { HostFacts } from './host.ts';
+
+import { capabilityNames } from './numbers.ts';
 import type { SetupOp } from './ops.ts';
 import { outputOf } from './output.ts';
 import { planCwd, planPrivileges, planStdio } from './process.ts';
@@ -17,9 +19,14 @@ export function planChroot(spec: ContainerSpec, host: HostFacts): readonly Setup
   if (process.args.length === 0) throw new TsbuildError('RUNTIME_SETUP', 'there is no command to run');
   if (rootfs.kind !== 'bind') throw new TsbuildError('RUNTIME_SETUP', 'chroot needs a whole tree');
   refuseImpossible(spec);
-  const files = host.cgroup.folders.map(({ path }) => `${path}/cgroup.procs`);
+  const { folders, cleanup, deviceProgram } = host.cgroup;
+  const files = folders.map(({ path }) => `${path}/cgroup.procs`);
+  const [unified] = folders;
   return [
-    ...(host.cgroup.cleanup.length > 0 ? [{ kind: 'cleanup', folders: host.cgroup.cleanup } as const] : []),
+    ...(cleanup.length > 0 ? [{ kind: 'cleanup', folders: cleanup } as const] : []),
+    ...(deviceProgram !== undefined && unified !== undefined
+      ? [{ kind: 'device-program', folder: unified.path, program: deviceProgram } as const]
+      : []),
     { kind: 'reap-rest' },
     { kind: 'clone', create: [], join: [], output: outputOf(spec), uidMap: '', gidMap: '' },
     ...(files.length > 0 ? [{ kind: 'join-cgroup', files } as const] : []),
@@ -69,6 +76,9 @@ function withoutFilter(spec: ContainerSpec, { capabilities }: HostFacts): Contai
 const escapes: ReadonlySet<string> = new Set(['CAP_SYS_CHROOT', 'CAP_SYS_PTRACE', 'CAP_SYS_ADMIN']);
 
 function withoutEscape(host: HostFacts): Pick<HostFacts, 'capabilities' | 'architecture'> {
-  const { capabilities, architecture } = host;
-  return { architecture, capabilities: capabilities?.filter((name) => !escapes.has(name)) };
+  const { capabilities, architecture, cgroup } = host;
+  // A builder that may do everything has no container around it whose device rules would hold for the step, too.
+  const unruled = cgroup.version === 'none' && capabilities?.includes('CAP_SYS_ADMIN') !== false;
+  const kept = (name: string): boolean => !escapes.has(name) && !(unruled && name === 'CAP_MKNOD');
+  return { architecture, capabilities: (capabilities ?? capabilityNames).filter(kept) };
 }

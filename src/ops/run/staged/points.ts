@@ -1,7 +1,7 @@
-import { mkdtempSync } from 'node:fs';
+import { closeSync, constants, fstatSync, mkdtempSync } from 'node:fs';
 import { basename, dirname, join, posix } from 'node:path';
 
-import { fromText, isErrno, type ByteString } from '../../../core/index.ts';
+import { fromText, isErrno, toText, TsbuildError, type ByteString } from '../../../core/index.ts';
 import { openRootDir, type FileStat, type FileTime, type RootDir } from '../../../sys/index.ts';
 
 /** Where a mount would be, links resolved: absolute below the tree. */
@@ -11,6 +11,8 @@ interface Point {
   readonly aside: ByteString | undefined;
   /** Gives back what was lent to the tree, before the point is cleared. */
   readonly giveBack: ((root: RootDir, path: ByteString) => void) | undefined;
+  /** What was put there, whatever name it has by now. */
+  readonly held: number;
 }
 
 /**
@@ -18,7 +20,9 @@ interface Point {
  * system, and comes back as it was: the same inodes with the same times. Folders that are missing on the way are made,
  * and taken away again while they are empty; folders' times are put back where only this class changed them.
  *
- * The tree is one nobody writes to at the time; between `place` and `restore` a program may have done anything to it.
+ * The tree is one nobody writes to at the time; between `place` and `restore` a program may have done anything to it. What
+ * it moved or linked somewhere else, which a mount would not have let it, must not be taken for its own work: a secret is
+ * among the things that are placed.
  */
 export class StagedPoints {
   readonly #tree: string;
@@ -27,6 +31,7 @@ export class StagedPoints {
   readonly #aside: string;
   readonly #points: Point[] = [];
   readonly #made: ByteString[] = [];
+  readonly #returned = new Set<number>();
   readonly #times = new Map<
     ByteString,
     { readonly before: FileTime; after: FileTime; readonly inode: string }
@@ -58,8 +63,9 @@ export class StagedPoints {
       aside = `${this.#aside}/${this.#points.length}` as ByteString;
       this.#above.rename(this.#below(path), aside);
     }
-    if (!inside || giveBack !== undefined) this.#points.push({ path, aside, giveBack });
     fill(this.#above, this.#below(path));
+    const held = this.#above.open(this.#below(path), pathOnly);
+    this.#points.push({ path, aside, giveBack, held });
     this.#noteTimes(tree);
     return path;
   }
@@ -69,7 +75,7 @@ export class StagedPoints {
     return this.#above.sub(this.#below(path));
   }
 
-  /** Once, when no program runs in the tree any more. */
+  /** Once, when no program runs in the tree any more. Throws RUN_FAILED when something placed is elsewhere in it. */
   restore(): void {
     try {
       using tree = this.#above.sub(fromText(this.#tree));
@@ -81,9 +87,24 @@ export class StagedPoints {
         if (stat?.inode !== inode || tree.tryLstat(path)?.inode !== inode) continue;
         tree.setTimes(path, sameTime(stat, after) ? before : timeOf(stat));
       }
+      // Given back, it is where it belongs.
+      for (const { path, held } of this.#points) if (!this.#returned.has(held)) requireGone(path, held);
     } finally {
+      for (const { held } of this.#points) closeSync(held);
       this.#above.removeAll(fromText(this.#aside));
       this.#above[Symbol.dispose]();
+    }
+  }
+
+  /** Whether the name still stands for what is held. */
+  #isAt(path: ByteString, held: number): boolean {
+    if (this.#above.tryLstat(this.#below(path)) === undefined) return false;
+    const fd = this.#above.open(this.#below(path), pathOnly);
+    try {
+      const [now, placed] = [fstatSync(fd), fstatSync(held)];
+      return now.ino === placed.ino && now.dev === placed.dev;
+    } finally {
+      closeSync(fd);
     }
   }
 
@@ -114,18 +135,24 @@ export class StagedPoints {
   }
 
   /** A folder above that the program has exchanged is its own: what was put aside below the old one goes with that. */
-  #clear({ path, aside, giveBack }: Point, tree: RootDir): void {
+  #clear({ path, aside, giveBack, held }: Point, tree: RootDir): void {
     const parent = posix.dirname(path) as ByteString;
     const known = this.#times.get(parent)?.inode;
     const folder = tree.tryLstat(parent);
     if (folder?.type !== 'directory' || (known !== undefined && folder.inode !== known)) return;
     // From above the tree an absolute link of the program's means another place.
     if (this.#above.tryLstat(this.#below(parent))?.inode !== folder.inode) return;
-    giveBack?.(this.#above, this.#below(path));
+    if (giveBack !== undefined && this.#isAt(path, held)) {
+      giveBack(this.#above, this.#below(path));
+      this.#returned.add(held);
+    }
     this.#above.removeAll(this.#below(path));
     if (aside !== undefined) this.#above.rename(aside, this.#below(path));
   }
 }
+
+/** Opens nothing but the name: O_PATH of open(2), which node:fs does not list. */
+const pathOnly = 0o10000000 | constants.O_NOFOLLOW;
 
 function removeEmpty(tree: RootDir, path: ByteString): void {
   try {
@@ -133,6 +160,17 @@ function removeEmpty(tree: RootDir, path: ByteString): void {
   } catch (error) {
     if (!isErrno(error, 'ENOTEMPTY', 'ENOENT', 'ENOTDIR')) throw error;
   }
+}
+
+function requireGone(path: ByteString, held: number): void {
+  if (fstatSync(held).nlink === 0) return;
+  throw new TsbuildError(
+    'RUN_FAILED',
+    `the step moved or linked ${toText(path)}, which is no part of the image`,
+    {
+      hint: 'with namespaces the system refuses that: leave what is mounted where it is',
+    },
+  );
 }
 
 function timeOf({ mtime, mtimeNanos }: FileStat): FileTime {
