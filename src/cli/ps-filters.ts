@@ -20,7 +20,26 @@ const filters: Readonly<Record<string, (row: Row, value: string) => boolean>> = 
     const found = record.labels?.[key];
     return found !== undefined && (rest.length === 0 || found === rest.join('='));
   },
+  network: ({ record }, value) => record.network?.mode.kind === value,
+  expose: ({ record }, value) =>
+    record.network?.exposed.some((name) => {
+      const [port, protocol = ''] = name.split('/');
+      return isPort(value, { port: Number(port), protocol });
+    }) === true,
+  publish: ({ state }, value) =>
+    state.status === 'running' &&
+    state.network?.ports.some(({ containerPort: port, protocol }) => isPort(value, { port, protocol })) ===
+      true,
 };
+
+/** `80`, `8000-8010` or `53/udp`, of the container's ports; TCP unless told. */
+function isPort(
+  text: string,
+  { port, protocol }: { readonly port: number; readonly protocol: string },
+): boolean {
+  const [, first, last = first, wanted = 'tcp'] = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(\w+))?$/.exec(text) ?? [];
+  return first !== undefined && port >= Number(first) && port <= Number(last) && protocol === wanted;
+}
 
 export const filterNames: readonly string[] = Object.keys(filters);
 

@@ -36,6 +36,19 @@ describe('networks of containers', () => {
       .map((line) => JSON.parse(line) as object);
     expect(row).toMatchObject({ Ports: '0.0.0.0:8080->80/tcp, 127.0.0.1:8081->80/tcp, 443-444/tcp' });
     expect(await cli.ok(['ps'])).toContain('0.0.0.0:8080->80/tcp');
+    for (const [filter, count] of [
+      ['publish=80', 1],
+      ['publish=79-81/tcp', 1],
+      ['publish=443', 0],
+      ['publish=80/udp', 0],
+      ['expose=443', 1],
+      ['expose=1-79', 0],
+      ['network=bridge', 1],
+      ['network=host', 0],
+    ] as const) {
+      const shown = (await cli.ok(['ps', '-q', '-f', filter])).split('\n').filter(Boolean);
+      expect(shown.length, filter).toBe(count);
+    }
 
     const { NetworkSettings: settings, HostConfig, Config } = await net.inspect('web');
     expect(HostConfig).toMatchObject({
