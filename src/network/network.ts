@@ -171,12 +171,13 @@ export class BridgedNetwork implements Network {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    // The links before the addresses are given up, whose next owners make links of the same names.
-    await this.#parts.close([...this.#links]);
+    const { close, rules } = this.#parts;
+    // The links before the addresses are given up, whose next owners make links of the same names. Nothing runs behind
+    // them any more, so that nothing needs the rules; the kernel takes its time for both.
+    await Promise.all([close([...this.#links]), rules[Symbol.asyncDispose]()]);
     this.#links.clear();
     for (const attached of this.#attached) await attached[Symbol.asyncDispose]();
     this.#spare?.[Symbol.dispose]();
-    await this.#parts.rules[Symbol.asyncDispose]();
     this.#route[Symbol.dispose]();
   }
 }
