@@ -3,7 +3,7 @@
 #   scripts/vm.sh PROGRAM [ARGUMENT...]     the output of the program and, unless the machine hangs, its exit status
 # In it /run alone is writable, and /dev/vda is an empty disk. The processor is emulated, so all is some
 # 40 times slower. Needs root, qemu-system-x86, qemu-system-common (virtiofsd), busybox-static and cpio. The kernel
-# (27 MB) comes from Debian's mirror once and is kept in ~/.cache/tsbuild/vm.
+# (27 MB) comes from Debian's mirror once and is kept in ~/.cache/tsbuild/vm; TSBUILD_VM_KERNEL has more words for it.
 set -euo pipefail
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/tsbuild/vm
@@ -88,7 +88,7 @@ timeout "${TSBUILD_VM_TIMEOUT:-240}" qemu-system-x86_64 -accel tcg,thread=multi 
   -chardev socket,id=fs,path="$work/fs.sock" -device vhost-user-fs-pci,chardev=fs,tag=host \
   -drive file="$work/disk",format=raw,if=virtio \
   -kernel "$kernel"/boot/vmlinuz-* -initrd "$work/initramfs.gz" \
-  -append 'console=ttyS0 panic=-1 quiet loglevel=1 mitigations=off random.trust_cpu=on cgroup_no_v1=all' \
+  -append 'console=ttyS0 panic=-1 quiet loglevel=1 mitigations=off random.trust_cpu=on cgroup_no_v1=all '"${TSBUILD_VM_KERNEL:-}" \
   -nographic -no-reboot -nodefaults -serial mon:stdio </dev/null |
   tr -d '\r' | sed -n '/^vm: begin/,/^vm: status/{/^vm: begin/d;p}' | tee "$work/output" | sed '/^vm: status/d;/^\[ *[0-9.]*\] sysrq: /d'
 status=$(sed -n 's/^vm: status //p' "$work/output")
