@@ -1,3 +1,4 @@
+import { rmSync, statSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 
 import { tsbuildWithBusybox, type Tsbuild } from './cli.ts';
@@ -60,7 +61,10 @@ export function withNetworkCli(use: (made: NetworkCli) => void): void {
     if (ids.length > 0) await made.cli.ok(['rm', '-f', ...ids]);
   });
   afterAll(async () => {
-    await made?.world[Symbol.asyncDispose]();
+    if (made === undefined) return;
+    const { host } = made.world;
+    rmSync(`/run/tsbuild/network-${statSync(host.path).ino}`, { recursive: true, force: true });
+    await made.world[Symbol.asyncDispose]();
   });
 }
 
