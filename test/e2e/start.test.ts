@@ -49,6 +49,7 @@ describe('the npm package', () => {
     const paths = packed.flatMap(({ files }) => files.map(({ path }) => path));
     expect(paths.filter((path) => path.startsWith('dist/'))).toEqual([
       'dist/cli.cjs',
+      'dist/enter.cjs',
       'dist/index.js',
       'dist/monitor.cjs',
     ]);
