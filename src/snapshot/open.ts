@@ -18,7 +18,7 @@ export function openSnapshotter(
   path: string,
   { mounting = true, warn }: OpenSnapshotterOptions = {},
 ): LocalSnapshotter {
-  const refusal = mounting ? refusalOf(path) : 'nothing can be mounted here';
+  const refusal = mounting ? refusalOf(path) : 'without namespaces nothing is mounted';
   if (refusal === undefined) return overlaySnapshotter(path);
   const copying = copyingSnapshotter(path);
   const advice = mounting ? '; a store on a volume avoids it (--root, TSBUILD_ROOT)' : '';

@@ -144,4 +144,29 @@ describe('tsbuild in a container of', () => {
     expect(idOf(ended)).toBe(ids.get('Dockerfile.users'));
     expect(ended.stderr).not.toContain('fallback "');
   });
+
+  it.each([
+    {
+      engine: 'docker',
+      user: 'root',
+      security: 'default',
+      hint: /--security-opt seccomp=unconfined.*-v tsbuild:/,
+    },
+    { engine: 'podman', user: 'root', security: 'privileged', hint: /-v tsbuild:\/tmp\/store/ },
+  ] as const)(
+    '$engine, $security: a container that cannot be had says what to add',
+    async ({ hint, ...surroundings }) => {
+      const { status, stderr } = await tsbuildInside(surroundings, [
+        '--root',
+        '/tmp/store',
+        'run',
+        'any',
+        'true',
+      ]);
+      // As docker's own exit status for a container that could not be made.
+      expect(status).toBe(125);
+      expect(stderr).toMatch(/containers need an overlay, and none can be mounted .*\[HOST_UNSUPPORTED\]/);
+      expect(stderr).toMatch(hint);
+    },
+  );
 });

@@ -4,8 +4,10 @@ import { isErrno, TsbuildError } from '../../core/index.ts';
 import { findImage, openImage, type Image } from '../../image/index.ts';
 import { formatPlatform, hostPlatform } from '../../oci/index.ts';
 import { prepareContainer, type ContainerOptions, type ContainerRecord } from '../../ops/index.ts';
-import { overlaySnapshotter } from '../../snapshot/index.ts';
+import { namespaceHint } from '../../runtime/index.ts';
+import { openSnapshotter, type LocalSnapshotter } from '../../snapshot/index.ts';
 import type { Store } from '../../store/index.ts';
+import { mayMount } from '../../sys/index.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { warnOfPlatform } from '../platform-warning.ts';
 import { pullProgress } from '../pull-progress.ts';
@@ -24,16 +26,33 @@ export async function makeContainer(store: Store, wanted: ContainerToMake): Prom
   using interrupt = interruptSignal();
   const { signal } = interrupt;
   using cidfile = wanted.cidfile === undefined ? undefined : openCidfile(wanted.cidfile);
+  // Before anything is pulled for nothing.
+  const snapshotter = containerSnapshotter(store);
   await using lease = await store.lease();
   const image = await imageToRun(store, wanted, signal);
   warnOfPlatform(wanted.imageName, { wanted: wanted.platform ?? hostPlatform(), is: image.config });
-  const snapshotter = overlaySnapshotter(store.snapshots);
   await store.afterDeaths(() => snapshotter.sweep());
   const { starting, imageName } = wanted;
   const options = { ...wanted.container, image, imageName, starting, signal };
   const record = await prepareContainer({ store, lease, snapshotter }, options);
   cidfile?.write(record.id);
   return record;
+}
+
+/** A container's files are an overlay for as long as it lives: what a build falls back to would copy its whole image. */
+function containerSnapshotter(store: Store): LocalSnapshotter {
+  const snapshotter = openSnapshotter(store.snapshots);
+  if (snapshotter.driver === 'overlay') return snapshotter;
+  const folder = store.root;
+  throw new TsbuildError(
+    'HOST_UNSUPPORTED',
+    `containers need an overlay, and none can be mounted in ${folder}`,
+    {
+      hint: mayMount()
+        ? `put the store on a volume: -v tsbuild:${folder} for the container around tsbuild, or --root (TSBUILD_ROOT) elsewhere`
+        : `${namespaceHint}, with the store on a volume: -v tsbuild:${folder}`,
+    },
+  );
 }
 
 /** Before any work: an older file may name a container that somebody still looks after. */
