@@ -3,7 +3,7 @@ import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { noCgroups } from './none.ts';
 import type { CgroupManager } from './types.ts';
 import { v1Cgroups } from './v1.ts';
-import { v2Cgroups } from './v2.ts';
+import { ownLeaf, v2Cgroups } from './v2.ts';
 
 /** What the machine mounts: the folder of each v1 controller, and that of v2. */
 export interface CgroupMounts {
@@ -53,14 +53,16 @@ export function cgroupManager(
   if (Object.keys(v1).length > 0) return noCgroups('the cgroups of this machine (v1) are not writable');
   if (v2 === undefined) return noCgroups('no cgroup file system is mounted');
   // The topmost first; a delegated user may write to its own only.
-  const base = [v2, v2 + ownCgroup(readFileSync('/proc/self/cgroup', 'latin1'))].find(isWritable);
+  const own = v2 + ownCgroup(readFileSync('/proc/self/cgroup', 'latin1'));
+  const base = [v2, own].find(isWritable);
   if (base === undefined) return noCgroups('the cgroups of this machine (v2) are not writable');
-  return v2Cgroups(base, { devices: !inUserNamespace });
+  return v2Cgroups(base, { devices: !inUserNamespace, isOwn: base !== v2 });
 }
 
-/** The v2 line of /proc/self/cgroup; empty for the root. */
+/** The v2 line of /proc/self/cgroup, without the leaf that this program goes into; empty for the root. */
 function ownCgroup(text: string): string {
-  const path = /^0::(\/.*)$/m.exec(text)?.[1] ?? '/';
+  const line = /^0::(\/.*)$/m.exec(text)?.[1] ?? '/';
+  const path = line.endsWith(`/${ownLeaf}`) ? line.slice(0, -ownLeaf.length - 1) : line;
   return path === '/' ? '' : path;
 }
 

@@ -13,8 +13,18 @@ import type { Cgroup, CgroupManager } from './types.ts';
 import { v2Accounting, v2Usage } from './usage-v2.ts';
 import type { ControlWrite } from './writes.ts';
 
-/** `base`: the topmost cgroup folder that may be written to. `devices`: whether BPF programs may be attached. */
-export function v2Cgroups(base: string, { devices }: { readonly devices: boolean }): CgroupManager {
+/** Where this process goes in a cgroup of its own that is to hand controllers down. */
+export const ownLeaf = 'tsbuild-own';
+
+export interface V2Options {
+  /** Whether BPF programs may be attached. */
+  readonly devices: boolean;
+  /** The base is the cgroup that this process was started in, delegated to its user. */
+  readonly isOwn?: boolean | undefined;
+}
+
+/** `base`: the topmost cgroup folder that may be written to. */
+export function v2Cgroups(base: string, { devices, isOwn = false }: V2Options): CgroupManager {
   /** By the folder that containers are made in: the controllers that it hands down. */
   const handedDown = new Map<string, ReadonlySet<string>>();
   let swept = false;
@@ -22,6 +32,7 @@ export function v2Cgroups(base: string, { devices }: { readonly devices: boolean
     version: 'v2',
     create(name, limits) {
       if (!swept) sweepCgroups(join(base, defaultParent));
+      if (!swept && isOwn) leaveOwnCgroup(base);
       swept = true;
       const { above, own } = cgroupFolders(base, name);
       const writes = v2Writes(limits);
@@ -42,6 +53,15 @@ export function v2Cgroups(base: string, { devices }: { readonly devices: boolean
       return existsSync(own) ? v2Usage(own) : undefined;
     },
   };
+}
+
+/** With others in it, a terminal's programs say, it hands nothing down all the same, and limits are not to be had. */
+function leaveOwnCgroup(base: string): void {
+  const pids = (readControl(base, 'cgroup.procs') ?? '').split('\n');
+  if (!pids.includes(String(process.pid))) return;
+  const leaf = join(base, ownLeaf);
+  mkdirSync(leaf, { recursive: true });
+  tryWriteControl(leaf, 'cgroup.procs', String(process.pid));
 }
 
 /**
@@ -71,7 +91,7 @@ function createCgroup(
       'LIMIT_UNAVAILABLE',
       `the limit ${refused.what} cannot be applied: the ${refused.controller} controller is not available in ${path}`,
       {
-        hint: 'run as root on the host, or in a cgroup delegated to you (systemd: Delegate=yes) without processes',
+        hint: 'start it in a cgroup of its own: systemd-run --user --scope -p Delegate=yes tsbuild …; or run as root on the host',
       },
     );
   }
