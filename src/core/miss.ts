@@ -28,8 +28,8 @@ export type MissReason =
   /** The step itself is not what it was when the record of `created` was saved. */
   | { readonly kind: 'definition'; readonly changes: readonly PartChange[]; readonly created: string }
   | { readonly kind: 'inputs'; readonly inputs: readonly InputChange[]; readonly created: string }
-  /** There was a result of exactly this, and it is no longer whole. */
-  | { readonly kind: 'lost' };
+  /** There was a result of exactly this, and it is no longer whole. `pruned`: ISO 8601, when it was pruned. */
+  | { readonly kind: 'lost'; readonly pruned?: string | undefined };
 
 /** An input that is not what it was. */
 export type InputChange = {
@@ -39,6 +39,8 @@ export type InputChange = {
   readonly id: Digest;
 } & (
   | { readonly cause: 'definition' }
+  /** The cache answers it: it is another step than the one that stood there. */
+  | { readonly cause: 'another' }
   /** Another part of it counts. */
   | { readonly cause: 'selector'; readonly before: string | undefined; readonly after: string | undefined }
   /** The same as before, but it or something below it is to be made anew. */

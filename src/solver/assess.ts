@@ -106,7 +106,11 @@ class Assessor<R> {
       if (result !== undefined) return this.#hit(vertex, result, 'content');
     }
     const inputs = vertex.inputs.map((input) => this.#node(input).keyed);
-    const reasons = await missReasons({ vertex, keyed, inputs }, this.#cache, taken);
+    const reasons = await missReasons(
+      { vertex, keyed, inputs, isCached: (id) => this.#results.has(id) },
+      this.#cache,
+      taken,
+    );
     return { status: known && !complete ? 'maybe' : 'run', reasons };
   }
 

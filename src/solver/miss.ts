@@ -4,13 +4,15 @@ import type { Keyed } from './keyring.ts';
 import type { CacheRecord, Op, ResultCache, Vertex } from './types.ts';
 
 /** What explaining needs of the cache. */
-export type RecordReader<R> = Pick<ResultCache<R>, 'nearest' | 'latest' | 'knows'>;
+export type RecordReader<R> = Pick<ResultCache<R>, 'nearest' | 'latest' | 'knows' | 'pruned'>;
 
 export interface Missed<R> {
   readonly vertex: Vertex<R>;
   readonly keyed: Keyed<R>;
   /** Those of the vertex's inputs, in order. */
   readonly inputs: readonly Keyed<R>[];
+  /** Whether the cache has answered the vertex of that id. */
+  readonly isCached: (id: Digest) => boolean;
 }
 
 /**
@@ -31,6 +33,8 @@ export async function missReasons<R>(
     const inputs = inputReasons(missed, same);
     return inputs.length > 0 ? inputs : [{ kind: 'lost' }];
   }
+  const pruned = await records.pruned?.(keyed.parts);
+  if (pruned !== undefined) return [{ kind: 'lost', pruned }];
   if (await records.knows(keyed.parts)) return [{ kind: 'lost' }];
   if (nearest === undefined || taken.has(nearest.partsDigest)) return [{ kind: 'first-time' }];
   const { created } = nearest;
@@ -47,12 +51,13 @@ async function unfolded<R>(op: Op<R>, change: PartChange): Promise<PartChange> {
 }
 
 function inputReasons<R>(
-  { vertex, keyed, inputs }: Missed<R>,
+  { vertex, keyed, inputs, isCached }: Missed<R>,
   { inputKeys, created }: CacheRecord<R>,
 ): readonly MissReason[] {
   const changes = vertex.inputs.flatMap(({ id }, index): readonly InputChange[] => {
     const [before, after] = [inputKeys[index], keyed.inputs[index]];
-    if (before?.digest !== after?.digest) return [{ index, id, cause: 'definition' }];
+    if (before?.digest !== after?.digest)
+      return [{ index, id, cause: isCached(id) ? 'another' : 'definition' }];
     if (before?.selector !== after?.selector)
       return [{ index, id, cause: 'selector', before: before?.selector, after: after?.selector }];
     return inputs[index]?.anew === true ? [{ index, id, cause: 'anew' }] : [];

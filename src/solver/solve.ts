@@ -48,6 +48,8 @@ class Solver<R> {
   readonly #report: StepReporter<R>;
   readonly #keys: Keyring<R>;
   readonly #outcomes = new Map<Digest, Promise<Outcome<R>>>();
+  /** Ids of those that the cache has answered. */
+  readonly #cachedIds = new Set<Digest>();
   /** Ids of those whose record is in the cache. */
   readonly #answered = new Set<Digest>();
   #allParts: Promise<ReadonlySet<Digest>> | undefined;
@@ -169,7 +171,11 @@ class Solver<R> {
   async #why(vertex: Vertex<R>, keyed: Keyed<R>): Promise<readonly MissReason[]> {
     const inputs = await Promise.all(vertex.inputs.map((input) => this.#keys.of(input)));
     this.#allParts ??= this.#partsOfAll();
-    return missReasons({ vertex, keyed, inputs }, this.#cache, await this.#allParts);
+    return missReasons(
+      { vertex, keyed, inputs, isCached: (id) => this.#cachedIds.has(id) },
+      this.#cache,
+      await this.#allParts,
+    );
   }
 
   async #partsOfAll(): Promise<ReadonlySet<Digest>> {
@@ -201,6 +207,7 @@ class Solver<R> {
   #cached(vertex: Vertex<R>, result: R): Outcome<R> {
     this.#report.cached(vertex);
     this.#answered.add(vertex.id);
+    this.#cachedIds.add(vertex.id);
     return { early: result, settled: Promise.resolve(result) };
   }
 }

@@ -114,4 +114,6 @@ export interface ResultCache<R> {
   nearest(identity: string): Promise<CacheRecord<R> | undefined>;
   /** The newest record with these parts, whatever its identity and inputs. */
   latest(parts: Digest): Promise<CacheRecord<R> | undefined>;
+  /** ISO 8601: when records with these parts were last pruned, where that is known. */
+  pruned?(parts: Digest): Promise<string | undefined>;
 }

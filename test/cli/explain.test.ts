@@ -188,7 +188,7 @@ const cases: readonly Case[] = [
   {
     what: 'a step less',
     edit: [['COPY <<notes /notes\nkept\nnotes\n', '']],
-    because: { '[work 4/5]': '[work 3/5] has changed', '[work 5/5]': '[work 4/5] has changed' },
+    because: { '[work 4/5]': '[work 3/5] stands before it now', '[work 5/5]': '[work 4/5] has changed' },
   },
   {
     what: 'another kind of step',

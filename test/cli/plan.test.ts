@@ -59,6 +59,7 @@ const place = { index: z.number(), id: digest };
 const inputChange = z.discriminatedUnion('cause', [
   z.strictObject({ ...place, cause: z.literal('definition') }),
   z.strictObject({ ...place, cause: z.literal('anew') }),
+  z.strictObject({ ...place, cause: z.literal('another') }),
   z.strictObject({
     ...place,
     cause: z.literal('selector'),

@@ -124,7 +124,7 @@ describe('how a build would fare', () => {
     expect(await after([chain(1, 10), first], chain(2, 10))).toEqual([
       'base: unneeded',
       'first: cached by definition',
-      'second: run, input 0 first definition',
+      'second: run, input 0 first another',
     ]);
   });
 

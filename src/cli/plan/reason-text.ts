@@ -31,7 +31,9 @@ export function reasonText(
     case 'first-time':
       return 'not built before';
     case 'lost':
-      return 'its earlier result is no longer in the store';
+      return reason.pruned === undefined
+        ? 'its earlier result is no longer in the store'
+        : `its earlier result was pruned at ${reason.pruned}`;
     case 'definition':
       return changesText(reason.changes);
     case 'inputs':
@@ -46,6 +48,10 @@ function inputsText(
   const selected = inputs.filter(({ cause }) => cause === 'selector');
   if (selected.length === inputs.length) {
     return joined(selected.map(({ id }) => `takes other files from ${nameOf(id)}`));
+  }
+  const others = inputs.filter(({ cause }) => cause === 'another');
+  if (others.length === inputs.length) {
+    return joined(others.map(({ id }) => `${nameOf(id)} stands before it now`));
   }
   const names = [...new Set(inputs.map(({ id }) => nameOf(id)))];
   if (undecided) return `runs if ${names.join(' or ')} comes out different`;
