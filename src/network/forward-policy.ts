@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isErrno, TsbuildError } from '../core/index.ts';
 import { runTool } from '../sys/index.ts';
 import { Connection } from './netlink/connection.ts';
@@ -22,18 +22,21 @@ import {
 const iptablesTable = 'filter';
 const iptablesChains = ['DOCKER-USER', 'FORWARD'] as const;
 
-/** The chain that drops what is forwarded and is not ours to change, when there is one: `inet firewalld filter_FORWARD`. */
-export async function acceptForwarded(bridge: string): Promise<string | undefined> {
+/**
+ * The chain that drops what is forwarded and is not ours to change, when there is one: `inet firewalld filter_FORWARD`.
+ * `mark` is a file that is there while rules of ours may be in the older tables. Under the folder's lock.
+ */
+export async function acceptForwarded(bridge: string, mark: string): Promise<string | undefined> {
   using netfilter = new Connection('netfilter');
   const dropping = listForwardChains(netfilter).filter((chain) => chain.dropsByDefault);
   const foreign = dropping.find((chain) => !isIptables(chain));
   if (foreign !== undefined) return `${foreign.table} ${foreign.chain}`;
   if (dropping.length > 0) acceptInNftables(netfilter, bridge);
-  return await acceptInLegacyTables(bridge);
+  return await acceptInLegacyTables(bridge, mark);
 }
 
 /** Takes the rules out again. */
-export async function withdrawAcceptance(bridge: string): Promise<void> {
+export async function withdrawAcceptance(bridge: string, mark: string): Promise<void> {
   using netfilter = new Connection('netfilter');
   const removals = iptablesChains
     .filter((chain) => hasChain(netfilter, iptablesTable, chain))
@@ -43,12 +46,16 @@ export async function withdrawAcceptance(bridge: string): Promise<void> {
       ),
     );
   if (removals.length > 0) commit(netfilter, removals);
-  if (!hasLegacyFilter()) return;
-  const { stdout } = await legacy(['-S', 'FORWARD']);
-  for (const direction of ['-i', '-o']) {
-    const rule = ['FORWARD', direction, bridge, '-j', 'ACCEPT'];
-    if (stdout.includes(`-A ${rule.join(' ')}`)) await legacy(['-D', ...rule]);
+  // To ask the tool takes longer than all the rest.
+  if (!existsSync(mark)) return;
+  if (hasLegacyFilter()) {
+    const { stdout } = await legacy(['-S', 'FORWARD']);
+    for (const direction of ['-i', '-o']) {
+      const rule = ['FORWARD', direction, bridge, '-j', 'ACCEPT'];
+      if (stdout.includes(`-A ${rule.join(' ')}`)) await legacy(['-D', ...rule]);
+    }
   }
+  rmSync(mark, { force: true });
 }
 
 function isIptables({ family, table, chain }: ForwardChain): boolean {
@@ -71,10 +78,11 @@ function acceptInNftables(netfilter: Connection, bridge: string): void {
 }
 
 /** The older implementation of iptables keeps its rules where nf_tables cannot see them. */
-async function acceptInLegacyTables(bridge: string): Promise<string | undefined> {
+async function acceptInLegacyTables(bridge: string, mark: string): Promise<string | undefined> {
   if (!hasLegacyFilter()) return undefined;
   const { stdout } = await legacy(['-S', 'FORWARD']);
   if (!/^-P FORWARD DROP$/m.test(stdout)) return undefined;
+  writeFileSync(mark, '');
   for (const direction of ['-i', '-o']) {
     const rule = ['FORWARD', direction, bridge, '-j', 'ACCEPT'];
     if (stdout.includes(`-A ${rule.join(' ')}`)) continue;

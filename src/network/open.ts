@@ -54,7 +54,7 @@ export async function openNetwork({
       const rules = attempt('nftables', () =>
         ownBridgeRules({ kind, bridge: bridge.name, subnet: bridge.subnet }),
       );
-      const foreign = await acceptForwarded(bridge.name);
+      const foreign = await acceptForwarded(bridge.name, acceptedOf(folder, kind));
       if (foreign !== undefined) {
         rules[Symbol.dispose]();
         throw new Refusal(
@@ -98,13 +98,14 @@ async function closeNetwork(folder: string, holder: Holder, links: readonly stri
 async function sweepLocked(folder: string): Promise<void> {
   const unused = kinds.filter((kind) => countHolders(holdersOf(folder, kind)) === 0);
   const left = unused.filter((kind) => existsSync(markOf(folder, kind)));
-  for (const kind of left) await removeShared(bridgeOf(folder, kind));
+  for (const kind of left) await removeShared(folder, kind);
   if (unused.length === kinds.length) restoreForwarding(folder);
   for (const kind of left) rmSync(markOf(folder, kind), { force: true });
 }
 
-async function removeShared(bridge: BridgeName): Promise<void> {
-  if (hasLink(bridge.name)) await withdrawAcceptance(bridge.name);
+async function removeShared(folder: string, kind: NetworkKind): Promise<void> {
+  const bridge = bridgeOf(folder, kind);
+  if (hasLink(bridge.name)) await withdrawAcceptance(bridge.name, acceptedOf(folder, kind));
   await removeBridge(bridge);
 }
 
@@ -116,6 +117,11 @@ async function lockFolder(folder: string, signal?: AbortSignal): Promise<Disposa
 /** There while something of the network may be. */
 function markOf(folder: string, kind: NetworkKind): string {
   return join(folder, kind, 'made');
+}
+
+/** There while rules of iptables-legacy may be. */
+function acceptedOf(folder: string, kind: NetworkKind): string {
+  return join(folder, kind, 'accepted');
 }
 
 function holdersOf(folder: string, kind: NetworkKind): string {

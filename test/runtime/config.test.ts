@@ -52,28 +52,6 @@ describe('containerConfig', () => {
     expect(() => containerConfig(unknown)).toThrow(/unexpected value/);
   });
 
-  it('R-14 R-26 joins a network that is there', () => {
-    const networkOf = (network: ContainerRequest['network']): unknown =>
-      containerConfig({ ...step, network }).linux.namespaces.find(({ type }) => type === 'network');
-    expect(networkOf({ namespace: '/proc/7/fd/8' })).toEqual({ type: 'network', path: '/proc/7/fd/8' });
-    expect(networkOf('none')).toEqual({ type: 'network' });
-  });
-
-  it('R-26 lets every user of a network of its own ping and listen on low ports, as Docker does', () => {
-    const sysctl = (change: Partial<ContainerRequest>): unknown =>
-      containerConfig({ ...step, ...change }).linux.sysctl;
-    const ping = { 'net.ipv4.ping_group_range': '0 2147483647' };
-    const ports = { 'net.ipv4.ip_unprivileged_port_start': '0' };
-    const ids = [{ containerID: 0, hostID: 100000, size: 65536 }];
-    expect(sysctl({ network: 'none' })).toEqual({ ...ping, ...ports });
-    expect(sysctl({ network: { namespace: '/n' } })).toEqual({ ...ping, ...ports });
-    expect(sysctl({ network: 'none', idMappings: { uids: ids, gids: ids } })).toEqual(ports);
-    expect(sysctl({ network: { namespace: '/n', shared: true } })).toBeUndefined();
-    expect(sysctl({ network: 'host' })).toBeUndefined();
-    const asked = { 'net.ipv4.ip_unprivileged_port_start': '80' };
-    expect(sysctl({ network: 'none', sysctls: asked })).toEqual({ ...ping, ...asked });
-  });
-
   it('R-26 adds a user namespace with its maps', () => {
     const uids = [{ containerID: 0, hostID: 100000, size: 65536 }];
     const { linux } = containerConfig({ ...step, idMappings: { uids, gids: uids } });
