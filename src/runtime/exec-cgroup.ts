@@ -19,6 +19,17 @@ export function cgroupFilesOf(pid: number): readonly string[] {
   return [...new Set(files)].filter((file) => existsSync(file));
 }
 
+/** The v2 cgroup that a process is in, as a folder of this machine; undefined when it is gone, or not to be seen. */
+export function v2FolderOf(pid: number): string | undefined {
+  const { v2 } = parseCgroupMounts(readFileSync('/proc/self/mountinfo', 'latin1'));
+  try {
+    const path = /^0::(\/.*)$/m.exec(cgroupLines(pid).join('\n'))?.[1];
+    return v2 === undefined || path === undefined || path.startsWith('/..') ? undefined : join(v2, path);
+  } catch {
+    return undefined;
+  }
+}
+
 function cgroupLines(pid: number | 'self'): readonly string[] {
   return readFileSync(`/proc/${pid}/cgroup`, 'latin1').trimEnd().split('\n');
 }

@@ -1,10 +1,11 @@
 import { mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 import { TsbuildError, type Usage } from '../core/index.ts';
 import { inUserNamespace, startLauncher } from '../sys/index.ts';
-import { cgroupManager, type Cgroup, type CgroupManager, type CgroupName } from './cgroup/index.ts';
+import { cgroupManager, v2Usage, type Cgroup, type CgroupManager, type CgroupName } from './cgroup/index.ts';
 import { LaunchedContainer } from './container.ts';
+import { v2FolderOf } from './exec-cgroup.ts';
 import { coveredMounts, coveredProcWarning } from './covered-mounts.ts';
 import { hasSingleId, ownMappedIds, singleIdWarning } from './mapped-ids.ts';
 import { ownCapabilities } from './own-capabilities.ts';
@@ -75,11 +76,15 @@ function readFacts(stubs: string): Omit<HostFacts, 'stubs' | 'cgroup'> {
 }
 
 /**
- * What a container of any process of this machine has used up to now, read from its cgroup; undefined when it has none,
- * or is gone.
+ * What a container of any process of this machine, PID 1 of which is `pid`, has used up to now, read from its cgroup;
+ * undefined when it has none, or is gone.
  */
-export function containerUsage(name: CgroupName): Usage | undefined {
-  return cgroupManager('auto', { inUserNamespace: inUserNamespace() }).usage(name);
+export function containerUsage(name: CgroupName, pid: number): Usage | undefined {
+  const usage = cgroupManager('auto', { inUserNamespace: inUserNamespace() }).usage(name);
+  if (usage !== undefined) return usage;
+  // An ordinary user's commands have a delegated cgroup each, and only the container's own process knows in which it is.
+  const folder = v2FolderOf(pid);
+  return folder !== undefined && basename(folder) === name.id ? v2Usage(folder) : undefined;
 }
 
 /** Removes the cgroups that a killed process left of a container that has ended, wherever its parent is. */

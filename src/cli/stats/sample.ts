@@ -32,7 +32,7 @@ async function sampleOf(store: Store, record: ContainerRecord): Promise<Sample> 
   const { id, name, spec } = record;
   const state = await containerState(store, id);
   const running = state.status === 'running';
-  const usage = running ? containerUsage({ id, path: spec.config.linux.cgroupsPath }) : undefined;
+  const usage = running ? containerUsage({ id, path: spec.config.linux.cgroupsPath }, state.pid) : undefined;
   const shares = running && record.network?.mode.kind === 'bridge' && state.network === undefined;
   const ownNetwork = !shares && spec.config.linux.namespaces.some(({ type }) => type === 'network');
   return {
