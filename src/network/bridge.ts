@@ -10,7 +10,7 @@ import {
   type Subnet,
 } from './address.ts';
 import { hostServers } from './dns/host-servers.ts';
-import { Connection } from './netlink/connection.ts';
+import { Connection, type Within } from './netlink/connection.ts';
 import {
   addAddress,
   addBridge,
@@ -45,17 +45,17 @@ const usualMtu = 1500;
  * The bridge of the name, made when it is not there; undefined when no subnet is free. Under the folder's lock; others
  * on the machine, with other folders, look for a free subnet at the same time, so a choice that met another is redone.
  */
-export function ensureBridge(wanted: BridgeName): Bridge | undefined {
-  using route = new Connection('route');
+export function ensureBridge(wanted: BridgeName, within: Within): Bridge | undefined {
+  using route = new Connection('route', within);
   const { name } = wanted;
   const found = existingBridge(route, wanted);
   if (found !== undefined) return found;
   removeLink(route, name);
   for (let attempt = 0; attempt < 8; attempt++) {
     const start = attempt === 0 ? 0 : Math.floor(Math.random() * 512);
-    const subnet = freeSubnet(takenBlocks(route), start);
+    const subnet = freeSubnet(allTakenBlocks(route, within), start);
     if (subnet === undefined) return undefined;
-    const bridge = makeBridge(route, wanted, subnet);
+    const bridge = makeBridge(route, wanted, { subnet, mtu: mtuOutwards(route, within) });
     const rivals = listAddresses(route).filter(
       (address) => subnetOf(address) === subnet && address.index !== bridge.index,
     );
@@ -72,8 +72,8 @@ export function hasLink(name: string): boolean {
 }
 
 /** With all that is in it; also when it is not there any more. */
-export async function removeBridge({ group }: BridgeName): Promise<void> {
-  using route = new Connection('route');
+export async function removeBridge({ group }: BridgeName, within: Within): Promise<void> {
+  using route = new Connection('route', within);
   await unlessGone(route.requestAside([deleteGroup(group)]));
 }
 
@@ -107,9 +107,12 @@ function existingBridge(route: Connection, { name, group }: BridgeName): Bridge 
   return subnet === undefined ? undefined : { name, group, index: link.index, mtu: link.mtu, subnet };
 }
 
-function makeBridge(route: Connection, { name, group }: BridgeName, subnet: Subnet): Bridge {
+function makeBridge(
+  route: Connection,
+  { name, group }: BridgeName,
+  { subnet, mtu }: Pick<Bridge, 'subnet' | 'mtu'>,
+): Bridge {
   const gateway = gatewayOf(subnet);
-  const mtu = mtuOutwards(route);
   route.request([
     addBridge({ name, mtu, mac: macOf(gateway) }),
     joinGroup(name, group),
@@ -122,11 +125,26 @@ function makeBridge(route: Connection, { name, group }: BridgeName, subnet: Subn
   return { name, group, index: link.index, subnet, mtu };
 }
 
-/** Larger packets than a tunnel on the way out takes would be lost where its "too large" is filtered. */
-function mtuOutwards(route: Connection): number {
+/**
+ * Larger packets than a tunnel on the way out takes would be lost where its "too large" is filtered. A program that is
+ * the way out cuts streams anew, and is the quicker the larger the packets are.
+ */
+function mtuOutwards(route: Connection, within: Within): number {
   const outwards = listRoutes(route).find(({ prefix, link }) => prefix === 0 && link !== undefined)?.link;
   const mtu = listLinks(route).find(({ index }) => index === outwards)?.mtu;
-  return mtu === undefined ? usualMtu : Math.min(mtu, usualMtu);
+  if (mtu === undefined) return usualMtu;
+  return within === undefined ? Math.min(mtu, usualMtu) : mtu;
+}
+
+function allTakenBlocks(route: Connection, within: Within): Block[] {
+  const here = takenBlocks(route);
+  return within === undefined ? here : [...here, ...hostBlocks()];
+}
+
+/** What this process's own network can reach. */
+export function hostBlocks(): Block[] {
+  using route = new Connection('route');
+  return takenBlocks(route);
 }
 
 /** What the host can reach and must not lose: its networks, its routes but the default one, its name servers. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { ftruncateSync, mkdirSync, readdirSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { tryFlock } from '../sys/index.ts';
 
@@ -11,11 +11,14 @@ export interface Holder {
   leave(): void;
 }
 
-export function holdIn(folder: string): Holder {
+/** `word` is what the others may read in its file. */
+export function holdIn(folder: string, word = ''): Holder {
   mkdirSync(folder, { recursive: true });
   const path = join(folder, `${process.pid}-${randomBytes(4).toString('hex')}`);
   const lock = tryFlock(path);
   if (lock === undefined) throw new Error(`${path} is held though its name is new`);
+  ftruncateSync(lock.fd);
+  writeSync(lock.fd, word, 0);
   return {
     leave: () => {
       rmSync(path, { force: true });
@@ -26,13 +29,18 @@ export function holdIn(folder: string): Holder {
 
 /** How many hold; files of the dead are removed. */
 export function countHolders(folder: string): number {
+  return livingHolders(folder).length;
+}
+
+/** The files of those that hold, whose names begin with a pid; files of the dead are removed. */
+export function livingHolders(folder: string): string[] {
   mkdirSync(folder, { recursive: true });
-  let alive = 0;
+  const alive: string[] = [];
   for (const name of readdirSync(folder)) {
     const path = join(folder, name);
     const lock = tryFlock(path);
     if (lock === undefined) {
-      alive++;
+      alive.push(path);
       continue;
     }
     rmSync(path, { force: true });

@@ -1,10 +1,5 @@
-export {
-  networkFolder,
-  openNetwork,
-  sweepNetworks,
-  unavailableError,
-  type OpenNetworkOptions,
-} from './open.ts';
+export { openNetwork, sweepNetworks } from './choose.ts';
+export { networkFolder, unavailableError, type OpenNetworkOptions } from './open.ts';
 export { stepPool, type StepNetwork, type StepPool, type StepPoolOptions } from './pool.ts';
 export { loopbackProxyHint } from './proxy-hint.ts';
 export { parsePublish } from './publish/parse.ts';

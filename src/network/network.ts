@@ -5,7 +5,7 @@ import { addressBytes, gatewayOf, macOf, macText, subnetPrefix } from './address
 import { removeLink, type Bridge } from './bridge.ts';
 import { chooseNameServers } from './dns/choose.ts';
 import { leaseAddress, liveLeases, type AddressLease } from './leases.ts';
-import { Connection } from './netlink/connection.ts';
+import { Connection, type Within } from './netlink/connection.ts';
 import {
   addAddress,
   addDefaultRoute,
@@ -28,6 +28,8 @@ interface Parts {
   /** Made to see whether one can be; the first attachment gets it. */
   readonly spare: NetworkNamespace;
   readonly rules: OwnedRules;
+  /** The network that the bridge is in. */
+  readonly within: Within;
   /** Lets the others know that this process is done, and removes what of the links is not needed by them. */
   readonly close: (links: readonly string[]) => Promise<void>;
 }
@@ -42,7 +44,7 @@ export class BridgedNetwork implements Network {
   readonly bridge: string;
   readonly gateway: string;
   readonly #parts: Parts;
-  readonly #route = new Connection('route');
+  readonly #route: Connection;
   readonly #attached = new Set<AttachedNetwork>();
   /** Names of the links that are there. */
   readonly #links = new Set<string>();
@@ -51,6 +53,7 @@ export class BridgedNetwork implements Network {
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#route = new Connection('route', parts.within);
     this.kind = parts.kind;
     this.bridge = parts.bridge.name;
     this.gateway = gatewayOf(parts.bridge.subnet);
@@ -74,7 +77,13 @@ export class BridgedNetwork implements Network {
       }),
     );
     const published = stack.use(
-      await publishPorts({ bridge: this.bridge, address, ports, holderOf: (port) => this.#holderOf(port) }),
+      await publishPorts({
+        bridge: this.bridge,
+        address,
+        ports,
+        within: this.#parts.within,
+        holderOf: (port) => this.#holderOf(port),
+      }),
     );
     lease.write({ names: names.map((name) => name.toLowerCase()), ports: published.ports });
     const all = stack.move();

@@ -2,16 +2,23 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno, TsbuildError } from '../core/index.ts';
-import { flock, newNetworkNamespace } from '../sys/index.ts';
+import { flock, newNetworkNamespace, type NetworkNamespace } from '../sys/index.ts';
 import { ensureBridge, hasLink, removeBridge, removeLinkAside, type BridgeName } from './bridge.ts';
 import { acceptForwarded, withdrawAcceptance } from './forward-policy.ts';
 import { allowForwarding, restoreForwarding } from './forwarding.ts';
 import { countHolders, holdIn, type Holder } from './holders.ts';
-import { Connection } from './netlink/connection.ts';
-import { firstGroup } from './netlink/route.ts';
+import { Connection, type Within } from './netlink/connection.ts';
+import { firstGroup, forwardFrom } from './netlink/route.ts';
 import { BridgedNetwork } from './network.ts';
 import { ownBridgeRules } from './rules.ts';
 import type { NetworkKind, OpenedNetwork, Unavailable } from './types.ts';
+
+/** Where a bridge is made, when not in this process's own network. */
+export interface Ground {
+  readonly namespace: Pick<NetworkNamespace, 'fd'>;
+  /** Name of its link outwards. */
+  readonly wayOut: string;
+}
 
 export interface OpenNetworkOptions {
   /** Where the processes that share the networks meet: on the machine's memory, and one a network namespace of hosts. */
@@ -31,30 +38,32 @@ export function networkFolder(): string {
  * Opens a network, making what of it is not there yet: the bridge, this process's rules, the host's forwarding. The
  * last that closes it removes all of it; what a killed process left is removed by the next that opens or sweeps.
  */
-export async function openNetwork({
-  folder = networkFolder(),
-  kind,
-  signal,
-}: OpenNetworkOptions): Promise<OpenedNetwork> {
+export async function openNetworkOn(
+  ground: Ground | undefined,
+  { folder = networkFolder(), kind, signal }: OpenNetworkOptions,
+): Promise<OpenedNetwork> {
+  const within = ground?.namespace;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     using _lock = await lockFolder(folder, signal);
     // Whatever could be left from a killed process goes first, so that a bridge never outlives a change of routes.
-    await sweepLocked(folder);
+    await sweepLocked(folder, within);
     const wanted = bridgeOf(folder, kind);
     const spare = attempt('namespaces', () => newNetworkNamespace());
     const holder = holdIn(holdersOf(folder, kind));
     try {
       // First of all: a process killed from here on leaves a mark too many, which the sweep takes away.
       writeFileSync(markOf(folder, kind), '');
-      attempt('forwarding', () => allowForwarding(folder));
-      const bridge = attempt('bridge', () => ensureBridge(wanted));
+      if (ground === undefined) attempt('forwarding', () => allowForwarding(folder));
+      const bridge = attempt('bridge', () => ensureBridge(wanted, within));
       if (bridge === undefined)
         throw new Refusal('subnet', 'no subnet of 10.88.0.0/15 is free on this machine');
+      if (ground !== undefined) forwardBetween(ground, bridge.name);
       const rules = attempt('nftables', () =>
-        ownBridgeRules({ kind, bridge: bridge.name, subnet: bridge.subnet }),
+        ownBridgeRules({ kind, bridge: bridge.name, subnet: bridge.subnet, within }),
       );
-      const foreign = await acceptForwarded(bridge.name, acceptedOf(folder, kind));
+      const foreign =
+        ground === undefined ? await acceptForwarded(bridge.name, acceptedOf(folder, kind)) : undefined;
       if (foreign !== undefined) {
         rules[Symbol.dispose]();
         throw new Refusal(
@@ -62,15 +71,24 @@ export async function openNetwork({
           `the firewall (${foreign}) drops what is forwarded between links`,
         );
       }
-      const close = (links: readonly string[]): Promise<void> => closeNetwork(folder, holder, links);
+      const close = (links: readonly string[]): Promise<void> =>
+        closeNetwork({ folder, holder, within }, links);
       return {
         available: true,
-        network: new BridgedNetwork({ kind, bridge, spare, rules, close, folder: join(folder, kind) }),
+        network: new BridgedNetwork({
+          kind,
+          bridge,
+          spare,
+          rules,
+          within,
+          close,
+          folder: join(folder, kind),
+        }),
       };
     } catch (error) {
       spare[Symbol.dispose]();
       holder.leave();
-      await sweepLocked(folder);
+      await sweepLocked(folder, within);
       throw error;
     }
   } catch (error) {
@@ -81,32 +99,45 @@ export async function openNetwork({
 }
 
 /** Removes what killed processes left of the networks, when no one uses them. Where there is nothing, it takes no time. */
-export async function sweepNetworks(folder = networkFolder()): Promise<void> {
+export async function sweepHostNetworks(folder = networkFolder()): Promise<void> {
   if (!kinds.some((kind) => existsSync(markOf(folder, kind)))) return;
   using _lock = await lockFolder(folder);
-  await sweepLocked(folder);
+  await sweepLocked(folder, undefined);
 }
 
-async function closeNetwork(folder: string, holder: Holder, links: readonly string[]): Promise<void> {
+interface Use {
+  readonly folder: string;
+  readonly holder: Holder;
+  readonly within: Within;
+}
+
+async function closeNetwork({ folder, holder, within }: Use, links: readonly string[]): Promise<void> {
   using _lock = await lockFolder(folder);
   holder.leave();
-  await sweepLocked(folder);
-  using route = new Connection('route');
+  await sweepLocked(folder, within);
+  using route = new Connection('route', within);
   for (const name of links) await removeLinkAside(route, name);
 }
 
-async function sweepLocked(folder: string): Promise<void> {
+async function sweepLocked(folder: string, within: Within): Promise<void> {
   const unused = kinds.filter((kind) => countHolders(holdersOf(folder, kind)) === 0);
   const left = unused.filter((kind) => existsSync(markOf(folder, kind)));
-  for (const kind of left) await removeShared(folder, kind);
+  for (const kind of left) await removeShared(folder, kind, within);
   if (unused.length === kinds.length) restoreForwarding(folder);
   for (const kind of left) rmSync(markOf(folder, kind), { force: true });
 }
 
-async function removeShared(folder: string, kind: NetworkKind): Promise<void> {
+async function removeShared(folder: string, kind: NetworkKind, within: Within): Promise<void> {
   const bridge = bridgeOf(folder, kind);
-  if (hasLink(bridge.name)) await withdrawAcceptance(bridge.name, acceptedOf(folder, kind));
-  await removeBridge(bridge);
+  if (within === undefined && hasLink(bridge.name))
+    await withdrawAcceptance(bridge.name, acceptedOf(folder, kind));
+  await removeBridge(bridge, within);
+}
+
+/** Link by link: the setting of all of them is for processes in there, and there are none. */
+function forwardBetween({ namespace, wayOut }: Ground, bridge: string): void {
+  using route = new Connection('route', namespace);
+  attempt('forwarding', () => route.request([forwardFrom(bridge), forwardFrom(wayOut)]));
 }
 
 async function lockFolder(folder: string, signal?: AbortSignal): Promise<Disposable> {
@@ -165,6 +196,7 @@ function attempt<T>(reason: Unavailable['reason'], work: () => T): T {
 }
 
 const hints: Readonly<Record<Unavailable['reason'], string | undefined>> = {
+  program: undefined,
   privilege: 'inside a container give it --cap-add NET_ADMIN, or use --network host',
   namespaces: 'the kernel needs CONFIG_NET_NS and user.max_net_namespaces above 0; or use --network host',
   bridge: 'load the kernel modules bridge and veth, or use --network host',

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { NetworkNamespace } from '../sys/index.ts';
 import { addressBytes, subnetPrefix, type Subnet } from './address.ts';
-import { Connection } from './netlink/connection.ts';
+import { Connection, type Within } from './netlink/connection.ts';
 import {
   addressIs,
   conntrackLacks,
@@ -25,7 +25,7 @@ export type OwnedRules = Disposable & AsyncDisposable;
 type HookRules = readonly (readonly [Hook, readonly (readonly Expression[])[]])[];
 
 /** Its name is random: processes of other pid namespaces may share the network, and pids come again. */
-function ownRules(rules: HookRules, namespace?: Pick<NetworkNamespace, 'fd'>): OwnedRules {
+function ownRules(rules: HookRules, namespace?: Within): OwnedRules {
   const netfilter = new Connection('netfilter', namespace);
   try {
     const table = `tsbuild-${randomBytes(8).toString('hex')}`;
@@ -50,10 +50,12 @@ export function ownBridgeRules({
   kind,
   bridge,
   subnet,
+  within,
 }: {
   readonly kind: NetworkKind;
   readonly bridge: string;
   readonly subnet: Subnet;
+  readonly within: Within;
 }): OwnedRules {
   const inside = addressIs('ip saddr', addressBytes(`${subnet}.0`), subnetPrefix);
   const unasked = [
@@ -68,10 +70,11 @@ export function ownBridgeRules({
     ...interfaceName('oifname', bridge),
     verdict('drop'),
   ];
-  return ownRules([
+  const rules: HookRules = [
     ['postrouting', [[...inside, ...interfaceName('oifname', bridge, '!='), masquerade()]]],
     ['forward', kind === 'steps' ? [unasked, amongSteps] : [unasked]],
-  ]);
+  ];
+  return ownRules(rules, within);
 }
 
 /**

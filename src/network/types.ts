@@ -69,10 +69,17 @@ export interface Unavailable {
   /**
    * `privilege`: no CAP_NET_ADMIN. `namespaces`, `bridge`, `nftables`: the kernel lacks it or forbids it. `forwarding`:
    * net.ipv4.ip_forward is off and cannot be set. `forward-policy`: a firewall drops what is forwarded. `subnet`: no
-   * range of addresses is free.
+   * range of addresses is free. `program`: an ordinary user's way out is a program, and none is there or it fails.
    */
   readonly reason:
-    'privilege' | 'namespaces' | 'bridge' | 'nftables' | 'forwarding' | 'forward-policy' | 'subnet';
+    | 'program'
+    | 'privilege'
+    | 'namespaces'
+    | 'bridge'
+    | 'nftables'
+    | 'forwarding'
+    | 'forward-policy'
+    | 'subnet';
   /** What failed, one line without a period. */
   readonly message: string;
   readonly hint: string | undefined;

@@ -14,6 +14,7 @@ export {
   bindInNamespace,
   newNetworkNamespace,
   openNetlinkSocket,
+  socketInNamespace,
   type NetlinkSocket,
   type NetworkNamespace,
 } from './network.ts';
@@ -31,6 +32,7 @@ export {
 } from './probe.ts';
 export { plainOutput } from './terminal.ts';
 export { filterThrough, runTool, type ToolOptions, type ToolResult } from './process.ts';
+export { runtimeFolder } from './runtime-folder.ts';
 export type { FileStat, FileTime, FileType, RootDir } from './rootdir.ts';
 export { readonlyRootDir } from './readonly-rootdir.ts';
 export { startLauncher, type Launcher, type LauncherOutput, type LauncherStreams } from './launcher.ts';

@@ -74,6 +74,12 @@ export function openNetlinkSocket(
   };
 }
 
+/** An IPv4 socket of a namespace, as a descriptor that node:net's `Socket` takes over. */
+export function socketInNamespace(namespace: Pick<NetworkNamespace, 'fd'>, kind: 'tcp' | 'udp'): number {
+  const type = kind === 'tcp' ? SOCK_STREAM : SOCK_DGRAM;
+  return checked(addon().socketIn(namespace.fd, AF_INET, type, 0), 'socket');
+}
+
 /**
  * A socket bound inside a namespace, as a descriptor that node:net's `listen` or node:dgram's `bind` takes over. The
  * address is dotted; port 0 is one of the kernel's choice.
@@ -83,8 +89,7 @@ export function bindInNamespace(
   kind: 'tcp' | 'udp',
   { address, port }: { readonly address: string; readonly port: number },
 ): number {
-  const type = kind === 'tcp' ? SOCK_STREAM : SOCK_DGRAM;
-  const fd = checked(addon().socketIn(namespace.fd, AF_INET, type, 0), 'socket');
+  const fd = socketInNamespace(namespace, kind);
   const number = address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
   const result = addon().bindInet(fd, number, port);
   if (result < 0) addon().close(fd);

@@ -7,13 +7,13 @@ import {
   keepOpen,
   mayMount,
   ownIdMap,
+  runtimeFolder,
   selfMapper,
 } from '../../sys/index.ts';
 import { reportError } from '../report.ts';
 import { NamespaceHolders } from './holders.ts';
 import { wantedMaps } from './id-maps.ts';
 import { isBuild, namespaceNeed } from './needs.ts';
-import { runtimeFolder } from './runtime-folder.ts';
 import { announceSession, hasFailed } from './session.ts';
 
 /**

@@ -1,5 +1,5 @@
+import { runtimeFolder } from '../../sys/index.ts';
 import { NamespaceHolders } from './holders.ts';
-import { runtimeFolder } from './runtime-folder.ts';
 import { rootlessSession } from './session.ts';
 
 /** Of an ordinary user's monitor: the namespaces it was started in are those of all his containers as long as it lives. */

@@ -17,6 +17,7 @@ const needs: Readonly<Record<CommandName, NamespaceNeed>> = {
   diff: 'enter',
   // What it finds is what the other commands meet when they go there.
   doctor: 'none',
+  du: 'enter',
   exec: 'enter',
   explain: 'none',
   export: 'enter',
@@ -31,6 +32,7 @@ const needs: Readonly<Record<CommandName, NamespaceNeed>> = {
   pause: 'enter',
   plan: 'none',
   port: 'none',
+  prune: 'enter',
   ps: 'none',
   pull: 'none',
   rename: 'none',

@@ -22,12 +22,15 @@ export interface Request extends Message {
   readonly doing: string;
 }
 
+/** The network that is worked on; undefined: the process's own. */
+export type Within = Pick<NetworkNamespace, 'fd'> | undefined;
+
 /** Requests and answers over one netlink socket. What was made with it and is owned by it ends with it. */
 export class Connection implements Disposable, AsyncDisposable {
   readonly #socket: NetlinkSocket;
   #sequence = 0;
 
-  constructor(protocol: 'route' | 'netfilter', namespace?: Pick<NetworkNamespace, 'fd'>) {
+  constructor(protocol: 'route' | 'netfilter', namespace?: Within) {
     this.#socket = openNetlinkSocket(protocol, namespace);
   }
 

@@ -33,6 +33,8 @@ const IFLA_INFO_DATA = 2;
 const IFLA_INFO_SLAVE_KIND = 4;
 const IFLA_INFO_SLAVE_DATA = 5;
 const IFLA_BRPORT_ISOLATED = 33;
+const IFLA_INET_CONF = 1;
+const IPV4_DEVCONF_FORWARDING = 1;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
 const IN6_ADDR_GEN_MODE_NONE = 1;
 const VETH_INFO_PEER = 1;
@@ -154,6 +156,16 @@ export function withoutIpv6(name: string): Request {
     },
   ];
   return { ...linkRequest(linkHeader({}), attributes), doing: `set up the link ${name}` };
+}
+
+/** What comes in by the link may leave by another: its net.ipv4.conf.NAME.forwarding. */
+export function forwardFrom(name: string): Request {
+  const on = { type: IPV4_DEVCONF_FORWARDING, value: host32(1) };
+  const attributes: Attribute[] = [
+    { type: IFLA_IFNAME, value: zeroEnded(name) },
+    { type: IFLA_AF_SPEC, value: [{ type: AF_INET, value: [{ type: IFLA_INET_CONF, value: [on] }] }] },
+  ];
+  return { ...linkRequest(linkHeader({}), attributes), doing: `forward from the link ${name}` };
 }
 
 export function setUp(link: { readonly index: number } | { readonly name: string }): Request {

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
 import { isErrno, TsbuildError } from '../../core/index.ts';
+import type { Within } from '../netlink/connection.ts';
 import { ownPortRules } from '../rules.ts';
 import type { BoundPort, Protocol, PublishedPort } from '../types.ts';
 import { startRelay, type Relay } from './relay.ts';
@@ -9,6 +11,8 @@ export interface PublishOptions {
   /** The container's. */
   readonly address: string;
   readonly ports: readonly PublishedPort[];
+  /** The network that the bridge is in. */
+  readonly within: Within;
   /** Who publishes a port of the host, for messages. */
   readonly holderOf: (port: { readonly protocol: Protocol; readonly port: number }) => string | undefined;
 }
@@ -35,23 +39,24 @@ export async function publishPorts(options: PublishOptions): Promise<PublishedPo
       hostPort: relay.port,
       containerPort: port.containerPort,
     });
-    if (port.hostAddress === undefined)
-      stack.use(await alsoOnIpv6Loopback(port, relay.port, options.address));
+    if (port.hostAddress === undefined) stack.use(await alsoOnIpv6Loopback(port, relay.port, options));
   }
   const fromOutside = bound.filter(
     ({ hostAddress }) => isIPv4(hostAddress) && !hostAddress.startsWith('127.'),
   );
-  if (fromOutside.length > 0) stack.use(ownPortRules(options.bridge, options.address, fromOutside));
+  // To a bridge that is not of the host the relay is the only way in.
+  if (fromOutside.length > 0 && options.within === undefined)
+    stack.use(ownPortRules(options.bridge, options.address, fromOutside));
   const all = stack.move();
   return { ports: bound, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
 async function bindOne(
   { protocol, hostAddress = everyAddress, hostPorts, containerPort }: PublishedPort,
-  { address, holderOf }: PublishOptions,
+  { address, within, holderOf }: PublishOptions,
 ): Promise<{ readonly relay: Relay; readonly hostAddress: string }> {
   const { first, last } = hostPorts ?? { first: 0, last: 0 };
-  const to = { address, port: containerPort };
+  const to = { address, port: containerPort, within };
   for (let port = first; ; port++) {
     try {
       return { relay: await startRelay(protocol, { address: hostAddress, port }, to), hostAddress };
@@ -66,10 +71,10 @@ async function bindOne(
 async function alsoOnIpv6Loopback(
   { protocol, containerPort }: PublishedPort,
   port: number,
-  address: string,
+  { address, within }: PublishOptions,
 ): Promise<AsyncDisposable | null> {
   try {
-    return await startRelay(protocol, { address: '::1', port }, { address, port: containerPort });
+    return await startRelay(protocol, { address: '::1', port }, { address, port: containerPort, within });
   } catch (error) {
     if (isErrno(error, 'EADDRINUSE', 'EADDRNOTAVAIL', 'EAFNOSUPPORT')) return null;
     throw error;
@@ -101,12 +106,17 @@ function bindFailure(
   if (isErrno(error, 'EACCES')) {
     return new TsbuildError(
       'PERMISSION_DENIED',
-      `${where} cannot be published: ports below 1024 are for root`,
+      `${where} cannot be published: ports below ${firstOfAll()} are for root`,
       {
-        hint: 'choose a host port from 1024 on',
+        hint: `choose a host port from ${firstOfAll()} on, or as root: sysctl -w net.ipv4.ip_unprivileged_port_start=${port}`,
         cause: error,
       },
     );
   }
   return error;
+}
+
+/** The first port that needs no privilege. */
+function firstOfAll(): string {
+  return readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'latin1').trim();
 }

@@ -1,14 +1,19 @@
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import type { Endpoint, Relay } from './relay.ts';
+import { createServer, Socket, type AddressInfo } from 'node:net';
+import { socketInNamespace } from '../../sys/index.ts';
+import type { Endpoint, Relay, Target } from './relay.ts';
 
 const mostConnections = 4096;
 
 /** Takes connections at one address and passes their bytes to and from another. */
-export async function relayTcp(at: Endpoint, to: Endpoint): Promise<Relay> {
+export async function relayTcp(at: Endpoint, to: Target): Promise<Relay> {
   const open = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (client) => {
-    const inner = connect({ host: to.address, port: to.port, allowHalfOpen: true });
+    const inner = connectTo(to);
+    if (inner === undefined) {
+      client.destroy();
+      return;
+    }
     for (const [from, other] of [
       [client, inner],
       [inner, client],
@@ -35,4 +40,14 @@ export async function relayTcp(at: Endpoint, to: Endpoint): Promise<Relay> {
       await closed;
     },
   };
+}
+
+/** Undefined when descriptors are used up: that costs one client, and not the container whose monitor this is. */
+function connectTo({ address, port, within }: Target): Socket | undefined {
+  try {
+    const fd = within === undefined ? undefined : socketInNamespace(within, 'tcp');
+    return new Socket({ fd, allowHalfOpen: true }).connect({ host: address, port });
+  } catch {
+    return undefined;
+  }
 }

@@ -1,7 +1,7 @@
 import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { isErrno, TsbuildError } from '../../core/index.ts';
+import { isErrno, TsbuildError } from '../core/index.ts';
 
 /**
  * The folder of what lives no longer than the machine runs, made when missing: `tsbuild` in $XDG_RUNTIME_DIR, in /run/user,
