@@ -59,7 +59,7 @@ static void op_hostname(struct cursor *fields) {
   const char *name = take_string(fields);
   long result = SYS(sethostname, name, text_length(name));
   /* In a namespace of its own: a filter around us forbids the call to everybody (podman's does). */
-  if (result == -EPERM) warn("sethostname", name, result);
+  if (result == -EPERM) warn("the host name is not set to", name, result);
   else check(result, "sethostname", name);
 }
 

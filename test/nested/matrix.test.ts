@@ -53,6 +53,12 @@ USER 1000
 RUN id -u > /home/own && touch -d @1 /home/own /home
 `;
 
+/** Those that are named in warnings, sorted. */
+function fallbacks({ stderr }: CommandResult): string[] {
+  const named = stderr.matchAll(/warning: (\w+) fallback "([^"]+)"/g);
+  return [...named].map(([, kind, name]) => `${kind} ${name}`).toSorted();
+}
+
 /** Of a build that must have ended well: what it said is in the message else. */
 function idOf({ status, stderr }: CommandResult): string {
   const id = /^built (sha256:[0-9a-f]{64})$/m.exec(stderr)?.[1];
@@ -90,7 +96,7 @@ describe('tsbuild in a container of', () => {
       ids.set(
         file,
         idOf(
-          await host.run(args(join(folder, 'context'), file, join(folder, 'secret')), {
+          await host.run(buildArgs(join(folder, 'context'), file, join(folder, 'secret')), {
             env: { SOURCE_DATE_EPOCH: '1' },
           }),
         ),
@@ -99,17 +105,22 @@ describe('tsbuild in a container of', () => {
   });
   afterAll(discardPodman);
 
-  const args = (context: string, file: string, secret: string): string[] => [
+  const buildArgs = (context: string, file: string, secret: string): string[] => [
     ...['build', '--progress', 'plain', '-f', join(context, file), '--secret', `id=s,src=${secret}`, context],
+  ];
+
+  const contextVolumes = (): string[] => [
+    `${join(folder, 'context')}:/context:ro`,
+    `${join(folder, 'secret')}:/secret:ro`,
   ];
 
   it.each(cells)('$engine, as $user, $security', async ({ expected, ...surroundings }) => {
     // One id alone exists for a user whose image has no newuidmap.
     const file = surroundings.user === 'root' ? 'Dockerfile.users' : 'Dockerfile';
-    const volumes = [`${join(folder, 'context')}:/context:ro`, `${join(folder, 'secret')}:/secret:ro`];
+    const volumes = contextVolumes();
     const ended = await tsbuildInside({ ...surroundings, volumes }, [
       ...['--root', '/tmp/store'],
-      ...args('/context', file, '/secret'),
+      ...buildArgs('/context', file, '/secret'),
     ]);
     const { status, stderr } = ended;
     if ('refused' in expected) {
@@ -121,28 +132,24 @@ describe('tsbuild in a container of', () => {
       return;
     }
     expect(idOf(ended)).toBe(ids.get(file));
-    const named = [...stderr.matchAll(/warning: (\w+) fallback "([^"]+)"/g)].map(
-      ([, kind, name]) => `${kind} ${name}`,
-    );
-    expect(named.toSorted()).toEqual([...expected].toSorted());
+    expect(fallbacks(ended)).toEqual([...expected].toSorted());
   });
 
-  it.each([
-    { engine: 'docker', user: 'root', security: 'privileged' },
-    { engine: 'podman', user: 'root', security: 'privileged' },
-  ] as const)('$engine, privileged, with its store on a volume: nothing is lost', async (surroundings) => {
+  it('with its store on a volume nothing is copied, and one store does for all', async () => {
     const store = tempFolder('store').path;
-    const volumes = [
-      `${join(folder, 'context')}:/context:ro`,
-      `${join(folder, 'secret')}:/secret:ro`,
-      `${store}:/store`,
-    ];
-    const ended = await tsbuildInside({ ...surroundings, volumes }, [
-      ...['--root', '/store'],
-      ...args('/context', 'Dockerfile.users', '/secret'),
-    ]);
-    expect(idOf(ended)).toBe(ids.get('Dockerfile.users'));
-    expect(ended.stderr).not.toContain('fallback "');
+    const volumes = [...contextVolumes(), `${store}:/store`];
+    const args = ['--root', '/store', ...buildArgs('/context', 'Dockerfile.users', '/secret')];
+    const cases = [
+      { engine: 'docker', security: 'privileged', expected: [] },
+      { engine: 'docker', security: 'seccomp=unconfined', expected: ['process shared /proc'] },
+      { engine: 'docker', security: 'default', expected: ['isolation chroot', 'storage copy'] },
+      { engine: 'podman', security: 'default', expected: ['process shared /proc'] },
+    ] as const;
+    for (const { expected, ...surroundings } of cases) {
+      const ended = await tsbuildInside({ ...surroundings, user: 'root', volumes }, [...args, '--no-cache']);
+      expect(idOf(ended)).toBe(ids.get('Dockerfile.users'));
+      expect(fallbacks(ended)).toEqual(expected);
+    }
   });
 
   it.each([
