@@ -19,9 +19,10 @@ import {
   type ResultCache,
 } from '../solver/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
-import type { Lease, Store } from '../store/index.ts';
+import type { Lease, RecordCollection, RecordStore, Store } from '../store/index.ts';
 import { stateOf } from './state.ts';
 import { settledFromJson, settledToJson } from './state-json.ts';
+import { prunedAt } from './store-care/tombstones.ts';
 import type { SettledState, State } from './types.ts';
 
 export interface StoreCacheOptions {
@@ -97,8 +98,18 @@ export class StoreCache implements ResultCache<State> {
     // Of what the file no longer has nothing will be asked.
     const now = [...keys].map(([identity, key]) => [identity, key ?? before[identity]] as const);
     const after: JsonObject = Object.fromEntries(now);
-    if (canonicalJson(after) === canonicalJson(before)) return;
-    await this.#store.records.put('nearest', this.#scopeKey(), after);
+    const { records } = this.#store;
+    const same = canonicalJson(after) === canonicalJson(before);
+    // A build that changes nothing costs one look: the time of this record stands for those of all the steps.
+    if (same && !(await isStale(records, 'nearest', this.#scopeKey()))) return;
+    for (const key of keys.values()) if (key !== undefined) await records.touch('results', fileKey(key));
+    await (same
+      ? records.touch('nearest', this.#scopeKey())
+      : records.put('nearest', this.#scopeKey(), after));
+  }
+
+  async pruned(parts: Digest): Promise<string | undefined> {
+    return prunedAt(this.#store, parts);
   }
 
   async nearest(identity: string): Promise<CacheRecord<State> | undefined> {
@@ -141,6 +152,12 @@ export class StoreCache implements ResultCache<State> {
     }
     return settled;
   }
+}
+
+/** Whether `touch` would do anything. */
+async function isStale(records: RecordStore, collection: RecordCollection, key: string): Promise<boolean> {
+  const found = await records.stat(collection, key);
+  return found !== undefined && Date.now() - found.used >= 3_600_000;
 }
 
 /** Undefined for anything that `save` does not write: a damaged record is none, and explains nothing. */

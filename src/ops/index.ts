@@ -42,7 +42,7 @@ export { healthCheckOf, type LifeChoices } from './container/life-options.ts';
 export { hostDecompressor } from './decompress.ts';
 export type { ImageServices } from './image.ts';
 export { layoutResolver } from './layout.ts';
-export { liveItems } from './live.ts';
+export { liveItems, rootsOf } from './live.ts';
 export {
   openBuildInputs,
   parseBuildContext,

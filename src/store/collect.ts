@@ -16,6 +16,8 @@ export interface CollectOptions {
    * store does not know what records mean. Called twice.
    */
   readonly liveItems: () => AsyncIterable<LeasedItem> | Iterable<LeasedItem>;
+  /** Told of each item right before it is deleted for good. */
+  readonly onDelete?: ((item: StoredItem) => void) | undefined;
 }
 
 /**
@@ -39,7 +41,7 @@ export async function collectGarbage(store: Store, options: CollectOptions): Pro
     trash.restore();
     throw fromErrno(error, 'collecting garbage');
   }
-  return trash.empty();
+  return trash.empty(options.onDelete);
 }
 
 interface Marks {

@@ -1,8 +1,11 @@
 export { collectGarbage, type CollectOptions } from './collect.ts';
-export type { LeasedItem } from './leases.ts';
+export { DiskMeter, type DiskUse } from './disk-use.ts';
+export { storePaths, type StorePaths } from './format.ts';
+export { liveLeases, removeLocksOfTheDead } from './held.ts';
+export type { LeasedItem, LiveLeases } from './leases.ts';
 export { layoutIndex } from './layout-index.ts';
 export { openStore, storeExists } from './open.ts';
-export type { Collected } from './trash.ts';
+export { listItems, type Collected, type StoredItem } from './trash.ts';
 export type {
   BlobStore,
   ImageRecord,
@@ -10,6 +13,7 @@ export type {
   Lease,
   Lock,
   RecordCollection,
+  RecordStat,
   RecordStore,
   Ref,
   RefStore,

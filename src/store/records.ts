@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { canonicalJson, fromErrno, isDigest, isErrno, digestParts, type Json } from '../core/index.ts';
@@ -8,6 +8,8 @@ import type { Settled, Stamp } from './settled.ts';
 import type { RecordCollection, RecordStore } from './types.ts';
 
 const suffix = '.json';
+/** Uses within this time of each other count as one: what is used often is not written often. */
+const touchedAgainAfter = 3_600_000;
 
 interface Envelope extends Stamp {
   readonly key: string;
@@ -29,6 +31,22 @@ export function openRecords(folder: string, staging: Staging, settled: Settled):
       publish(staging, pathOf(folder, collection, key), canonicalJson(envelope));
     },
     delete: async (collection, key) => void removeIfThere(pathOf(folder, collection, key)),
+    async stat(collection, key) {
+      const found = statSync(pathOf(folder, collection, key), { throwIfNoEntry: false });
+      return found && { used: found.mtimeMs, version: `${found.ino} ${found.size} ${found.birthtimeMs}` };
+    },
+    async touch(collection, key) {
+      const path = pathOf(folder, collection, key);
+      const found = statSync(path, { throwIfNoEntry: false });
+      const now = Date.now();
+      if (found === undefined || now - found.mtimeMs < touchedAgainAfter) return;
+      try {
+        utimesSync(path, now / 1000, now / 1000);
+      } catch (error) {
+        // Removed meanwhile; or a store that is only read.
+        if (!isErrno(error, 'ENOENT', 'EROFS', 'EACCES', 'EPERM')) throw fromErrno(error, `touching ${path}`);
+      }
+    },
     async *list(collection) {
       const base = join(folder, collection);
       for (const shard of namesIn(base)) {

@@ -54,6 +54,10 @@ export function openRefs(options: RefStoreOptions): RefStore {
       }
       return true;
     },
+    async reindex() {
+      await using _lock = await locks.lock('refs');
+      deriveIndex();
+    },
   };
 }
 

@@ -29,7 +29,7 @@ export interface Trash {
   /** Puts back what fits, or all. Where the item was made again meanwhile, the one in the trash stays there. */
   restore(fits?: (item: StoredItem) => boolean): void;
   /** Deletes all that is in it. */
-  empty(): Collected;
+  empty(onDelete?: (item: StoredItem) => void): Collected;
 }
 
 export function openTrash(paths: StorePaths): Trash {
@@ -48,10 +48,11 @@ export function openTrash(paths: StorePaths): Trash {
         if (fits(item) && !existsSync(item.path)) moveInto(item.trashed, item.path);
       }
     },
-    empty() {
+    empty(onDelete) {
       let [blobs, snapshots, bytes] = [0, 0, 0];
       using folder = openRootDir(paths.trash);
       for (const item of items()) {
+        onDelete?.(item);
         if (item.kind === 'blob') {
           blobs += 1;
           bytes += statSync(item.trashed, { throwIfNoEntry: false })?.size ?? 0;

@@ -38,6 +38,8 @@ export interface RefStore {
   /** False when there was none. */
   delete(name: string): Promise<boolean>;
   list(): Promise<readonly Ref[]>;
+  /** Makes index.json anew from the refs. */
+  reindex(): Promise<void>;
 }
 
 /** What the store knows of an image, by image id (config digest), named or not. */
@@ -67,6 +69,17 @@ export interface RecordStore {
   has(collection: RecordCollection, key: string): Promise<boolean>;
   delete(collection: RecordCollection, key: string): Promise<void>;
   list(collection: RecordCollection): AsyncIterable<string>;
+  /** Of the file, whatever is in it; undefined when there is none. */
+  stat(collection: RecordCollection, key: string): Promise<RecordStat | undefined>;
+  /** Notes that the record was used; to the hour, so that doing it again costs a stat. Nothing where there is none. */
+  touch(collection: RecordCollection, key: string): Promise<void>;
+}
+
+export interface RecordStat {
+  /** Milliseconds since the epoch: when it was last touched, else written. */
+  readonly used: number;
+  /** Another one after each `put`. */
+  readonly version: string;
 }
 
 /**
@@ -75,9 +88,19 @@ export interface RecordStore {
  * step the key of its record, for explain.
  * `listings`: digest of files that were copied → their names, for explain. `builds`: a Dockerfile and its context → how the
  * last build of it fared. `chains`: chain id → snapshot. `distribution`: diff id → known compressed forms.
+ * `mounts`: folder of a cache mount → its id. `pruned`: first digit of steps' own definitions → when their results were pruned.
  */
 export type RecordCollection =
-  'results' | 'ops' | 'states' | 'nearest' | 'listings' | 'builds' | 'chains' | 'distribution';
+  | 'results'
+  | 'ops'
+  | 'states'
+  | 'nearest'
+  | 'listings'
+  | 'builds'
+  | 'chains'
+  | 'distribution'
+  | 'mounts'
+  | 'pruned';
 
 /** A held flock; disposing releases it. */
 export interface Lock extends AsyncDisposable {

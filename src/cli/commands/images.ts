@@ -82,7 +82,7 @@ export function rmiCommand(status: ExitStatusHolder): Command {
     await withStore(storeRoot(command), async (store) => {
       const { removeImage } = await import('../../image/index.ts');
       const { familiarName } = await import('../../oci/index.ts');
-      const { imageUse, liveItems } = await import('../../ops/index.ts');
+      const { imageUse, rootsOf } = await import('../../ops/index.ts');
       const { collectGarbage } = await import('../../store/index.ts');
       await forEachName(images, status, async (image) => {
         const removed = await removeImage(store, image, {
@@ -95,7 +95,7 @@ export function rmiCommand(status: ExitStatusHolder): Command {
         ];
         process.stdout.write(lines.map((line) => `${line}\n`).join(''));
       });
-      await collectGarbage(store, { liveItems: () => liveItems(store) });
+      await collectGarbage(store, { liveItems: rootsOf(store) });
     });
   });
 }

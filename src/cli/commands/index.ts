@@ -7,6 +7,7 @@ import { killCommand, rmCommand, stopCommand, waitCommand } from './containers.t
 import { cpCommand } from './cp.ts';
 import { createCommand } from './create.ts';
 import { doctorCommand } from './doctor.ts';
+import { duCommand } from './du.ts';
 import { execCommand } from './exec.ts';
 import { explainCommand } from './explain.ts';
 import { commitCommand, diffCommand, exportCommand } from './files.ts';
@@ -17,6 +18,7 @@ import { logsCommand } from './logs.ts';
 import { pauseCommand, unpauseCommand } from './pause.ts';
 import { planCommand } from './plan.ts';
 import { portCommand } from './port.ts';
+import { pruneCommand } from './prune.ts';
 import { psCommand } from './ps.ts';
 import { pullCommand } from './pull.ts';
 import { renameCommand } from './rename.ts';
@@ -37,6 +39,7 @@ export const commandBuilders = {
   cp: cpCommand,
   diff: diffCommand,
   doctor: doctorCommand,
+  du: duCommand,
   exec: execCommand,
   explain: explainCommand,
   export: exportCommand,
@@ -51,6 +54,7 @@ export const commandBuilders = {
   pause: pauseCommand,
   plan: planCommand,
   port: portCommand,
+  prune: pruneCommand,
   ps: psCommand,
   pull: pullCommand,
   rename: renameCommand,
@@ -84,5 +88,6 @@ export const commandGroups: readonly (readonly [heading: string, names: readonly
     ['ps', 'logs', 'port', 'top', 'stats', 'state', 'exec', 'attach', 'cp', 'diff', 'commit'],
   ],
   ['Volumes:', ['volume']],
+  ['Store:', ['du', 'prune']],
   ['Other:', ['doctor', 'features', 'version']],
 ];

@@ -55,7 +55,7 @@ interface Cache {
  * with is part of what it is: other content to start from, or another owner or mode, is another cache of the same id.
  */
 async function cacheOf(mount: PlannedMount, { services, inputs, context }: CacheRequest): Promise<Cache> {
-  const id = mount.id ?? posix.normalize(mount.target);
+  const id = idOf(mount);
   const state = mount.input === undefined ? undefined : inputs[mount.input];
   const path = sourcePathOf(mount);
   const attributes = state !== undefined || path === '/' ? attributesOf(mount) : undefined;
@@ -63,6 +63,15 @@ async function cacheOf(mount: PlannedMount, { services, inputs, context }: Cache
   const digest = await digestOfSource(services, { state, path }, context.signal);
   const key = nameOf(id, attributes, { path, digest });
   return { mount, key, seed: { state, path, name: sourceNameOf(mount) } };
+}
+
+function idOf(mount: PlannedMount): string {
+  return mount.id ?? posix.normalize(mount.target);
+}
+
+/** As a lease names the folder of a cache mount, which is no snapshot. */
+export function leaseOfCacheMount(name: string): string {
+  return `cache-${name}`;
 }
 
 type Attributes = ReturnType<typeof attributesOf>;
@@ -116,11 +125,16 @@ async function ensureFolder(
   { mount, seed }: { readonly mount: PlannedMount; readonly seed: Seed | undefined },
   { services, context }: CacheRequest,
 ): Promise<string> {
-  const { store } = services;
+  const { store, lease } = services;
   const folder = join(store.root, 'cache-mounts', name);
-  if (existsSync(folder)) return folder;
+  // Under its lock, so that pruning either finds the lease or is done before the look.
   await using _lock = await store.lock(`cache-made-${name}`, { signal: context.signal });
-  if (existsSync(folder)) return folder;
+  await lease.keep({ snapshot: leaseOfCacheMount(name) });
+  if (existsSync(folder)) {
+    await store.records.touch('mounts', name);
+    return folder;
+  }
+  await store.records.put('mounts', name, { id: idOf(mount) });
   await using aside = await store.tempDir();
   const fresh = join(aside.path, 'cache');
   mkdirSync(fresh, { mode: 0o755 });

@@ -1,0 +1,101 @@
+import { createInterface } from 'node:readline/promises';
+
+import type { Command } from 'commander';
+
+import { TsbuildError } from '../../core/index.ts';
+import type { PruneOptions } from '../../ops/store-care/index.ts';
+import { collect, examples, makeCommand } from '../command.ts';
+import { parseMoment } from '../moment.ts';
+import { storeRoot } from '../root.ts';
+import { formatSize } from '../table.ts';
+import { printableLine } from '../terminal-text.ts';
+import { withStore } from '../with-store.ts';
+
+interface PruneFlags {
+  readonly all?: boolean;
+  readonly filter?: readonly string[];
+  readonly keepStorage?: string;
+  readonly reservedSpace?: string;
+  readonly maxUsedSpace?: string;
+  readonly minFreeSpace?: string;
+  readonly force?: boolean;
+}
+
+export function pruneCommand(): Command {
+  const command = makeCommand('prune', 'Remove what the cache holds and no image needs')
+    .option('-a, --all', 'cached steps, too, that images stand on: the images stay')
+    .option('--filter <name=value>', 'until=24h, type=exec.cachemount, id=…; repeatable', collect)
+    .option('--keep-storage <size>', 'the same as --reserved-space')
+    .option('--reserved-space <size>', 'leave that much of the cache, what was used last')
+    .option('--max-used-space <size>', 'remove only as much as the cache is larger')
+    .option('--min-free-space <size>', 'remove only as much as is missing on the disk')
+    .option('-f, --force', 'do not ask');
+  command.addHelpText(
+    'after',
+    examples([
+      ['tsbuild prune', 'steps that no image stands on, cache mounts, sources'],
+      ['tsbuild prune --all --filter until=168h', 'all that was not used for a week'],
+      ['tsbuild prune --all --max-used-space 20g', 'the least recently used, down to 20 GB'],
+      ['tsbuild prune --filter type=exec.cachemount', 'cache mounts alone'],
+    ]),
+  );
+  return command.action(async (flags: PruneFlags) => {
+    const { parsePruneFilters, prune } = await import('../../ops/store-care/index.ts');
+    const now = Date.now();
+    const until = (text: string): number => parseMoment('--filter until', text, now);
+    const filter = parsePruneFilters(flags.filter ?? [], until);
+    const root = storeRoot(command);
+    const limits = await limitsOf(flags, root);
+    if (!(await isMeant(flags))) return;
+    const { removed, bytes } = await withStore(root, (store) =>
+      prune(store, { all: flags.all, filter, ...limits }),
+    );
+    const lines = removed.map(({ id, text }) => `${id}  ${printableLine(text)}`.trimEnd());
+    const heading = lines.length === 0 ? [] : ['Deleted build cache objects:', ...lines, ''];
+    process.stdout.write(`${[...heading, `Total reclaimed space: ${formatSize(bytes)}`].join('\n')}\n`);
+  });
+}
+
+async function limitsOf(
+  flags: PruneFlags,
+  root: string,
+): Promise<Pick<PruneOptions, 'reservedSpace' | 'maxUsedSpace' | 'minFreeSpace'>> {
+  if (flags.keepStorage !== undefined && flags.reservedSpace !== undefined)
+    throw new TsbuildError('USAGE', '--keep-storage and --reserved-space are two names of one option', {
+      hint: 'give one of them',
+    });
+  const size = async (flag: string, text: string | undefined): Promise<number | undefined> => {
+    if (text === undefined) return undefined;
+    if (/^0+[a-z]*$/i.test(text)) return 0;
+    const percent = /^(\d{1,3}(?:\.\d+)?)%$/.exec(text)?.[1];
+    if (percent !== undefined) {
+      const { openStore } = await import('../../store/index.ts');
+      const { diskSpace } = await import('../../sys/index.ts');
+      await using store = await openStore(root);
+      return Math.floor((diskSpace(store.root).total * Math.min(100, Number(percent))) / 100);
+    }
+    const { parseBytes } = await import('../../runtime/index.ts');
+    return parseBytes(flag, text);
+  };
+  return {
+    reservedSpace: await size('--reserved-space', flags.reservedSpace ?? flags.keepStorage),
+    maxUsedSpace: await size('--max-used-space', flags.maxUsedSpace),
+    minFreeSpace: await size('--min-free-space', flags.minFreeSpace),
+  };
+}
+
+/** Asked only where somebody can answer: a script means what it says. */
+async function isMeant(flags: PruneFlags): Promise<boolean> {
+  if (flags.force === true || !process.stdin.isTTY || !process.stdout.isTTY) return true;
+  const what =
+    flags.all === true ? 'all build cache that is not in use' : 'all build cache that no image needs';
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    const answer = await terminal.question(
+      `This removes ${what}.\nAre you sure you want to continue? [y/N] `,
+    );
+    return /^y(es)?$/i.test(answer.trim());
+  } finally {
+    terminal.close();
+  }
+}

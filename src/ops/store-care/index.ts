@@ -1,0 +1,4 @@
+export { duOf, type DiskReport, type DuEntry, type DuRow } from './usage.ts';
+export { prune, type PruneOptions, type PruneResult } from './prune.ts';
+export { parsePruneFilters, type PruneFilter } from './prune-filter.ts';
+export { cacheTypes, type CacheType } from './step-text.ts';

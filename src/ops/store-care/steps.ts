@@ -1,0 +1,113 @@
+import {
+  canonicalJson,
+  digestOf,
+  digestParts,
+  isDigest,
+  isJsonArray,
+  isJsonObject,
+  type Digest,
+  type JsonObject,
+} from '../../core/index.ts';
+import { chainId } from '../../oci/index.ts';
+import type { Store } from '../../store/index.ts';
+import { recordState } from '../state-json.ts';
+import { stepText, stepType, type StepType } from './step-text.ts';
+
+/** A result in the cache, whatever number of keys lead to it. */
+export interface CachedStep {
+  /** 12 hexadecimal digits. */
+  readonly id: string;
+  /** Keys of its records; the version of each when it was read. */
+  readonly keys: ReadonlyMap<string, string>;
+  readonly type: StepType;
+  readonly text: string;
+  /** Stage and position where it was made: `build/2`. */
+  readonly identity: string;
+  /** ISO 8601. */
+  readonly created: string;
+  /** Milliseconds since the epoch. */
+  readonly used: number;
+  readonly parts: JsonObject;
+  readonly partsDigest: Digest;
+  readonly contentDigest: Digest;
+  /** Bottom first. */
+  readonly snapshots: readonly string[];
+  /** Bottom first. */
+  readonly blobs: readonly Digest[];
+  /** Of all its layers; undefined of none. */
+  readonly chainId: Digest | undefined;
+}
+
+/** All of the store, the least recently used first. Records that cannot be read are none. */
+export async function listCachedSteps(store: Store): Promise<readonly CachedStep[]> {
+  const steps = new Map<string, CachedStep>();
+  for await (const key of store.records.list('results')) {
+    const step = await readStep(store, key);
+    if (step === undefined) continue;
+    const earlier = steps.get(step.id);
+    steps.set(step.id, earlier === undefined ? step : merged(earlier, step));
+  }
+  return usedThroughOthers([...steps.values()]).sort(
+    (one, other) => one.used - other.used || (one.id < other.id ? -1 : 1),
+  );
+}
+
+async function readStep(store: Store, key: string): Promise<CachedStep | undefined> {
+  const stat = await store.records.stat('results', key);
+  const record = await store.records.get('results', key);
+  const state = recordState(record);
+  if (stat === undefined || state === undefined || !isJsonObject(record)) return undefined;
+  const { parts, partsDigest, identity, created } = record;
+  if (!isJsonObject(parts) || typeof partsDigest !== 'string' || !isDigest(partsDigest)) return undefined;
+  const { contentDigest, layers, snapshot } = state;
+  return {
+    id: digestParts(digestOf(canonicalJson({ partsDigest, result: record['result'] ?? null }))).hex.slice(
+      0,
+      12,
+    ),
+    keys: new Map([[key, stat.version]]),
+    type: stepType(parts),
+    text: stepText(parts),
+    identity: typeof identity === 'string' ? identity : '',
+    created: typeof created === 'string' ? created : '',
+    used: stat.used,
+    parts,
+    partsDigest,
+    contentDigest,
+    snapshots: snapshot?.chain ?? [],
+    blobs: layers.map(({ descriptor }) => descriptor.digest),
+    chainId: chainId(layers.map(({ diffId }) => diffId)),
+  };
+}
+
+function merged(one: CachedStep, other: CachedStep): CachedStep {
+  const [first] = [one, other].toSorted((a, b) => (a.created < b.created ? -1 : 1));
+  return {
+    ...one,
+    identity: first?.identity ?? one.identity,
+    created: first?.created ?? one.created,
+    keys: new Map([...one.keys, ...other.keys]),
+    used: Math.max(one.used, other.used),
+  };
+}
+
+/** Whoever uses a state uses all states below it, though a build that finds the upper one asks for none of them. */
+function usedThroughOthers(steps: readonly CachedStep[]): CachedStep[] {
+  const used = new Map<string, number>();
+  for (const step of steps)
+    for (const id of step.snapshots) used.set(id, Math.max(used.get(id) ?? 0, step.used));
+  return steps.map((step) => ({
+    ...step,
+    used: Math.max(step.used, used.get(step.snapshots.at(-1) ?? '') ?? 0),
+  }));
+}
+
+/** Digests of files that a step copied, by which their names are kept. */
+export function listingsOf({ parts }: CachedStep): readonly string[] {
+  const files = parts['files'];
+  const all = isJsonArray(files) ? files : [files];
+  return all
+    .filter((file) => typeof file === 'string')
+    .filter(isDigest)
+    .map((digest) => digestParts(digest).hex);
+}
