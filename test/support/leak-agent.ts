@@ -140,7 +140,7 @@ async function main(): Promise<readonly LeakReport[]> {
   // Those whose monitor was on its way live, as they would if the command had been let go on.
   for (let round = 0; round < 3; round++) {
     for (const id of (await ok('ps', '-aq', '--no-trunc', '--filter', 'name=')).split('\n'))
-      if (id !== '' && !isKeeper(id)) await runCommand([...program, 'rm', '-f', id]);
+      if (id !== '' && !isKeeper(id)) await runCommand([...program, 'rm', '-f', '-v', id]);
   }
   await next();
   await report('kill -9 of commands that start and remove containers: monitors go on, and rm ends them');

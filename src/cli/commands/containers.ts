@@ -93,7 +93,8 @@ async function removeContainer(
       },
     );
   }
-  if (volumes) await discardContainer(store, record);
+  // What --rm promised, and nobody lived to keep.
+  if (volumes || record.autoRemove) await discardContainer(store, record);
   else deleteContainer(store, id);
 }
 

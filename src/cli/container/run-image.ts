@@ -1,4 +1,4 @@
-import { discardContainer, writeBundle, type ContainerRecord } from '../../ops/index.ts';
+import { containerLock, discardContainer, writeBundle, type ContainerRecord } from '../../ops/index.ts';
 import { openStore, type Store } from '../../store/index.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { startDetached } from './detach.ts';
@@ -41,6 +41,7 @@ async function printBundle(store: Store, record: ContainerRecord, folder: string
   try {
     await writeBundle(record, { folder, signal: interrupt.signal });
   } finally {
+    await using _lock = await containerLock(store, record.id);
     await discardContainer(store, record);
   }
   return 0;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { isErrno } from '../../core/index.ts';
 import type { Store } from '../../store/index.ts';
 import { tryFlock } from '../../sys/index.ts';
-import { containerFolder, readState } from './records.ts';
+import { containerFolder, readState, volumesNote } from './records.ts';
 
 /**
  * Held by a command that makes a container in order to start it, from before there is one until it has started: whoever
@@ -38,15 +38,19 @@ export function isStartAbandoned(store: Store, id: string): boolean {
   }
 }
 
-/** Says which volumes are about to be made for this container alone, so that they go when it never becomes one. */
+/**
+ * Says which volumes are about to be made for this container alone, or to be removed with it: they go when the folder is
+ * found without a record. While the record stands the note says nothing.
+ */
 export function noteVolumes(store: Store, id: string, names: readonly string[]): void {
-  writeFileSync(join(makeFolder(store, id), 'volumes'), names.map((name) => `${name}\n`).join(''));
+  makeFolder(store, id);
+  writeFileSync(volumesNote(store, id), names.map((name) => `${name}\n`).join(''));
 }
 
 /** A name that was only half written is that of a volume not yet made. */
 export function notedVolumes(store: Store, id: string): readonly string[] {
   try {
-    const names = readFileSync(join(containerFolder(store, id), 'volumes'), 'utf8').split('\n');
+    const names = readFileSync(volumesNote(store, id), 'utf8').split('\n');
     return names.filter((name) => /^[0-9a-f]{64}$/.test(name));
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return [];

@@ -117,13 +117,27 @@ export function writeState(store: Store, id: string, state: ContainerState): voi
   writeWhole(join(containerFolder(store, id), 'state.json'), state);
 }
 
-/** Removes a container that does not run, files and all; one that is gone already is no error. */
+/**
+ * Removes a container that does not run, files and all; one that is gone already is no error. Its volumes stay, whoever
+ * finishes what was begun here.
+ */
 export function deleteContainer(store: Store, id: string): void {
-  // The record first: from then on there is no such container, however far the rest gets.
-  rmSync(join(containerFolder(store, id), 'container.json'), { force: true });
+  // Before the record: in a folder without one the note says that those volumes are to go.
+  rmSync(volumesNote(store, id), { force: true });
+  deleteRecord(store, id);
   // By descriptors: what the container left may be deeper than a path can be long.
   using containers = openRootDir(store.containers);
   containers.removeAll(fromText(id));
+}
+
+/** From then on there is no such container, however far the removal of the rest gets. */
+export function deleteRecord(store: Store, id: string): void {
+  rmSync(join(containerFolder(store, id), 'container.json'), { force: true });
+}
+
+/** Names of the volumes that go with the folder when it has no record: see `noteVolumes`. */
+export function volumesNote(store: Store, id: string): string {
+  return join(containerFolder(store, id), 'volumes');
 }
 
 function readNames(folder: string): readonly string[] {

@@ -2,6 +2,7 @@ import { isErrno } from '../../core/index.ts';
 import { sweepNetworks } from '../../network/index.ts';
 import type { Store } from '../../store/index.ts';
 import { removeOwnVolumes } from '../volumes/prune.ts';
+import { sweepVolumes } from '../volumes/volume-store.ts';
 import { discardContainer } from './discard.ts';
 import { isStartAbandoned, notedVolumes } from './making.ts';
 import {
@@ -15,8 +16,8 @@ import {
 
 /**
  * Removes what killed processes left of containers: folders that never became one, those of `run` that it could not
- * start any more, those of `--rm` whose holder was killed before it could remove them, and the networks that nobody is
- * on. Alive means that the container's lock is held.
+ * start any more, those of `--rm` whose holder was killed before it could remove them, the rest of volumes, and the
+ * networks that nobody is on. Alive means that the container's lock is held.
  */
 export async function sweepContainers(store: Store): Promise<void> {
   await sweepUnused();
@@ -30,10 +31,10 @@ export async function sweepContainers(store: Store): Promise<void> {
       await discardContainer(store, record);
       continue;
     }
-    const names = notedVolumes(store, id);
-    await removeOwnVolumes(store, { volumes: names.map((name) => ({ name, anonymous: true })) });
+    await removeOwnVolumes(store, notedVolumes(store, id));
     deleteContainer(store, id);
   }
+  await sweepVolumes(store);
 }
 
 /** They are another user's where this one may not touch them. */

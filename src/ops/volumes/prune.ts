@@ -12,7 +12,6 @@ import {
   volumeLock,
   type VolumeRecord,
 } from './volume-store.ts';
-import type { VolumeUse } from './types.ts';
 
 export interface Pruned {
   readonly names: readonly string[];
@@ -57,12 +56,9 @@ function sizeOf(store: Store, name: string): number {
   return walk(root);
 }
 
-/** Those made for one container, after the container itself is gone. Others that got them by --volumes-from keep them. */
-export async function removeOwnVolumes(
-  store: Store,
-  { volumes = [] }: { readonly volumes?: readonly Pick<VolumeUse, 'name' | 'anonymous'>[] | undefined },
-): Promise<void> {
-  for (const { name } of volumes.filter(({ anonymous }) => anonymous)) {
+/** Those made for one container, after its record is gone. Others that got them by --volumes-from keep them. */
+export async function removeOwnVolumes(store: Store, names: readonly string[]): Promise<void> {
+  for (const name of names) {
     await using _lock = await volumeLock(store, name);
     if (!listContainers(store).some((record) => usesVolume(record, name))) deleteVolume(store, name);
   }

@@ -6,7 +6,7 @@ import type { Lock, Store } from '../../store/index.ts';
 import { openRootDir } from '../../sys/index.ts';
 import { listContainers } from '../container/records.ts';
 import type { ContainerRecord } from '../container/types.ts';
-import { checkVolumeName } from './names.ts';
+import { checkVolumeName, isVolumeName } from './names.ts';
 
 export interface VolumeRecord {
   readonly name: string;
@@ -54,13 +54,7 @@ export function readVolume(store: Store, name: string): VolumeRecord | undefined
 
 /** By name. */
 export function listVolumes(store: Store): readonly VolumeRecord[] {
-  let names: readonly string[];
-  try {
-    names = readdirSync(volumesFolder(store));
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return [];
-    throw error;
-  }
+  const names = entriesOf(volumesFolder(store)).filter(isVolumeName);
   return names.toSorted().flatMap((name) => readVolume(store, name) ?? []);
 }
 
@@ -127,9 +121,43 @@ export async function removeVolume(store: Store, name: string): Promise<void> {
 
 /** Its lock must be held. By descriptors: what is in it may be deeper than a path can be long. */
 export function deleteVolume(store: Store, name: string): void {
-  if (!existsSync(volumeFolder(store, name))) return;
+  checkVolumeName(name);
+  if (!existsSync(volumesFolder(store))) return;
   using volumes = openRootDir(volumesFolder(store));
-  // The record first: from then on there is no such volume, however far the rest gets.
-  volumes.removeAll(fromText(`${name}/volume.json`));
-  volumes.removeAll(fromText(name));
+  const aside = fromText(asideName(name));
+  volumes.removeAll(aside);
+  try {
+    // At once: the rest of a removal must not be found in a new volume of the name.
+    volumes.rename(fromText(name), aside);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return;
+    throw error;
+  }
+  volumes.removeAll(aside);
+}
+
+/** Goes on with removals that were killed. */
+export async function sweepVolumes(store: Store): Promise<void> {
+  for (const aside of entriesOf(volumesFolder(store))) {
+    const name = aside.slice(1);
+    if (asideName(name) !== aside || !isVolumeName(name)) continue;
+    await using lock = await tryVolumeLock(store, name);
+    if (lock === undefined) continue;
+    using volumes = openRootDir(volumesFolder(store));
+    volumes.removeAll(fromText(aside));
+  }
+}
+
+/** No volume's. */
+function asideName(name: string): string {
+  return `.${name}`;
+}
+
+function entriesOf(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return [];
+    throw error;
+  }
 }
