@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
+import { inUserNamespace } from '../sys/index.ts';
 import { parseCgroupMounts } from './cgroup/detect.ts';
 
 /** The files by which a process joins the cgroups that another one is in and this one is not; cgroups(7). */
@@ -17,6 +18,24 @@ export function cgroupFilesOf(pid: number): readonly string[] {
       return [join(mount, path, 'cgroup.procs')];
     });
   return [...new Set(files)].filter((file) => existsSync(file));
+}
+
+/**
+ * Whether this process may move one to the cgroup of this `cgroup.procs`. v2 asks for the right to write to that of the
+ * cgroup above both, too, which an ordinary user lacks when each of his commands has a delegated cgroup of its own.
+ */
+export function mayJoin(file: string): boolean {
+  const own = v2FolderOf(process.pid);
+  if (own === undefined || !inUserNamespace()) return true;
+  const [from, to] = [own.split('/'), dirname(file).split('/')];
+  const fork = from.findIndex((name, index) => name !== to[index]);
+  const above = fork === -1 ? own : from.slice(0, fork).join('/');
+  try {
+    accessSync(join(above, 'cgroup.procs'), constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The v2 cgroup that a process is in, as a folder of this machine; undefined when it is gone, or not to be seen. */

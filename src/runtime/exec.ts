@@ -5,7 +5,7 @@ import type { ProcessConfig } from '../oci/runtime-spec.ts';
 import { openPidfd, openRootDir, signalPidfd, startLauncher, type RootDir } from '../sys/index.ts';
 import { noCgroups } from './cgroup/none.ts';
 import { LaunchedContainer } from './container.ts';
-import { cgroupFilesOf } from './exec-cgroup.ts';
+import { cgroupFilesOf, mayJoin } from './exec-cgroup.ts';
 import { insecureCapabilitySets } from './insecure.ts';
 import { ownMappedIds } from './mapped-ids.ts';
 import { ownCapabilities } from './own-capabilities.ts';
@@ -37,6 +37,9 @@ export interface ExecRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+const outsideWarning =
+  'the process runs outside of the cgroup of its container, whose limits do not hold for it (with --detach they do)';
+
 /**
  * Starts one more process in a container that runs; what is returned is that process, which dies when it is disposed of.
  * Throws CONTAINER_STATE when the container has ended meanwhile, COMMAND_NOT_FOUND and COMMAND_NOT_EXECUTABLE.
@@ -45,7 +48,8 @@ export async function execInContainer(request: ExecRequest): Promise<Container> 
   const { target, signal } = request;
   using held = holdProcess(target);
   const spec = execSpec(request, held.root);
-  const place = { pid: target.pid, cgroupFiles: cgroupFilesOf(target.pid) };
+  const cgroupFiles = cgroupFilesOf(target.pid);
+  const place = { pid: target.pid, cgroupFiles: cgroupFiles.filter(mayJoin) };
   const plan = planExec(spec, place, {
     capabilities: ownCapabilities(),
     architecture: hostSeccompArch(),
@@ -60,7 +64,7 @@ export async function execInContainer(request: ExecRequest): Promise<Container> 
     launcher,
     // Its cgroups are the container's, and stay.
     cgroup: noCgroups('it is the container’s').create({ id: spec.id }, {}),
-    warnings: [],
+    warnings: place.cgroupFiles.length < cgroupFiles.length ? [outsideWarning] : [],
     startAtOnce: false,
   });
   try {

@@ -31,6 +31,10 @@ alone one $program run --rm --network host -m 64m --pids-limit 33 ${busyboxName}
 find $cgroups/one -mindepth 1 -type d -name 'build-*'
 alone two $program run --rm --network host -m 16m --memory-swap 16m ${busyboxName} sh -c 'x=$(head -c 40m /dev/zero | tr "\\0" x); echo survived'
 alone three sh -c '"$@"; true' sh $program run --rm --network host -m 64m ${busyboxName} true
+alone four $program run -d --name box --network host -m 32m ${busyboxName} sleep 1000 > /run/log
+alone five $program stats --no-stream box | grep -o '/ 32MiB'
+alone six $program exec box echo entered | sort
+alone seven $program rm -f box
 `;
 
 it('R-63 an ordinary user’s limits hold in a cgroup delegated to him, and are an error in a shared one', async () => {
@@ -48,6 +52,10 @@ it('R-63 an ordinary user’s limits hold in a cgroup delegated to him, and are 
     expect.stringMatching(/^warning: .*memory.*16 ?M/),
     expect.stringMatching(/^tsbuild: the limit memory\.limit cannot be applied: .* \[LIMIT_UNAVAILABLE\]$/),
     expect.stringContaining('systemd-run --user --scope -p Delegate=yes'),
+    '/ 32MiB',
+    'entered',
+    expect.stringMatching(/^warning: the process runs outside of the cgroup of its container/),
+    'box',
     '',
   ]);
 }, 300_000);

@@ -1,3 +1,5 @@
+import { stderr } from 'node:process';
+
 import { containerFolder, execProcess, type ContainerRecord, type ExecOptions } from '../../ops/index.ts';
 import { execInContainer, exitCodeOf, type Container } from '../../runtime/index.ts';
 import type { Store } from '../../store/index.ts';
@@ -27,6 +29,7 @@ export async function execForeground(
     privileged: options.privileged,
   });
   started.resolve(process);
+  for (const warning of process.warnings) stderr.write(`warning: ${warning}\n`);
   return exitCodeOf(await process.wait());
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { isErrno, TsbuildError, type Usage } from '../../core/index.ts';
@@ -55,13 +55,26 @@ export function v2Cgroups(base: string, { devices, isOwn = false }: V2Options): 
   };
 }
 
-/** With others in it, a terminal's programs say, it hands nothing down all the same, and limits are not to be had. */
+/**
+ * This process goes, and with it those of this program that are in the same user namespace: the command that waits for its
+ * monitor. With others in it, a terminal's programs say, the cgroup hands nothing down, and limits are not to be had.
+ */
 function leaveOwnCgroup(base: string): void {
-  const pids = (readControl(base, 'cgroup.procs') ?? '').split('\n');
-  if (!pids.includes(String(process.pid))) return;
+  const pids = (readControl(base, 'cgroup.procs') ?? '').split('\n').filter(isOurs);
+  if (pids.length === 0) return;
   const leaf = join(base, ownLeaf);
   mkdirSync(leaf, { recursive: true });
-  tryWriteControl(leaf, 'cgroup.procs', String(process.pid));
+  for (const pid of pids) tryWriteControl(leaf, 'cgroup.procs', pid);
+}
+
+function isOurs(pid: string): boolean {
+  try {
+    return ['exe', 'ns/user'].every(
+      (link) => readlinkSync(`/proc/${pid}/${link}`) === readlinkSync(`/proc/self/${link}`),
+    );
+  } catch {
+    return false;
+  }
 }
 
 /**
