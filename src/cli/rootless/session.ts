@@ -57,6 +57,15 @@ const [EPERM, ENOMEM, EACCES, EUSERS, ENOSPC] = [1, 12, 13, 87, 28];
 
 /** user_namespaces(7), and what distributions add to it. */
 function namespaceError(errno: number, call: string): TsbuildError {
+  if (call === 'chdir') {
+    return new TsbuildError(
+      'HOST_UNSUPPORTED',
+      'the working directory is not where this user’s containers run',
+      {
+        hint: 'it was mounted after the first of them started, or for this process alone: change to another folder',
+      },
+    );
+  }
   const message = `a user namespace cannot be made here (${call}: error ${errno})`;
   return new TsbuildError('HOST_UNSUPPORTED', message, { hint: remedy(errno) });
 }
