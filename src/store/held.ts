@@ -1,7 +1,9 @@
+import { removeDeadLocks } from '../sys/index.ts';
+import { readJsonIfThere } from './files.ts';
 import { storePaths } from './format.ts';
 import { readLeases, type LiveLeases } from './leases.ts';
-import { removeDeadLocks } from './linked-lock.ts';
-import type { Store } from './types.ts';
+import { pathOf, readEnvelope } from './records.ts';
+import type { RecordCollection, Store } from './types.ts';
 
 /** What all processes that are at work on the store keep, as they say it themselves. */
 export function liveLeases(store: Pick<Store, 'root'>): LiveLeases {
@@ -11,4 +13,14 @@ export function liveLeases(store: Pick<Store, 'root'>): LiveLeases {
 /** Only the files: dead processes hold no locks. */
 export function removeLocksOfTheDead(store: Pick<Store, 'root'>): void {
   removeDeadLocks(storePaths(store.root).locks);
+}
+
+/** Whether a record's file holds what `put` wrote under that key, trusted or not. */
+export function isRecordIntact(
+  store: Pick<Store, 'root'>,
+  collection: RecordCollection,
+  key: string,
+): boolean {
+  const path = pathOf(storePaths(store.root).records, collection, key);
+  return readEnvelope(readJsonIfThere(path))?.key === `${collection}/${key}`;
 }

@@ -3,8 +3,8 @@ import { closeSync, openSync, readdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { fromErrno, isDigest, type Digest } from '../core/index.ts';
+import { tryTakeLock } from '../sys/index.ts';
 import { readIfThere } from './files.ts';
-import { tryTakeLock } from './linked-lock.ts';
 import type { Lease } from './types.ts';
 
 export type LeasedItem = { readonly blob: Digest } | { readonly snapshot: string };

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
 import { fromErrno } from '../core/index.ts';
-import { takeLock, tryTakeLock, type LinkedLock, type WaitOptions } from './linked-lock.ts';
+import { takeLock, tryTakeLock, type LinkedLock, type WaitOptions } from '../sys/index.ts';
 import type { Lock, Store } from './types.ts';
 
 /** The named locks of a store: one file each under `locks/`. */

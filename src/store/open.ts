@@ -1,12 +1,11 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 
-import { syncFileSystem } from '../sys/index.ts';
+import { removeDeadLocks, syncFileSystem } from '../sys/index.ts';
 import { openBlobs } from './blobs.ts';
 import { ensureStore, storePaths } from './format.ts';
 import { openImages } from './images.ts';
 import { openLeases } from './leases.ts';
-import { removeDeadLocks } from './linked-lock.ts';
 import { openLocks } from './locks.ts';
 import { openRecords } from './records.ts';
 import { openRefs } from './refs.ts';

@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { fromErrno } from '../core/index.ts';
+import { tryTakeLock, type LinkedLock } from '../sys/index.ts';
 import type { Staging } from './files.ts';
-import { tryTakeLock, type LinkedLock } from './linked-lock.ts';
 
 interface Session {
   readonly folder: string;

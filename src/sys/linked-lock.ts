@@ -2,7 +2,7 @@ import { fstatSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { isErrno } from '../core/index.ts';
-import { flock, tryFlock, type Flock } from '../sys/index.ts';
+import { flock, tryFlock, type Flock } from './lock.ts';
 
 export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
@@ -10,11 +10,12 @@ export interface WaitOptions {
 }
 
 /**
- * A held lock whose file goes away with it, so that a store used for years does not fill with lock files. Unlinking a
+ * A held lock whose file goes away with it, so that what is used for years does not fill with lock files. Unlinking a
  * lock file is safe only because every taker checks, once it has the lock, that the path still names the file it
  * locked: a waiter that wakes on an unlinked file would else hold a lock beside the holder of the new file.
  */
 export interface LinkedLock {
+  readonly fd: number;
   release(): void;
 }
 
@@ -40,7 +41,7 @@ export async function takeLock(path: string, options: WaitOptions = {}): Promise
   }
 }
 
-/** Removes the files of locks that nobody holds: what killed processes left. */
+/** Removes the files of locks that nobody holds: what killed processes left. Every file of the folder must be one. */
 export function removeDeadLocks(folder: string): void {
   for (const name of readdirSync(folder)) tryTakeLock(join(folder, name))?.release();
 }
@@ -58,6 +59,7 @@ function isStillLinked(taken: Flock, path: string): boolean {
 function linked(taken: Flock, path: string): LinkedLock {
   let released = false;
   return {
+    fd: taken.fd,
     release: () => {
       if (released) return;
       released = true;
