@@ -3,6 +3,7 @@ export { StoreCache } from './cache.ts';
 export { buildChecks, checkOptionsOf, checkOptionsWithStore, type CheckRequest } from './checks.ts';
 export type { BuildContext } from './context.ts';
 export * from './doctor/index.ts';
+export { openStatCaches, type StatCaches } from './copy/stat-caches.ts';
 export { finishImage } from './finish.ts';
 export { keepLastBuild, lastBuild, lastBuilds, type BuildScope, type LastBuild } from './last-build.ts';
 export { checkSecrets } from './secrets.ts';
@@ -32,7 +33,13 @@ export { signalNumber } from './container/signals.ts';
 export { sweepContainers } from './container/sweep.ts';
 export { bundleConfig, writeBundle, type BundleConfig } from './container/bundle.ts';
 export { connectContainer } from './container/network/connect.ts';
-export { hostEndpoint, parseContainerPort, parseExpose, portName, portsText } from './container/network/ports.ts';
+export {
+  hostEndpoint,
+  parseContainerPort,
+  parseExpose,
+  portName,
+  portsText,
+} from './container/network/ports.ts';
 export type * from './container/network/types.ts';
 export { discardContainer } from './container/discard.ts';
 export type { SecurityChoices } from './container/security.ts';
@@ -53,3 +60,9 @@ export {
 } from './contexts/index.ts';
 export { imageUse, inspectContainer } from './container/inspect.ts';
 export { runtimeState } from './container/state-json.ts';
+export type * from './store-care/index.ts';
+
+/** Loaded when asked for: builds do without it. */
+export function storeCare() {
+  return import('./store-care/index.ts');
+}

@@ -11,7 +11,7 @@ const suffix = '.json';
 /** Uses within this time of each other count as one: what is used often is not written often. */
 const touchedAgainAfter = 3_600_000;
 
-interface Envelope extends Stamp {
+export interface Envelope extends Stamp {
   readonly key: string;
   readonly value: Json;
 }
@@ -64,13 +64,14 @@ function isKey(key: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$/.test(key);
 }
 
-function pathOf(folder: string, collection: RecordCollection, key: string): string {
+/** Host path of a record's file. */
+export function pathOf(folder: string, collection: RecordCollection, key: string): string {
   if (!isKey(key)) throw new Error(`not the key of a record: ${JSON.stringify(key.slice(0, 250))}`);
   const hex = isDigest(key) ? digestParts(key).hex : createHash('sha256').update(key).digest('hex');
   return join(folder, collection, hex.slice(0, 2), `${key}${suffix}`);
 }
 
-function readEnvelope(value: unknown): Envelope | undefined {
+export function readEnvelope(value: unknown): Envelope | undefined {
   const found = value as Partial<Envelope> | null | undefined;
   if (typeof found?.boot !== 'string' || typeof found.at !== 'number') return undefined;
   if (typeof found.key !== 'string' || found.value === undefined) return undefined;

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-import type { DiskReport, DuEntry, DuRow } from '../../ops/store-care/index.ts';
+import type { DiskReport, DuEntry, DuRow } from '../../ops/index.ts';
 import { examples, makeCommand } from '../command.ts';
 import { formatOption, printList, type ListFormat } from '../list.ts';
 import { storeRoot } from '../root.ts';
@@ -20,8 +20,8 @@ export function duCommand(): Command {
   );
   return command.action(async (flags: { verbose?: boolean; format: ListFormat }) => {
     const report = await withStore(storeRoot(command), async (store) => {
-      const { duOf } = await import('../../ops/store-care/index.ts');
-      return duOf(store);
+      const { storeCare } = await import('../../ops/index.ts');
+      return (await storeCare()).duOf(store);
     });
     const now = Date.now();
     if (flags.verbose === true) printEntries(flags.format, report.entries, now);

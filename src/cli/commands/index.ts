@@ -11,6 +11,7 @@ import { duCommand } from './du.ts';
 import { execCommand } from './exec.ts';
 import { explainCommand } from './explain.ts';
 import { commitCommand, diffCommand, exportCommand } from './files.ts';
+import { fsckCommand } from './fsck.ts';
 import { historyCommand } from './history.ts';
 import { imagesCommand, rmiCommand, tagCommand } from './images.ts';
 import { inspectCommand } from './inspect.ts';
@@ -44,6 +45,7 @@ export const commandBuilders = {
   explain: explainCommand,
   export: exportCommand,
   features: featuresCommand,
+  fsck: fsckCommand,
   history: historyCommand,
   images: imagesCommand,
   import: importCommand,
@@ -88,6 +90,6 @@ export const commandGroups: readonly (readonly [heading: string, names: readonly
     ['ps', 'logs', 'port', 'top', 'stats', 'state', 'exec', 'attach', 'cp', 'diff', 'commit'],
   ],
   ['Volumes:', ['volume']],
-  ['Store:', ['du', 'prune']],
+  ['Store:', ['du', 'prune', 'fsck']],
   ['Other:', ['doctor', 'features', 'version']],
 ];

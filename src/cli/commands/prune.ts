@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 
 import { TsbuildError } from '../../core/index.ts';
-import type { PruneOptions } from '../../ops/store-care/index.ts';
+import type { PruneOptions } from '../../ops/index.ts';
 import { collect, examples, makeCommand } from '../command.ts';
 import { parseMoment } from '../moment.ts';
 import { storeRoot } from '../root.ts';
@@ -40,7 +40,8 @@ export function pruneCommand(): Command {
     ]),
   );
   return command.action(async (flags: PruneFlags) => {
-    const { parsePruneFilters, prune } = await import('../../ops/store-care/index.ts');
+    const { storeCare } = await import('../../ops/index.ts');
+    const { parsePruneFilters, prune } = await storeCare();
     const now = Date.now();
     const until = (text: string): number => parseMoment('--filter until', text, now);
     const filter = parsePruneFilters(flags.filter ?? [], until);

@@ -22,6 +22,7 @@ const needs: Readonly<Record<CommandName, NamespaceNeed>> = {
   explain: 'none',
   export: 'enter',
   features: 'none',
+  fsck: 'enter',
   history: 'none',
   images: 'none',
   import: 'none',

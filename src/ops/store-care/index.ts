@@ -1,3 +1,4 @@
+export { fsck, type FsckResult } from './fsck/index.ts';
 export { duOf, type DiskReport, type DuEntry, type DuRow } from './usage.ts';
 export { prune, type PruneOptions, type PruneResult } from './prune.ts';
 export { parsePruneFilters, type PruneFilter } from './prune-filter.ts';

@@ -1,0 +1,153 @@
+import {
+  digestParts,
+  isDigest,
+  isJsonArray,
+  isJsonObject,
+  type Digest,
+  type Json,
+  type JsonObject,
+} from '../../../core/index.ts';
+import { cacheKey, partsDigest, type InputKey, type KeyParts } from '../../../solver/index.ts';
+import { isRecordIntact, type RecordCollection } from '../../../store/index.ts';
+import { recordState, snapshotFromJson } from '../../state-json.ts';
+import type { SettledState } from '../../types.ts';
+import { sizeOf } from './images.ts';
+import { isCommitted } from './snapshots.ts';
+import type { Examined, Finding, Severity } from './types.ts';
+
+const collections: readonly RecordCollection[] = [
+  'results',
+  'states',
+  'ops',
+  'chains',
+  'nearest',
+  'listings',
+  'builds',
+  'mounts',
+  'pruned',
+];
+
+/** What the cache remembers. */
+export async function checkCacheRecords(examined: Examined): Promise<readonly Finding[]> {
+  const { store } = examined;
+  const findings: Finding[] = [];
+  for (const collection of collections) {
+    for await (const key of store.records.list(collection)) {
+      const record = await store.records.get(collection, key);
+      const found =
+        record === undefined
+          ? unreadable(examined, collection, key)
+          : await wrongIn(examined, { collection, key, record });
+      if (found === undefined) continue;
+      findings.push({
+        ...found,
+        kind: 'record',
+        subject: `${collection}/${key}`,
+        repair: () => store.records.delete(collection, key),
+      });
+    }
+  }
+  return findings;
+}
+
+interface Wrong {
+  readonly severity: Severity;
+  readonly problem: string;
+}
+
+function unreadable({ store }: Examined, collection: RecordCollection, key: string): Wrong | undefined {
+  if (isRecordIntact(store, collection, key))
+    return { severity: 'leftover', problem: 'was written before a power loss and is not trusted' };
+  // Deleted meanwhile, it is no finding; what is there cannot be read.
+  return { severity: 'damage', problem: 'cannot be read' };
+}
+
+async function wrongIn(
+  examined: Examined,
+  {
+    collection,
+    key,
+    record,
+  }: { readonly collection: RecordCollection; readonly key: string; readonly record: Json },
+): Promise<Wrong | undefined> {
+  switch (collection) {
+    case 'results':
+      return wrongResult(examined, key, record);
+    case 'states': {
+      const problem = lostPart(examined, recordState(record));
+      return problem === undefined ? undefined : { severity: 'leftover', problem };
+    }
+    case 'chains': {
+      const snapshot = isJsonObject(record) ? snapshotFromJson(record['chain']) : undefined;
+      const lost = snapshot?.chain.find((id) => !isCommitted(examined, id));
+      if (snapshot === undefined) return { severity: 'damage', problem: 'names no files' };
+      return lost === undefined ? undefined : { severity: 'leftover', problem: `its files ${lost} are gone` };
+    }
+    case 'ops': {
+      const target = isJsonObject(record) ? record['key'] : undefined;
+      const isThere =
+        typeof target === 'string' &&
+        isDigest(target) &&
+        (await examined.store.records.has('results', digestParts(target).hex));
+      return isThere ? undefined : { severity: 'leftover', problem: 'the result that it points to is gone' };
+    }
+    case 'nearest':
+    case 'listings':
+    case 'builds':
+    case 'mounts':
+    case 'pruned':
+    case 'distribution':
+      return isJsonObject(record) ? undefined : { severity: 'damage', problem: 'is not what belongs there' };
+  }
+}
+
+async function wrongResult(examined: Examined, key: string, record: Json): Promise<Wrong | undefined> {
+  const lost = lostPart(examined, recordState(record));
+  if (lost !== undefined) return { severity: 'damage', problem: lost };
+  const mismatch = isJsonObject(record)
+    ? await keyMismatch(examined, key, record)
+    : 'is not the record of a step';
+  return mismatch === undefined ? undefined : { severity: 'damage', problem: mismatch };
+}
+
+/** What of a state is not in the store. */
+function lostPart(examined: Examined, state: SettledState | undefined): string | undefined {
+  if (state === undefined) return 'is not the record of a step';
+  const files = state.snapshot?.chain.find((id) => !isCommitted(examined, id));
+  if (files !== undefined) return `its files ${files} are gone`;
+  const layer = state.layers.find(
+    ({ descriptor: { digest, size } }) => examined.damaged.has(digest) || sizeOf(examined, digest) !== size,
+  );
+  return layer === undefined ? undefined : `its layer ${layer.descriptor.digest} is gone or damaged`;
+}
+
+/**
+ * A definition key is made of the record's own parts and inputs. A content key is made of what the inputs held, which
+ * no record keeps: there the definition key's record, which was saved with it, must be of the same parts.
+ */
+async function keyMismatch(
+  { store }: Examined,
+  key: string,
+  record: JsonObject,
+): Promise<string | undefined> {
+  const { parts, inputKeys } = record;
+  if (!isJsonObject(parts) || !isJsonArray(inputKeys)) return 'has no parts';
+  const digest = partsDigest(parts as KeyParts);
+  if (digest !== record['partsDigest']) return 'its parts are not those of its key';
+  const inputs = inputKeys.map(inputKeyOf).filter((input) => input !== undefined);
+  if (inputs.length !== inputKeys.length) return 'its inputs cannot be read';
+  const definition = digestParts(cacheKey('definition', digest, inputs)).hex;
+  if (definition === key) return undefined;
+  const sibling = await store.records.get('results', definition);
+  const same = isJsonObject(sibling) && sibling['partsDigest'] === digest;
+  return same ? undefined : 'its key is not that of its parts and inputs';
+}
+
+function inputKeyOf(value: Json): InputKey | undefined {
+  if (!isJsonObject(value)) return undefined;
+  const { selector, digest } = value;
+  if (typeof digest !== 'string' || !isDigest(digest)) return undefined;
+  return selector === undefined || typeof selector === 'string'
+    ? { selector, digest: digest satisfies Digest }
+    : undefined;
+}

@@ -1,0 +1,42 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { isErrno } from '../../../core/index.ts';
+import type { StorePaths } from '../../../store/index.ts';
+import { tryFlock } from '../../../sys/index.ts';
+import { namesIn } from '../kept-folders.ts';
+import { collected } from './snapshots.ts';
+import type { Finding } from './types.ts';
+
+/** What processes left that were killed. */
+export function checkTemporary(paths: StorePaths): readonly Finding[] {
+  const dead = (folder: string, names: readonly string[]): readonly string[] =>
+    names.map((name) => join(folder, name)).filter(isUnlocked);
+  const sessions = namesIn(paths.tmp).filter((name) => !name.endsWith('.lock'));
+  const subjects = [
+    ...namesIn(paths.trash).map((name) => join(paths.trash, name)),
+    ...sessions.map((name) => join(paths.tmp, name)).filter((path) => isUnlocked(`${path}.lock`)),
+    ...dead(paths.leases, namesIn(paths.leases)),
+    ...dead(paths.locks, namesIn(paths.locks)),
+  ];
+  return subjects.map((path) => ({
+    severity: 'leftover',
+    kind: 'temporary',
+    subject: path.slice(paths.root.length + 1),
+    problem: 'whoever made it was killed',
+    repair: collected,
+  }));
+}
+
+/** Only looks: the file stays. */
+function isUnlocked(path: string): boolean {
+  if (!existsSync(path)) return true;
+  try {
+    const lock = tryFlock(path);
+    lock?.release();
+    return lock !== undefined;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
