@@ -1,7 +1,16 @@
-import { ftruncateSync, mkdirSync, openSync, readSync, closeSync, readdirSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { isErrno, TsbuildError } from '../core/index.ts';
-import { tryFlock } from '../sys/index.ts';
+import { removeDeadLocks, tryTakeLock } from '../sys/index.ts';
 import type { Subnet } from './address.ts';
 import type { BoundPort } from './types.ts';
 
@@ -29,15 +38,14 @@ const largestRecord = 64 * 1024;
 
 /**
  * Takes the first free address. One file an address, which is held by locking it: taking one needs no lock over all,
- * and what a killed process held is free at once. The files stay, so none is ever locked after it was unlinked.
+ * and what a killed process held is free at once.
  */
 export function leaseAddress(folder: string, subnet: Subnet): AddressLease {
   mkdirSync(folder, { recursive: true });
   for (let number = firstNumber; number <= lastNumber; number++) {
-    const lock = tryFlock(join(folder, String(number)));
+    const lock = tryTakeLock(join(folder, String(number)));
     if (lock === undefined) continue;
     const address = `${subnet}.${number}`;
-    let held = true;
     ftruncateSync(lock.fd);
     return {
       address,
@@ -47,12 +55,7 @@ export function leaseAddress(folder: string, subnet: Subnet): AddressLease {
         ftruncateSync(lock.fd);
         writeSync(lock.fd, text, 0, text.length, 0);
       },
-      release: () => {
-        if (!held) return;
-        held = false;
-        ftruncateSync(lock.fd);
-        lock.release();
-      },
+      release: () => lock.release(),
     };
   }
   throw new TsbuildError('NETWORK_UNAVAILABLE', `all addresses of ${subnet}.0/24 are in use`, {
@@ -69,6 +72,11 @@ export function liveLeases(folder: string, wanted: (record: LeaseRecord) => bool
   });
 }
 
+/** Removes the records of dead holders. */
+export function sweepLeases(folder: string): void {
+  if (existsSync(folder)) removeDeadLocks(folder);
+}
+
 function numbersIn(folder: string): string[] {
   try {
     return readdirSync(folder);
@@ -79,22 +87,27 @@ function numbersIn(folder: string): string[] {
 }
 
 function isHeld(path: string): boolean {
-  const lock = tryFlock(path);
+  const lock = tryTakeLock(path);
   if (lock === undefined) return true;
-  // The dead holder's record; whoever takes the address next shall not be found by its names.
-  ftruncateSync(lock.fd);
+  // With its file: whoever takes the address next shall not be found by the names of the dead.
   lock.release();
   return false;
 }
 
 function readRecord(path: string): LeaseRecord | undefined {
   const bytes = Buffer.alloc(largestRecord);
-  const fd = openSync(path, 'r');
   let length: number;
   try {
-    length = readSync(fd, bytes, 0, bytes.length, 0);
-  } finally {
-    closeSync(fd);
+    const fd = openSync(path, 'r');
+    try {
+      length = readSync(fd, bytes, 0, bytes.length, 0);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    // Given up meanwhile.
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
   }
   try {
     return recordOf(JSON.parse(bytes.toString('utf8', 0, length)));

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { isErrno, TsbuildError } from '../core/index.ts';
 import { newNetworkNamespace, type NetworkNamespace } from '../sys/index.ts';
 import { addressBytes, gatewayOf, macOf, macText, subnetPrefix } from './address.ts';
@@ -23,8 +22,8 @@ import type { AttachedNetwork, AttachOptions, Network, NetworkKind } from './typ
 interface Parts {
   readonly kind: NetworkKind;
   readonly bridge: Bridge;
-  /** Of this kind's leases. */
-  readonly folder: string;
+  /** Folder of this kind's leases. */
+  readonly leases: string;
   /** Made to see whether one can be; the first attachment gets it. */
   readonly spare: NetworkNamespace;
   readonly rules: OwnedRules;
@@ -109,7 +108,7 @@ export class BridgedNetwork implements Network {
   }
 
   get #leases(): string {
-    return join(this.#parts.folder, 'leases');
+    return this.#parts.leases;
   }
 
   #holderOf({ protocol, port }: { readonly protocol: string; readonly port: number }): string | undefined {

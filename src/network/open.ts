@@ -7,6 +7,7 @@ import { ensureBridge, hasLink, removeBridge, removeLinkAside, type BridgeName }
 import { acceptForwarded, withdrawAcceptance } from './forward-policy.ts';
 import { allowForwarding, restoreForwarding } from './forwarding.ts';
 import { countHolders, holdIn, type Holder } from './holders.ts';
+import { sweepLeases } from './leases.ts';
 import { Connection, type Within } from './netlink/connection.ts';
 import { firstGroup, forwardFrom } from './netlink/route.ts';
 import { BridgedNetwork } from './network.ts';
@@ -82,7 +83,7 @@ export async function openNetworkOn(
           rules,
           within,
           close,
-          folder: join(folder, kind),
+          leases: leasesOf(folder, kind),
         }),
       };
     } catch (error) {
@@ -120,6 +121,7 @@ async function closeNetwork({ folder, holder, within }: Use, links: readonly str
 }
 
 async function sweepLocked(folder: string, within: Within): Promise<void> {
+  for (const kind of kinds) sweepLeases(leasesOf(folder, kind));
   const unused = kinds.filter((kind) => countHolders(holdersOf(folder, kind)) === 0);
   const left = unused.filter((kind) => existsSync(markOf(folder, kind)));
   for (const kind of left) await removeShared(folder, kind, within);
@@ -153,6 +155,11 @@ function markOf(folder: string, kind: NetworkKind): string {
 /** There while rules of iptables-legacy may be. */
 function acceptedOf(folder: string, kind: NetworkKind): string {
   return join(folder, kind, 'accepted');
+}
+
+/** Who has which address, and what the others may know of him. */
+function leasesOf(folder: string, kind: NetworkKind): string {
+  return join(folder, kind, 'leases');
 }
 
 function holdersOf(folder: string, kind: NetworkKind): string {

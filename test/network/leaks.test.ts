@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { parsePublish } from '../../src/network/index.ts';
 import { idleProcess } from '../support/network-talk.ts';
@@ -53,6 +55,26 @@ describe('what processes leave behind', () => {
     const again = await next.attach({ ports: parsePublish('8080:80') });
     expect(again.address).toBe(address);
     await next.close();
+    expect(await world.traces()).toBe(before);
+  });
+
+  it('R-53 what is known of a killed process is gone with the next sweep, though others keep the network', async () => {
+    const leases = (): readonly string[] => readdirSync(join(world.folder, 'containers/leases')).toSorted();
+    const [living, killed] = [world.agent(), world.agent()];
+    await living.open('containers');
+    await killed.open('containers');
+    const { address } = await living.attach({ names: ['living'] });
+    await killed.attach({ names: ['first'] });
+    const { id } = await living.attach({ names: ['short'] });
+    await killed.attach({ names: ['second'] });
+    expect(leases()).toHaveLength(4);
+    await living.ask({ do: 'detach', id });
+    expect(leases()).toHaveLength(3);
+    await killed.kill();
+    await living.ask({ do: 'sweep' });
+    expect(leases()).toEqual([address.split('.')[3]]);
+    await living.close();
+    expect(leases()).toEqual([]);
     expect(await world.traces()).toBe(before);
   });
 
