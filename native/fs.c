@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#define STAT_NUMBERS 12
+#define STAT_NUMBERS 14
 
 struct call begin_call(napi_env env, napi_callback_info info) {
   struct call call = {.env = env, .count = MAX_ARGS, .error = 0};

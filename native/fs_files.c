@@ -72,6 +72,8 @@ static napi_value run_fstatat(napi_env env, napi_callback_info info) {
   out[9] = (double)(uint32_t)((uint64_t)st.st_ino >> 32);
   out[10] = (double)(uint32_t)st.st_ino;
   out[11] = (double)st.st_nlink;
+  out[12] = (double)st.st_ctim.tv_sec;
+  out[13] = (double)st.st_ctim.tv_nsec;
   return give_number(env, 0);
 }
 

@@ -9,6 +9,7 @@ import {
   checkSecrets,
   openBuildInputs,
   openSshAgents,
+  openStatCaches,
   sourcesOf,
   stepNetworks,
   StoreCache,
@@ -158,6 +159,7 @@ export async function openPlannedBuild(
     snapshotter,
     runtime,
     contexts,
+    statCaches: held.use(openStatCaches(store, { anew: ignoresCache(options.noCache) })),
     sources,
     interrupted: signal,
     secrets,
@@ -222,6 +224,11 @@ function scopeOf(file: string, context: string): BuildScope {
 /** As builds are remembered by: an absolute path, or what is none as it is. */
 export function buildPlace(name: string): string {
   return name === '-' || /^[a-z+]+:\/\/|^git@/.test(name) ? name : resolve(name);
+}
+
+/** Also where only some stages are to be made anew: what they read is read by others, too. */
+function ignoresCache(noCache: PlanningOptions['noCache'] = false): boolean {
+  return typeof noCache === 'boolean' ? noCache : noCache.size > 0;
 }
 
 /** As Go's ParseBool, which BuildKit reads its own build args with. */

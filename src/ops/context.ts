@@ -10,6 +10,8 @@ export interface BuildContext {
   readonly ignore: IgnoreMatcher;
   /** Path of the ignore file for messages, when there is one. */
   readonly ignoreFile?: string | undefined;
+  /** Whether it is a folder of the user's own, whose files are there in the next build, too. */
+  readonly lasting?: boolean | undefined;
   /** Why nothing is there, where no context was given. */
   readonly missingHint?: string | undefined;
 }

@@ -6,6 +6,7 @@ import type { Snapshot, Snapshotter } from '../snapshot/index.ts';
 import type { Sources } from '../source/types.ts';
 import type { Lease, Store } from '../store/index.ts';
 import type { BuildContext } from './context.ts';
+import type { StatCaches } from './copy/stat-caches.ts';
 import type { StepNetworks } from './run/networks.ts';
 import type { SshAgents } from './ssh-agents.ts';
 
@@ -41,6 +42,8 @@ export interface BuildServices {
   readonly runtime: Runtime;
   /** `mainContext` and the named ones that are folders. */
   readonly contexts: ReadonlyMap<string, BuildContext>;
+  /** What is known of the contexts' files from earlier builds; undefined: they are read anew, and not remembered. */
+  readonly statCaches?: StatCaches | undefined;
   readonly sources: Sources;
   /** Aborted by the user; unlike a step's own signal not by the failure of a step beside it. */
   readonly interrupted: AbortSignal;

@@ -12,6 +12,9 @@ export interface FileStat {
   /** Seconds since the epoch, may be negative, and the nanoseconds above them. */
   readonly mtime: number;
   readonly mtimeNanos: number;
+  /** The same of the last change of content or attributes, which nobody but the kernel sets. */
+  readonly ctime: number;
+  readonly ctimeNanos: number;
   readonly major: number;
   readonly minor: number;
   /** Names the inode within the machine: `dev:ino`. */

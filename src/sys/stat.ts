@@ -26,6 +26,8 @@ export function fileStat(numbers: Float64Array): FileStat {
     size,
     mtime,
     mtimeNanos,
+    ctime: numbers[12] ?? 0,
+    ctimeNanos: numbers[13] ?? 0,
     major,
     minor,
     inode: inodeName(numbers),

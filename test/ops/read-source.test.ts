@@ -36,7 +36,7 @@ describe('S-40 a file that is something else when it is read', () => {
     rmSync(join(folder, 'file'));
     change(folder);
     using root = openRootDir(folder);
-    await expect(contentDigestOf(root, item, breath)).rejects.toThrow(changed);
+    await expect(contentDigestOf(root, item, { breath })).rejects.toThrow(changed);
   });
 
   it('S-75 a file that is written to meanwhile', async () => {

@@ -149,7 +149,7 @@ describe('a directory as root', () => {
     root.chown(bytes('f'), 3_000_000_000, 70_000);
     root.setTimes(bytes('f'), { seconds: -86_400, nanos: 123_456_789 });
     root.mknod(bytes('dev'), { type: 'block', mode: 0o600, major: 259, minor: 70_000 });
-    const { inode, ...stat } = root.lstat(bytes('f'));
+    const { inode, ctime, ctimeNanos, ...stat } = root.lstat(bytes('f'));
     expect(stat).toEqual({
       type: 'file',
       mode: 0o640,
@@ -165,6 +165,7 @@ describe('a directory as root', () => {
     expect(root.lstat(bytes('g')).inode).toBe(inode);
     const real = lstatSync(join(folder, 'f'), { bigint: true });
     expect(inode).toBe(`${real.dev}:${real.ino}`);
+    expect(BigInt(ctime) * 1_000_000_000n + BigInt(ctimeNanos)).toBe(real.ctimeNs);
     expect(root.lstat(bytes('dev'))).toMatchObject({ type: 'block', major: 259, minor: 70_000 });
     expect(root.tryLstat(bytes('none'))).toBeUndefined();
     expect(root.tryLstat(bytes('f/below'))).toBeUndefined();

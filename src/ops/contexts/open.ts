@@ -37,7 +37,10 @@ function openContext(
   { name, rules }: { readonly name: string; readonly rules: IgnoreRules },
   held: AsyncDisposableStack,
 ): BuildContext {
-  if (place.kind !== 'none') return { name, root: held.use(openRootDir(place.path)), ...rules };
+  if (place.kind !== 'none') {
+    const lasting = place.kind === 'folder';
+    return { name, root: held.use(openRootDir(place.path)), lasting, ...rules };
+  }
   const folder = mkdtempSync(join(tmpdir(), 'tsbuild-no-context-'));
   held.defer(() => rmdirSync(folder));
   const hint =
@@ -67,7 +70,7 @@ async function openNamed(
 export async function openFolder(path: string): Promise<BuildContext & Disposable> {
   const rules = await folderRules(path);
   const root = openRootDir(path);
-  return { name: path, root, ...rules, [Symbol.dispose]: () => root[Symbol.dispose]() };
+  return { name: path, root, lasting: true, ...rules, [Symbol.dispose]: () => root[Symbol.dispose]() };
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {

@@ -1,4 +1,4 @@
-import type { ByteString } from '../../core/index.ts';
+import { TsbuildError, type ByteString } from '../../core/index.ts';
 import type { Breath } from '../../snapshot/index.ts';
 import type { FileStat, RootDir } from '../../sys/index.ts';
 import {
@@ -40,6 +40,16 @@ export interface CopySource extends Selected {
 
 /** Copies a selection. Throws COPY_FAILED where types stand in the way, CONTEXT_CHANGED for sources that are not what was hashed. */
 export async function carryOut(target: CopyTarget, source: CopySource, breath: Breath): Promise<void> {
+  try {
+    await copyAll(target, source, breath);
+  } catch (error) {
+    // Else a file that the cache is wrong about would fail every build.
+    if (error instanceof TsbuildError && error.code === 'CONTEXT_CHANGED') source.tree.known?.clear();
+    throw error;
+  }
+}
+
+async function copyAll(target: CopyTarget, source: CopySource, breath: Breath): Promise<void> {
   const { selection, tree, digests } = source;
   const { root: to, mode, keepFolders } = target;
   if (selection.matches.length === 0) return; // not even a folder is made

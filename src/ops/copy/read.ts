@@ -12,13 +12,15 @@ export interface ReadOptions {
   readonly take: (bytes: Uint8Array) => void;
   /** It may be written to meanwhile, and is read as it comes, up to the size that it had at first. */
   readonly living?: boolean | undefined;
+  /** Told of the file, still open, when all of it was read and it did not change meanwhile. */
+  readonly seen?: ((fd: number, stat: BigIntStats) => void) | undefined;
 }
 
 /** Reads a source file from start to end. O_NOFOLLOW and the type check: what was a file may be a link or a pipe by now (S-40). */
 export async function readSource(
   root: RootDir,
   item: CopyItem,
-  { breath, take, living = false }: ReadOptions,
+  { breath, take, living = false, seen }: ReadOptions,
 ): Promise<void> {
   const fd = openSource(root, item);
   try {
@@ -36,6 +38,7 @@ export async function readSource(
       await breath.due();
     }
     if (!living && !sameVersion(before, fstatSync(fd, { bigint: true }))) throw changed(item);
+    seen?.(fd, before);
   } finally {
     closeSync(fd);
   }
@@ -57,10 +60,29 @@ export function unlessGone<T>(item: CopyItem, action: () => T): T {
   }
 }
 
-export async function contentDigestOf(root: RootDir, item: CopyItem, breath: Breath): Promise<Digest> {
+export interface ContentOptions {
+  readonly breath: Breath;
+  /** Told of the file, still open, whose content that is. */
+  readonly seen?:
+    ((digest: Digest, file: { readonly fd: number; readonly stat: BigIntStats }) => void) | undefined;
+}
+
+export async function contentDigestOf(
+  root: RootDir,
+  item: CopyItem,
+  { breath, seen }: ContentOptions,
+): Promise<Digest> {
   const digester = createDigester();
-  await readSource(root, item, { breath, take: (bytes) => digester.update(bytes) });
-  return digester.digest();
+  let digest: Digest | undefined;
+  await readSource(root, item, {
+    breath,
+    take: (bytes) => digester.update(bytes),
+    seen(fd, stat) {
+      digest = digester.digest();
+      seen?.(digest, { fd, stat });
+    },
+  });
+  return digest ?? digester.digest();
 }
 
 export function sameVersion(a: BigIntStats, b: BigIntStats): boolean {

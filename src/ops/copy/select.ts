@@ -9,6 +9,7 @@ import {
 } from '../../core/index.ts';
 import { globMatch, hasWildcard, type IgnoreMatcher } from '../../dockerfile/index.ts';
 import type { FileStat, RootDir } from '../../sys/index.ts';
+import type { StatCache } from './stat-cache.ts';
 
 /** A tree to copy from, and what of it is hidden. */
 export interface SourceTree {
@@ -18,6 +19,8 @@ export interface SourceTree {
   readonly ignore?: IgnoreMatcher | undefined;
   readonly ignoreFile?: string | undefined;
   readonly missingHint?: string | undefined;
+  /** What earlier builds read of it. */
+  readonly known?: StatCache | undefined;
 }
 
 /** Something that a source word stands for. */

@@ -12,6 +12,7 @@ import type { RootDir } from '../../sys/index.ts';
 import { contentDigestOf, unlessGone } from './read.ts';
 import { selectWithParents } from './parents.ts';
 import { selectPath, selectSource, type Match, type SourceTree } from './select.ts';
+import type { StatCache } from './stat-cache.ts';
 import { itemsOf, type CopyItem, type Include } from './walk.ts';
 
 /** What an instruction copies: its matches with all that is below them. */
@@ -82,7 +83,7 @@ async function read(
     matches.push({ match, items: await itemsOf(tree, match, { exclude, include: match.include, breath }) });
   }
   const selection = { matches };
-  return { selection, digests: await digestSelection(tree.root, selection, { owners, breath }) };
+  return { selection, digests: await digestSelection(tree, selection, { owners, breath }) };
 }
 
 /** What was read of an item for its key, and so is what is copied, whatever the source holds by then. */
@@ -105,41 +106,74 @@ export interface SelectionDigest {
  * them (L-172).
  */
 async function digestSelection(
-  root: RootDir,
+  { root, known }: SourceTree,
   selection: Selection,
   { owners, breath }: { readonly owners: boolean; readonly breath: Breath },
 ): Promise<SelectionDigest> {
   const facts = new Map<CopyItem, ItemFacts>();
+  const cache = known !== undefined && isWorthRemembering(selection) ? known : undefined;
   const rows: Json[] = [];
   for (const { match, items } of selection.matches) {
     const linked = new Map<string, number>();
     rows.push(['match', toText(match.path).split('/').at(-1) ?? '', match.stat.type]);
     for (const item of items) {
       await breath.due();
-      const known = await readFacts(root, item, breath);
-      facts.set(item, known);
+      const read = await readFacts(root, item, { breath, cache });
+      facts.set(item, read);
       const same = item.stat.links < 2 ? undefined : linked.get(item.stat.inode);
       if (same === undefined) linked.set(item.stat.inode, rows.length);
-      rows.push([...describe(item, known), same ?? null, ...(owners ? [item.stat.uid, item.stat.gid] : [])]);
+      rows.push([...describe(item, read), same ?? null, ...(owners ? [item.stat.uid, item.stat.gid] : [])]);
     }
   }
   return { digest: digestOf(canonicalJson(rows)), facts };
 }
 
-async function readFacts(root: RootDir, item: CopyItem, breath: Breath): Promise<ItemFacts> {
+interface FactsOptions {
+  readonly breath: Breath;
+  readonly cache: StatCache | undefined;
+}
+
+async function readFacts(root: RootDir, item: CopyItem, options: FactsOptions): Promise<ItemFacts> {
+  if (item.stat.type === 'file') return readFileFacts(root, item, options);
   const xattrs = unlessGone(item, () => keptXattrs(root, item.source));
-  switch (item.stat.type) {
-    case 'file':
-      return { xattrs, content: await contentDigestOf(root, item, breath) };
-    case 'symlink':
-      return { xattrs, link: unlessGone(item, () => root.readlink(item.source)) };
-    case 'char':
-    case 'block':
-    case 'directory':
-    case 'fifo':
-    case 'socket':
-      return { xattrs };
+  if (item.stat.type !== 'symlink') return { xattrs };
+  return { xattrs, link: unlessGone(item, () => root.readlink(item.source)) };
+}
+
+async function readFileFacts(
+  root: RootDir,
+  item: CopyItem,
+  { breath, cache }: FactsOptions,
+): Promise<ItemFacts> {
+  const known = cache?.find(item.stat);
+  if (known?.plain === true) return { xattrs: [], content: known.content };
+  const began = Date.now();
+  const xattrs = unlessGone(item, () => keptXattrs(root, item.source));
+  if (known !== undefined) return { xattrs, content: known.content };
+  const plain = xattrs.length === 0;
+  const content = await contentDigestOf(root, item, {
+    breath,
+    seen: (content, { fd, stat }) => cache?.add(item.stat, { fd, stat, began, content, plain }),
+  });
+  return { xattrs, content };
+}
+
+/** Files, and bytes of them, below which reading them costs no more than looking up what is known of them. */
+const fewFiles = 32;
+const fewBytes = 1 << 20;
+
+function isWorthRemembering({ matches }: Selection): boolean {
+  let files = 0;
+  let bytes = 0;
+  for (const { items } of matches) {
+    for (const { stat } of items) {
+      if (stat.type !== 'file') continue;
+      files += 1;
+      bytes += stat.size;
+      if (files >= fewFiles || bytes >= fewBytes) return true;
+    }
   }
+  return false;
 }
 
 function describe({ below, stat }: CopyItem, { content, link, xattrs }: ItemFacts): Json[] {

@@ -5,14 +5,19 @@ import type { BuildServices } from '../types.ts';
 import type { SourceTree } from './select.ts';
 
 /** A context, seen through its ignore file. */
-export function contextTree(services: Pick<BuildServices, 'contexts'>, name: string): SourceTree {
-  const { root, ignore, ignoreFile, missingHint } = contextNamed(services.contexts, name);
+export function contextTree(
+  services: Pick<BuildServices, 'contexts' | 'statCaches'>,
+  name: string,
+): SourceTree {
+  const context = contextNamed(services.contexts, name);
+  const { root, ignore, ignoreFile, missingHint } = context;
   return {
     root,
     name: name === mainContext ? 'the build context' : `the context ${name}`,
     ignore,
     ignoreFile,
     missingHint,
+    known: services.statCaches?.of(context),
   };
 }
 

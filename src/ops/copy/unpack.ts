@@ -47,7 +47,7 @@ export async function unpackArchive(target: ArchiveTarget, item: CopyItem): Prom
     root.chown('' as ByteString, own.uid, own.gid);
     root.chmod('' as ByteString, own.mode);
     // What was unpacked is what the key says: the same file before and after, and its bytes those that were hashed.
-    const digest = await contentDigestOf(target.from, item, target.breath);
+    const digest = await contentDigestOf(target.from, item, target);
     const after = target.from.lstat(item.source).inode;
     if (digest !== target.digest || after !== item.stat.inode) throw changed(item);
     if (!sameVersion(before, fstatSync(fd, { bigint: true }))) throw changed(item);

@@ -1,0 +1,129 @@
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+
+import { digestOf, digestParts, type ByteString } from '../../core/index.ts';
+import type { Store } from '../../store/index.ts';
+import type { BuildContext } from '../context.ts';
+import { StatCache } from './stat-cache.ts';
+
+/** The stat caches of a build's contexts; disposing keeps what is new. */
+export interface StatCaches extends AsyncDisposable {
+  /** Undefined for what was unpacked or checked out for this build alone. */
+  of(context: BuildContext): StatCache | undefined;
+}
+
+export interface StatCacheOptions {
+  /** Nothing that is there is believed, and all that is read is remembered (--no-cache). */
+  readonly anew: boolean;
+  /** See `StatCache`. */
+  readonly granularity?: number | undefined;
+}
+
+const folderName = 'stat-cache';
+/** Contexts that are remembered: those whose files changed last. */
+const mostFiles = 32;
+const mostBytes = 64 << 20;
+const format = 'tsbuild stat cache 1';
+
+/**
+ * One file a context, in `stat-cache/` of the store, named by the folder's inode, so that it does not matter by what
+ * path it is reached.
+ */
+export function openStatCaches(store: Store, { anew, granularity }: StatCacheOptions): StatCaches {
+  const open = new Map<BuildContext, { readonly path: string; readonly cache: StatCache }>();
+  const folder = join(store.root, folderName);
+  const pathOf = ({ root }: BuildContext): string =>
+    join(folder, digestParts(digestOf(root.lstat('' as ByteString).inode)).hex);
+  return {
+    of(context) {
+      if (context.lasting !== true) return undefined;
+      let opened = open.get(context);
+      if (opened === undefined) {
+        const path = pathOf(context);
+        opened = { path, cache: new StatCache(() => (anew ? undefined : readRows(path)), granularity) };
+        open.set(context, opened);
+      }
+      return opened.cache;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const { path, cache } of open.values()) {
+        const rows = cache.rows();
+        if (rows === undefined) continue;
+        try {
+          await writeRows(store, path, rows);
+          removeOldest(folder);
+        } catch {
+          // A store that is full or only read: the next build reads the files once more, and no build fails for it.
+        }
+      }
+    },
+  };
+}
+
+/**
+ * Undefined when there are none to be trusted: none at all, damaged ones, those of another boot (the numbers of devices
+ * are given anew then, and after a power loss content may have reached the disk without its ctime), and those of
+ * a time that is yet to come (the clock was set back, and may give out the same ctime again).
+ */
+function readRows(path: string): ReadonlyMap<string, string> | undefined {
+  let bytes: Buffer;
+  try {
+    if (statSync(path).size > mostBytes) return undefined;
+    bytes = readFileSync(path);
+  } catch {
+    return undefined;
+  }
+  const end = bytes.indexOf('\n');
+  const [name, boot, saved, sum] = bytes.toString('latin1', 0, Math.max(end, 0)).split('\t');
+  const body = bytes.subarray(end + 1);
+  if (name !== format || boot !== bootId() || !(Number(saved) <= Date.now())) return undefined;
+  if (sum !== String(crc32(body))) return undefined;
+  return parseRows(body.toString('latin1'));
+}
+
+function parseRows(text: string): ReadonlyMap<string, string> {
+  const rows = new Map<string, string>();
+  for (let at = 0; at < text.length;) {
+    const tab = text.indexOf('\t', at);
+    const end = text.indexOf('\n', tab);
+    rows.set(text.slice(tab + 1, end), text.slice(at, tab));
+    at = end + 1;
+  }
+  return rows;
+}
+
+/** Two builds may do so at once: the later one stays, whole. No sync, since nothing of it is believed after a crash. */
+async function writeRows(store: Store, path: string, rows: ReadonlyMap<string, string>): Promise<void> {
+  const boot = bootId();
+  if (boot === undefined) return;
+  const lines: string[] = [];
+  for (const [key, row] of rows) lines.push(`${row}\t${key}\n`);
+  const body = Buffer.from(lines.join(''), 'latin1');
+  const head = Buffer.from(`${[format, boot, Date.now(), crc32(body)].join('\t')}\n`);
+  await using staging = await store.tempDir();
+  const staged = join(staging.path, folderName);
+  writeFileSync(staged, head, { mode: 0o600 });
+  writeFileSync(staged, body, { flag: 'a' });
+  mkdirSync(join(path, '..'), { recursive: true });
+  renameSync(staged, path);
+}
+
+function removeOldest(folder: string): void {
+  const names = readdirSync(folder);
+  if (names.length <= mostFiles) return;
+  const aged = names.map((name) => {
+    const path = join(folder, name);
+    return { path, time: statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0 };
+  });
+  aged.sort((a, b) => b.time - a.time);
+  for (const { path } of aged.slice(mostFiles)) rmSync(path, { force: true });
+}
+
+function bootId(): string | undefined {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+  } catch {
+    return undefined;
+  }
+}

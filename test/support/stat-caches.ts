@@ -1,0 +1,75 @@
+import { readdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { inject } from 'vitest';
+
+import type { Digest } from '../../src/core/index.ts';
+import type { BuildContext } from '../../src/ops/index.ts';
+import { openFolder } from '../../src/ops/contexts/index.ts';
+import { openStatCaches } from '../../src/ops/copy/stat-caches.ts';
+import { selectWords } from '../../src/ops/copy/selection.ts';
+import type { StatCache } from '../../src/ops/copy/stat-cache.ts';
+import { Breath } from '../../src/snapshot/index.ts';
+import type { Store } from '../../src/store/index.ts';
+
+/** Whether the tests' folder is on a file system that stat caches believe. */
+export const onSoundDisk = [0xef53, 0x58465342, 0x9123683e, 0xf2f52010, 0x794c7630].includes(
+  statfsSync(inject('runFolder')).type,
+);
+
+/** What a reading of a whole context came to, and the files that it opened for it. */
+export interface Reading {
+  readonly digest: Digest;
+  readonly opened: readonly string[];
+}
+
+/** As `COPY .` keys it. */
+export async function readContext(context: BuildContext, known: StatCache | undefined): Promise<Reading> {
+  const opened: string[] = [];
+  const root = new Proxy(context.root, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== 'function') return value;
+      return (...given: readonly unknown[]): unknown => {
+        if (name === 'open') opened.push(String(given[0]));
+        return Reflect.apply(value, target, given);
+      };
+    },
+  });
+  const tree = { root, name: 'the context', known };
+  const { digests } = await selectWords(tree, ['.'], { owners: false, breath: new Breath() });
+  return { digest: digests.digest, opened };
+}
+
+export interface ReadOptions {
+  readonly anew?: boolean;
+  /** Between opening and reading. */
+  readonly meanwhile?: () => void;
+}
+
+/** One build's reading of a folder, with what earlier ones left in the store; changes 20 ms apart are told apart. */
+export async function readAgain(
+  store: Store,
+  folder: string,
+  { anew = false, meanwhile }: ReadOptions = {},
+): Promise<Reading> {
+  using context = await openFolder(folder);
+  await using caches = openStatCaches(store, { anew, granularity: 20 });
+  meanwhile?.();
+  return await readContext(context, caches.of(context));
+}
+
+/** Changes what was written, its head and its rows apart, with a right checksum. */
+export function rewriteStatCache(
+  store: Store,
+  change: (saved: { readonly head: string[]; readonly rows: string }) => { head: string[]; rows: string },
+): void {
+  const folder = join(store.root, 'stat-cache');
+  for (const name of readdirSync(folder)) {
+    const text = readFileSync(join(folder, name), 'latin1');
+    const end = text.indexOf('\n');
+    const { head, rows } = change({ head: text.slice(0, end).split('\t'), rows: text.slice(end + 1) });
+    const sum = String(crc32(Buffer.from(rows, 'latin1')));
+    writeFileSync(join(folder, name), `${[...head.slice(0, 3), sum].join('\t')}\n${rows}`, 'latin1');
+  }
+}
