@@ -4,7 +4,7 @@ export { chooseCapabilities, requireCapabilities } from './capabilities.ts';
 export { parseCgroupMounts } from './cgroup/index.ts';
 export { containerConfig, printConfig, type ContainerNetwork, type ContainerRequest } from './config.ts';
 export { cdiFolders, deviceEdits, isCdiName, type DeviceEdits, type DeviceRequest } from './cdi/index.ts';
-export type { GrantedDevice } from './devices.ts';
+export { deviceSources, type GrantedDevice } from './devices.ts';
 export { containerEnv, defaultPath } from './env.ts';
 export { allHostDevices, parseDeviceRules, parseDevices } from './host-devices.ts';
 export { runtimeFeatures } from './features.ts';
