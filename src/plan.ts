@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { Digest, SourceExcerpt } from './core/index.ts';
@@ -9,6 +7,7 @@ import type { Platform } from './oci/index.ts';
 import { openPlannedBuild, type PlanningOptions } from './planned-build.ts';
 import { assess, type Outlook } from './solver/index.ts';
 import { storeExists } from './store/index.ts';
+import { makeScratchFolder } from './sys/index.ts';
 
 /** What a build would do. */
 export interface BuildForecast {
@@ -68,11 +67,8 @@ export async function planBuild(options: PlanningOptions): Promise<BuildForecast
 /** An empty one in the place of one that is not there. */
 function storeToRead(root: string): { readonly path: string } & Disposable {
   if (storeExists(root)) return { path: root, [Symbol.dispose]: () => undefined };
-  const folder = mkdtempSync(join(tmpdir(), 'tsbuild-plan-'));
-  return {
-    path: join(folder, 'store'),
-    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
-  };
+  const folder = makeScratchFolder();
+  return { path: join(folder.path, 'store'), [Symbol.dispose]: () => folder[Symbol.dispose]() };
 }
 
 function stepsOf(target: Step): ReadonlyMap<Digest, Step> {

@@ -34,6 +34,7 @@ export {
 export { plainOutput } from './terminal.ts';
 export { filterThrough, runTool, type ToolOptions, type ToolResult } from './process.ts';
 export { runtimeFolder } from './runtime-folder.ts';
+export { makeScratchFolder } from './scratch-folder.ts';
 export type { FileStat, FileTime, FileType, RootDir } from './rootdir.ts';
 export { readonlyRootDir } from './readonly-rootdir.ts';
 export { startLauncher, type Launcher, type LauncherOutput, type LauncherStreams } from './launcher.ts';

@@ -1,11 +1,7 @@
-import { mkdtempSync, rmdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-
 import { TsbuildError } from '../../core/index.ts';
 import { parseDockerfile } from '../../dockerfile/index.ts';
 import { mainContext, type ContextReference } from '../../graph/index.ts';
-import { openRootDir } from '../../sys/index.ts';
+import { makeScratchFolder, openRootDir } from '../../sys/index.ts';
 import type { BuildContext } from '../context.ts';
 import { readDockerfile } from './dockerfile.ts';
 import { folderRules, ignoreRulesOf, type IgnoreRules } from './ignore.ts';
@@ -41,11 +37,10 @@ function openContext(
     const lasting = place.kind === 'folder';
     return { name, root: held.use(openRootDir(place.path)), lasting, ...rules };
   }
-  const folder = mkdtempSync(join(tmpdir(), 'tsbuild-no-context-'));
-  held.defer(() => rmdirSync(folder));
+  const folder = held.use(makeScratchFolder());
   const hint =
     'there is no build context, only a Dockerfile: COPY can take files of stages, images and heredocs, ADD of URLs as well';
-  return { name, root: held.use(openRootDir(folder)), missingHint: hint, ...rules };
+  return { name, root: held.use(openRootDir(folder.path)), missingHint: hint, ...rules };
 }
 
 async function openNamed(
