@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { canonicalJson, fromErrno, isDigest, TsbuildError, type Json } from '../core/index.ts';
 import { formatReference, parseReference } from '../oci/index.ts';
 import type { Descriptor } from '../oci/index.ts';
-import { publish, readJsonIfThere, removeIfThere, type Staging } from './files.ts';
+import { publish, readIfThere, readJsonIfThere, removeIfThere, type Staging } from './files.ts';
 import { layoutIndex, namesTarget } from './layout-index.ts';
 import type { Ref, RefStore, Store } from './types.ts';
 
@@ -37,7 +37,7 @@ export function openRefs(options: RefStoreOptions): RefStore {
       const text = encode(ref);
       // A build that changes nothing names the same image again: two reads instead of a lock and two writes.
       const before = readRef(path);
-      if (before && encode(before) === text && namesTarget(readJsonIfThere(index), ref)) return;
+      if (before && encode(before) === text && namesTarget(readIfThere(index)?.toString('utf8'), ref)) return;
       await using _lock = await locks.lock('refs');
       publish(staging, path, text);
       deriveIndex();

@@ -37,6 +37,22 @@ export function describeRecordStore(name: string, makeWorld: () => Promise<Recor
       expect(await collect(records.list('results'))).toEqual([]);
     });
 
+    it('O-21 knows when a record was used, to the hour, and tells a new one from the old', async () => {
+      await using world = await makeWorld();
+      const { records } = world;
+      expect(await records.stat('results', key)).toBeUndefined();
+      await records.touch('results', key);
+      expect(await records.has('results', key)).toBe(false);
+
+      await records.put('results', key, 1);
+      const first = await records.stat('results', key);
+      expect(Math.abs(Date.now() - (first?.used ?? 0))).toBeLessThan(60_000);
+      await records.touch('results', key);
+      expect(await records.stat('results', key)).toEqual(first);
+      await records.put('results', key, 1);
+      expect((await records.stat('results', key))?.version).not.toBe(first?.version);
+    });
+
     it('collections are apart', async () => {
       await using world = await makeWorld();
       for (const collection of collections) await world.records.put(collection, key, collection);

@@ -88,6 +88,13 @@ export function describeRefStore(name: string, makeWorld: () => Promise<RefStore
       expect(await world.refs.list()).toEqual([]);
     });
 
+    it('making the index anew changes no name', async () => {
+      await using world = await makeWorld();
+      await world.refs.set(ref('docker.io/library/app:latest'));
+      await world.refs.reindex();
+      expect(await world.refs.list()).toEqual([ref('docker.io/library/app:latest')]);
+    });
+
     it('S-71 changes at the same time all arrive', async () => {
       await using world = await makeWorld();
       const names = Array.from({ length: 20 }, (_, index) => `docker.io/library/app${index}:latest`);
