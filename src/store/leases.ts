@@ -52,8 +52,13 @@ export function openLeases(folder: string): Leases {
     async afterDeaths(clear) {
       const dead = readdirSync(folder).flatMap((name) => tryTakeLock(join(folder, name)) ?? []);
       if (dead.length === 0) return;
-      // Killed in here, this process leaves them to the next one.
-      await clear();
+      try {
+        // Killed in here, this process leaves them to the next one.
+        await clear();
+      } catch (error) {
+        for (const lock of dead) lock.leave();
+        throw error;
+      }
       for (const lock of dead) lock.release();
     },
   };

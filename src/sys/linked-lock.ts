@@ -16,7 +16,10 @@ export interface WaitOptions {
  */
 export interface LinkedLock {
   readonly fd: number;
+  /** Idempotent, as is `leave`. */
   release(): void;
+  /** As if the holder had died: the file stays, for the next that asks. */
+  leave(): void;
 }
 
 export function tryTakeLock(path: string): LinkedLock | undefined {
@@ -58,14 +61,17 @@ function isStillLinked(taken: Flock, path: string): boolean {
 
 function linked(taken: Flock, path: string): LinkedLock {
   let released = false;
+  const leave = (): void => {
+    released = true;
+    taken.release();
+  };
   return {
     fd: taken.fd,
     release: () => {
-      if (released) return;
-      released = true;
       // Unlinked while still held: the next taker finds either no file or a file nobody else can have.
-      rmSync(path, { force: true });
-      taken.release();
+      if (!released) rmSync(path, { force: true });
+      leave();
     },
+    leave,
   };
 }

@@ -105,6 +105,49 @@ describe('S-70 a process killed with -9', () => {
     expect(existsSync(kept)).toBe(false);
   });
 
+  it('is cleared up after once, when it had a lease, by the first that asks and comes to its end', async () => {
+    using folder = tempFolder('deaths');
+    await using store = await openStore(folder.path);
+    const names = (kind: 'leases' | 'locks'): readonly string[] =>
+      readdirSync(join(store.root, kind)).toSorted();
+    const snapshot = JSON.stringify({ snapshot: 'a' });
+    await using living = storeProcess(store.root, 'lease', snapshot);
+    expect(await living.line()).toBe('leased');
+    const others = { leases: names('leases'), locks: names('locks') };
+    await using dying = storeProcess(store.root, 'lease', snapshot);
+    expect(await dying.line()).toBe('leased');
+    const all = { leases: names('leases'), locks: names('locks') };
+    expect([all.leases.length, all.locks.length]).toEqual([2, 2]);
+    const cleared: unknown[] = [];
+    const clear = async (): Promise<void> => {
+      cleared.push({ leases: names('leases'), locks: names('locks') });
+    };
+    await store.afterDeaths(clear);
+    expect(cleared).toEqual([]);
+    await dying.kill();
+
+    // Killed in the middle, and failing: as if nobody had asked, for the same store and for others.
+    await using killed = storeProcess(store.root, 'after-deaths');
+    expect(await killed.line()).toBe('clearing');
+    await store.afterDeaths(clear);
+    expect(cleared).toEqual([]);
+    await killed.kill();
+    await expect(store.afterDeaths(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    expect(names('leases')).toEqual(all.leases);
+    await using next = storeProcess(store.root, 'after-deaths');
+    expect(await next.line()).toBe('clearing');
+    await next.kill();
+
+    await store.afterDeaths(clear);
+    expect(cleared).toEqual([{ leases: all.leases, locks: others.locks }]);
+    expect({ leases: names('leases'), locks: names('locks') }).toEqual(others);
+    await store.afterDeaths(clear);
+    expect(cleared).toHaveLength(1);
+    expect(await living.finish()).toBe(0);
+    await store.afterDeaths(clear);
+    expect(cleared).toHaveLength(1);
+  });
+
   it('holds no lock, and the waiter that was told of it goes on', async () => {
     using folder = tempFolder('kill');
     await using store = await openStore(folder.path);

@@ -45,9 +45,18 @@ switch (command) {
   }
   case 'lease': {
     await using lease = await store.lease();
+    await using _lock = await store.lock(`of-${process.pid}`);
     await lease.keep(JSON.parse(argument) as Parameters<typeof lease.keep>[0]);
     say('leased');
     await forever();
+    break;
+  }
+  case 'after-deaths': {
+    await store.afterDeaths(async () => {
+      say('clearing');
+      await forever();
+    });
+    say('done');
     break;
   }
   case 'ref': {
