@@ -47,6 +47,7 @@ export const errorCodes = {
   REGISTRY_UNREACHABLE: { exit: 6, meaning: 'The registry could not be reached.' },
   REGISTRY_DENIED: { exit: 6, meaning: 'The registry refused access.' },
   REGISTRY_ERROR: { exit: 6, meaning: 'The registry answered with an error.' },
+  CREDENTIALS_INVALID: { exit: 6, meaning: 'A file or helper of registry credentials cannot be used.' },
   DISK_FULL: { exit: 7, meaning: 'The disk is full.' },
   PERMISSION_DENIED: { exit: 7, meaning: 'The operating system refused access.' },
   IO_ERROR: { exit: 7, meaning: 'Reading or writing failed.' },

@@ -16,6 +16,9 @@ export {
   discard,
   get,
   readBody,
+  send,
   statusError,
+  type HttpBody,
   type HttpRequest,
+  type HttpSending,
 } from './transport.ts';

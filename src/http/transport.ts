@@ -9,29 +9,54 @@ export interface HttpRequest {
   readonly plainHttp?: 'loopback' | 'any' | undefined;
 }
 
+/** Content to send, which can be read again: after a redirect, or with another token. */
+export interface HttpBody {
+  /** Bytes. */
+  readonly size: number;
+  open(): AsyncIterable<Uint8Array>;
+}
+
+export interface HttpSending extends HttpRequest {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT';
+  readonly body?: HttpBody | undefined;
+  /** `same-origin` for a body that holds a secret; everywhere that `get` goes unless told. */
+  readonly redirects?: 'same-origin' | undefined;
+}
+
 const maxRedirects = 5;
 const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+/** These alone keep method and body (RFC 9110 section 15.4). */
+const keepingStatuses: ReadonlySet<number> = new Set([307, 308]);
+
+/** GET, as `send` does it. */
+export async function get(url: URL, request: HttpRequest): Promise<Response> {
+  return send(url, { ...request, method: 'GET' });
+}
 
 /**
- * GET, following redirects by hand: what proves who we are goes to no other origin than it was meant for (checklist
+ * One request, following redirects by hand: what proves who we are goes to no other origin than it was meant for (checklist
  * G-16, S-60), and no redirect leads from https to plain http.
  */
-export async function get(url: URL, request: HttpRequest): Promise<Response> {
+export async function send(url: URL, request: HttpSending): Promise<Response> {
+  const { method, body } = request;
+  const followed = method === 'GET' || method === 'HEAD' ? redirectStatuses : keepingStatuses;
   let at = url;
   let headers = request.headers;
   for (let hops = 0; ; hops += 1) {
-    const send = await fetchFor(at);
-    const response = await send(at.href, {
+    const fetchIt = await fetchFor(at);
+    const response = await fetchIt(at.href, {
+      method,
       // Blobs are compressed already, and a transfer coding would be undone here behind the digest's back.
-      headers: { 'user-agent': 'tsbuild', 'accept-encoding': 'identity', ...headers },
+      headers: { 'user-agent': 'tsbuild', 'accept-encoding': 'identity', ...lengthOf(request), ...headers },
       redirect: 'manual',
       signal: request.signal,
+      ...(body === undefined ? {} : { body: body.open(), duplex: 'half' as const }),
     });
     const location = response.headers.get('location');
-    if (!redirectStatuses.has(response.status) || location === null) return response;
+    if (!followed.has(response.status) || location === null) return response;
     await discard(response);
     const next = URL.canParse(location, at.href) ? new URL(location, at) : undefined;
-    if (next === undefined || hops >= maxRedirects || !mayFollow(at, next, request.plainHttp)) {
+    if (next === undefined || hops >= maxRedirects || !mayFollow(at, next, request)) {
       throw new HttpStatusError({
         status: response.status,
         detail: `a redirect that is not followed${next === undefined ? '' : ` (to ${next.origin})`}`,
@@ -42,7 +67,14 @@ export async function get(url: URL, request: HttpRequest): Promise<Response> {
   }
 }
 
-function mayFollow(from: URL, to: URL, plainHttp: HttpRequest['plainHttp']): boolean {
+/** Without it the body would travel in chunks, which some registries refuse. */
+function lengthOf({ method, body }: HttpSending): Record<string, string> {
+  if (body === undefined) return method === 'GET' || method === 'HEAD' ? {} : { 'content-length': '0' };
+  return { 'content-length': String(body.size) };
+}
+
+function mayFollow(from: URL, to: URL, { plainHttp, redirects }: HttpSending): boolean {
+  if (redirects === 'same-origin' && to.origin !== from.origin) return false;
   // A server's own credentials in the place of the user's: no honest one does that, and fetch takes no such URL.
   if (to.username !== '' || to.password !== '') return false;
   if (to.protocol === 'https:') return true;
@@ -57,6 +89,9 @@ function withoutCredentials(headers: Readonly<Record<string, string>>): Record<s
 }
 
 interface FetchOptions {
+  readonly method: string;
+  readonly body?: AsyncIterable<Uint8Array>;
+  readonly duplex?: 'half';
   readonly headers: Record<string, string>;
   readonly redirect: 'manual';
   readonly signal: AbortSignal;

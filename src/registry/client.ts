@@ -1,31 +1,12 @@
 import { createDigester, digestParts, isDigest, TsbuildError } from '../core/index.ts';
-import {
-  certificateProblem,
-  CutOffError,
-  discard,
-  get,
-  isLoopback,
-  readBody,
-  type RetryPolicy,
-  statusError,
-  withRetries,
-} from '../http/index.ts';
+import { readBody, withRetries } from '../http/index.ts';
 import type { Digest } from '../core/index.ts';
 import { maxManifestBytes, mediaTypes, parseManifestOrIndex } from '../oci/index.ts';
 import type { Descriptor, ManifestOrIndex } from '../oci/index.ts';
-import { createAuthorizer } from './token.ts';
-import type { Authorizer } from './token.ts';
 import { readBlob } from './blob.ts';
+import { createConversation, withDeadline, type ConversationOptions } from './conversation.ts';
 
-export interface ClientOptions {
-  /** Host to dial, with its port. */
-  readonly host: string;
-  readonly repository: string;
-  readonly signal: AbortSignal;
-  readonly retry: RetryPolicy;
-  /** Milliseconds without a byte after which a transfer is begun anew. */
-  readonly stall: number;
-}
+export type ClientOptions = ConversationOptions;
 
 export interface FetchedManifest {
   readonly descriptor: Descriptor;
@@ -49,88 +30,24 @@ const acceptedManifests = [
 ].join(', ');
 
 export function createRegistryClient(options: ClientOptions): RegistryClient {
-  let connected: Promise<Connection> | undefined;
-
-  async function request(
-    path: string,
-    headers: Record<string, string>,
-    signal: AbortSignal,
-  ): Promise<Response> {
-    connected ??= connect(options);
-    const connection = await connected.catch((error: unknown) => {
-      connected = undefined;
-      throw error;
-    });
-    const url = new URL(`/v2/${options.repository}/${path}`, connection.base);
-    return authorized(connection.authorizer, signal, async (authorization) =>
-      get(url, { headers: authorization === undefined ? headers : { ...headers, authorization }, signal }),
-    );
-  }
-
+  const { request } = createConversation(options);
   return {
     manifest: async (reference) =>
       withRetries(
         async () =>
           withDeadline(options, async (signal) => {
-            const response = await request(`manifests/${reference}`, { accept: acceptedManifests }, signal);
+            const headers = { accept: acceptedManifests };
+            const response = await request(`manifests/${reference}`, { headers, signal });
             return readManifest(response, reference);
           }),
         { policy: options.retry, signal: options.signal },
       ),
-    blob: (descriptor) => readBlob(descriptor, { ...options, request }),
+    blob: (descriptor) =>
+      readBlob(descriptor, {
+        ...options,
+        request: async (path, headers, signal) => request(path, { headers, signal }),
+      }),
   };
-}
-
-/** A small answer comes whole within the time in which a large one must show a byte. */
-async function withDeadline<T>(
-  { signal, stall }: ClientOptions,
-  task: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const deadline = AbortSignal.timeout(stall);
-  try {
-    return await task(AbortSignal.any([signal, deadline]));
-  } catch (error) {
-    if (!deadline.aborted || signal.aborted) throw error;
-    throw new CutOffError(`no answer within ${stall} ms`);
-  }
-}
-
-interface Connection {
-  readonly base: URL;
-  readonly authorizer: Authorizer;
-}
-
-/** https, and plain http only to this machine, where it turns out that https is not spoken (checklist G-37). */
-async function connect({ host, repository, signal }: ClientOptions): Promise<Connection> {
-  const scope = `repository:${repository}:pull`;
-  const secure = new URL(`https://${host}`);
-  const connection = (base: URL): Connection => ({ base, authorizer: createAuthorizer(base, scope) });
-  if (!isLoopback(secure)) return connection(secure);
-  try {
-    await discard(await get(new URL('/v2/', secure), { headers: {}, signal }));
-    return connection(secure);
-  } catch (error) {
-    signal.throwIfAborted();
-    if (certificateProblem(error) !== undefined) throw error;
-    return connection(new URL(`http://${host}`));
-  }
-}
-
-async function authorized(
-  authorizer: Authorizer,
-  signal: AbortSignal,
-  send: (authorization: string | undefined) => Promise<Response>,
-): Promise<Response> {
-  const used = await authorizer.current();
-  const response = await send(used);
-  if (response.status !== 401) return checked(response);
-  await discard(response);
-  return checked(await send(await authorizer.answer(response, used, signal)));
-}
-
-async function checked(response: Response): Promise<Response> {
-  if (response.ok) return response;
-  throw await statusError(response);
 }
 
 /** Content and header must say the same kind: one manifest read as two is how content is smuggled past a check (end-3). */

@@ -6,7 +6,15 @@ export interface Asked {
   readonly name: string;
   /** Host that was dialled. */
   readonly host: string;
+  /** What was tried; a pull unless told. */
+  readonly doing?: 'pull' | 'push' | 'log in' | undefined;
 }
+
+const attempts = {
+  pull: (name: string) => `pull ${name} from`,
+  push: (name: string) => `push ${name} to`,
+  'log in': () => 'log in to',
+} as const;
 
 const hints: Partial<Record<FailureReason['code'], string>> = {
   ECONNREFUSED: 'is the registry running, and is the port right?',
@@ -23,41 +31,54 @@ const hints: Partial<Record<FailureReason['code'], string>> = {
 };
 
 /** What a failed conversation with a registry means to a user; errors of other kinds unchanged. */
-export function registryFailure(error: unknown, { name, host }: Asked): unknown {
+export function registryFailure(error: unknown, asked: Asked): unknown {
+  const { name, host, doing = 'pull' } = asked;
   if (error instanceof TsbuildError) return error;
-  if (error instanceof HttpStatusError) return statusFailure(error, { name, host });
+  if (error instanceof HttpStatusError) return statusFailure(error, asked);
+  if (doing === 'log in' && error instanceof HttpStatusError && [401, 403].includes(error.status)) {
+    return new TsbuildError('REGISTRY_DENIED', `${host} does not accept this user and password`, {
+      cause: error,
+    });
+  }
   const reason = failureReason(error);
   if (reason === undefined) return error;
-  return new TsbuildError('REGISTRY_UNREACHABLE', `cannot pull ${name} from ${host}: ${reason.why}`, {
+  return new TsbuildError('REGISTRY_UNREACHABLE', `cannot ${attempts[doing](name)} ${host}: ${reason.why}`, {
     hint: hints[reason.code],
     cause: error,
   });
 }
 
-function statusFailure(error: HttpStatusError, { name, host }: Asked): TsbuildError {
+function statusFailure(error: HttpStatusError, { name, host, doing = 'pull' }: Asked): TsbuildError {
   const { status, detail } = error;
   const said = detail === '' ? `status ${status}` : `${detail} (status ${status})`;
   switch (status) {
     case 401:
     case 403:
       return new TsbuildError('REGISTRY_DENIED', `${host} refused ${name}: ${said}`, {
-        hint: 'the image does not exist, or it is private',
+        hint:
+          doing === 'pull'
+            ? `the image does not exist, or it is private: tsbuild login ${host} gives credentials`
+            : `check that the user of tsbuild login ${host} may push there`,
         cause: error,
       });
     case 404:
+      if (doing !== 'pull') break;
       return new TsbuildError('IMAGE_NOT_FOUND', `${host} has no image ${name}: ${said}`, {
         hint: 'check the name and the tag',
         cause: error,
       });
     case 429:
-      return new TsbuildError('REGISTRY_ERROR', `${host} limits how often ${name} may be pulled: ${said}`, {
-        hint: 'wait, or use a mirror',
-        cause: error,
-      });
-    default:
-      return new TsbuildError('REGISTRY_ERROR', `${host} failed on ${name}: ${said}`, {
-        hint: 'the fault is on the side of the registry: try again later',
-        cause: error,
-      });
+      return new TsbuildError(
+        'REGISTRY_ERROR',
+        `${host} limits how often ${name} may be ${doing === 'push' ? 'pushed' : 'pulled'}: ${said}`,
+        {
+          hint: 'wait, or use a mirror',
+          cause: error,
+        },
+      );
   }
+  return new TsbuildError('REGISTRY_ERROR', `${host} failed on ${name}: ${said}`, {
+    hint: 'the fault is on the side of the registry: try again later',
+    cause: error,
+  });
 }

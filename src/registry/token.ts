@@ -1,8 +1,9 @@
 import * as z from 'zod/mini';
 
 import { TsbuildError } from '../core/index.ts';
-import { get, readBody, statusError } from '../http/index.ts';
+import { discard, get, readBody, send, statusError } from '../http/index.ts';
 import { checkRealm, parseChallenges } from './challenge.ts';
+import type { CredentialLookup, Credentials } from './credentials.ts';
 
 /** Bytes (checklist G-35). */
 const maxTokenAnswer = 2 ** 20;
@@ -20,7 +21,7 @@ interface Token {
   readonly expires: number;
 }
 
-/** The Authorization headers of one registry and scope, as its answers ask for them. */
+/** The Authorization headers of one registry and its scopes, as its answers ask for them. */
 export interface Authorizer {
   /** What to send along; undefined while nothing was asked for. */
   current(): Promise<string | undefined>;
@@ -28,8 +29,16 @@ export interface Authorizer {
   answer(response: Response, used: string | undefined, signal: AbortSignal): Promise<string>;
 }
 
-/** Anonymous access: a token without credentials, from the service that the registry names (checklist G-11, G-14). */
-export function createAuthorizer(registry: URL, scope: string): Authorizer {
+export interface Access {
+  readonly registry: URL;
+  /** `repository:a:pull,push`; several for a blob to be mounted from another repository (G-13). */
+  readonly scopes: readonly string[];
+  /** Asked at the first 401, not before: public images need none. */
+  readonly credentials: CredentialLookup;
+}
+
+/** Basic, or a token from the service that the registry names, with the user's credentials or without (G-11, G-14). */
+export function createAuthorizer(access: Access): Authorizer {
   let token: Promise<Token> | undefined;
   const heldToken = async (): Promise<Token | undefined> => token?.catch(() => undefined);
 
@@ -45,37 +54,134 @@ export function createAuthorizer(registry: URL, scope: string): Authorizer {
         if (held !== undefined && held.header !== used) return held.header;
         if (at === token) break;
       }
-      token = fetchToken(response, { registry, scope, signal });
+      token = authorize(response, { ...access, signal }, used);
       return (await token).header;
     },
   };
 }
 
-interface TokenRequest {
-  readonly registry: URL;
-  readonly scope: string;
+interface TokenRequest extends Access {
   readonly signal: AbortSignal;
 }
 
-async function fetchToken(response: Response, { registry, scope, signal }: TokenRequest): Promise<Token> {
+async function authorize(
+  response: Response,
+  request: TokenRequest,
+  used: string | undefined,
+): Promise<Token> {
+  const { registry, signal } = request;
   const challenges = parseChallenges(response.headers.get('www-authenticate') ?? '');
   const bearer = challenges.find((challenge) => challenge.scheme === 'bearer');
-  if (bearer === undefined) {
-    throw new TsbuildError('REGISTRY_DENIED', `${registry.host} wants a user name and a password`, {
-      hint: 'tsbuild cannot log in yet: fetch the image with another tool, and give its archive to tsbuild load',
+  const credentials = await request.credentials(signal);
+  const held = heldHeader(credentials, bearer === undefined);
+  if (held !== undefined) {
+    if (held !== used) return { header: held, expires: Infinity };
+    throw new TsbuildError('REGISTRY_DENIED', `${registry.host} does not accept the credentials`, {
+      hint: `log in again: tsbuild login ${registry.host}`,
     });
   }
-  const url = checkRealm(bearer.parameters.get('realm'), registry);
-  const service = bearer.parameters.get('service');
-  if (service !== undefined) url.searchParams.set('service', service);
-  url.searchParams.append('scope', scope);
-  const answer = await get(url, { headers: {}, signal });
+  if (bearer === undefined) {
+    throw new TsbuildError('REGISTRY_DENIED', `${registry.host} wants a user name and a password`, {
+      hint: `give them to it once: tsbuild login ${registry.host}`,
+    });
+  }
+  const realm = checkRealm(bearer.parameters.get('realm'), registry);
+  return fetchToken(realm, bearer.parameters.get('service'), { ...request, held: credentials });
+}
+
+/** What needs no token service. */
+function heldHeader(credentials: Credentials | undefined, isBasic: boolean): string | undefined {
+  if (credentials?.kind === 'bearer') {
+    // An error of the HTTP library would quote the header it cannot send.
+    if (/^[\x21-\x7e]+$/.test(credentials.token)) return `Bearer ${credentials.token}`;
+    throw new TsbuildError('CREDENTIALS_INVALID', 'the registry token is not one that can be sent');
+  }
+  return isBasic && credentials !== undefined ? basic(credentials) : undefined;
+}
+
+function basic(credentials: Exclude<Credentials, { kind: 'bearer' }>): string {
+  const secret = credentials.kind === 'password' ? credentials.password : credentials.token;
+  return `Basic ${Buffer.from(`${credentials.username}:${secret}`).toString('base64')}`;
+}
+
+async function fetchToken(
+  realm: URL,
+  service: string | undefined,
+  request: TokenRequest & { readonly held: Credentials | undefined },
+): Promise<Token> {
+  const { held, signal, scopes } = request;
+  const form = held === undefined || held.kind === 'bearer' ? undefined : oauthForm(held, service, scopes);
+  let answer: Response | undefined;
+  if (held?.kind === 'identity' && form !== undefined) answer = await postForm(realm, form, signal);
+  // A service without OAuth (G-12).
+  if (answer !== undefined && [400, 401, 404, 405].includes(answer.status)) {
+    await discard(answer);
+    answer = undefined;
+  }
+  answer ??= await getToken(realm, service, request);
+  if (held?.kind === 'password' && form !== undefined && [404, 405].includes(answer.status)) {
+    await discard(answer);
+    answer = await postForm(realm, form, signal);
+  }
   if (!answer.ok) throw await statusError(answer);
+  return readToken(answer, realm);
+}
+
+async function getToken(
+  realm: URL,
+  service: string | undefined,
+  request: TokenRequest & { readonly held: Credentials | undefined },
+): Promise<Response> {
+  const { held, scopes, signal } = request;
+  const url = new URL(realm);
+  if (service !== undefined) url.searchParams.set('service', service);
+  for (const scope of scopes) url.searchParams.append('scope', scope);
+  const headers: Record<string, string> =
+    held === undefined || held.kind === 'bearer' ? {} : { authorization: basic(held) };
+  return get(url, { headers, signal });
+}
+
+function oauthForm(
+  held: Exclude<Credentials, { kind: 'bearer' }>,
+  service: string | undefined,
+  scopes: readonly string[],
+): URLSearchParams {
+  const form = new URLSearchParams({ client_id: 'tsbuild', scope: scopes.join(' ') });
+  if (service !== undefined) form.set('service', service);
+  if (held.kind === 'identity') {
+    form.set('grant_type', 'refresh_token');
+    form.set('refresh_token', held.token);
+  } else {
+    form.set('grant_type', 'password');
+    form.set('username', held.username);
+    form.set('password', held.password);
+  }
+  return form;
+}
+
+/** A secret in the body, never in the URL; it follows no redirect to somewhere else. */
+async function postForm(realm: URL, form: URLSearchParams, signal: AbortSignal): Promise<Response> {
+  const bytes = Buffer.from(form.toString());
+  return send(realm, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: { size: bytes.byteLength, open: () => once(bytes) },
+    redirects: 'same-origin',
+    signal,
+  });
+}
+
+/** A body of bytes at hand. */
+export async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield await Promise.resolve(bytes);
+}
+
+async function readToken(answer: Response, realm: URL): Promise<Token> {
   const parsed = tokenSchema.safeParse(parseJson(await readBody(answer, maxTokenAnswer)));
   const text = parsed.data?.token ?? parsed.data?.access_token;
   // Only what a header can hold: a line break would end it and begin another.
   if (text === undefined || !/^[\x21-\x7e]+$/.test(text)) {
-    throw new TsbuildError('REGISTRY_ERROR', `the token service ${url.host} answered without a token`);
+    throw new TsbuildError('REGISTRY_ERROR', `the token service ${realm.host} answered without a token`);
   }
   const seconds = Math.max(60, parsed.data?.expires_in ?? 60);
   // Some seconds early, for clocks and travel.

@@ -110,6 +110,7 @@ const situations: Readonly<Record<ErrorCode, ((world: World) => Situation | Prom
   REGISTRY_UNREACHABLE: ({ closed }) => build(`FROM busybox:1 AS a\nFROM ${closed}/team/base:1 AS b\n`)(),
   REGISTRY_DENIED: ({ server }) => ({ args: ['pull', `${server}/401/app:1`] }),
   REGISTRY_ERROR: ({ server }) => ({ args: ['pull', `${server}/418/app:1`] }),
+  CREDENTIALS_INVALID: 'test/registry/credentials.test.ts',
   DISK_FULL: command('save', '-o', '/dev/full', 'busybox:1'),
   PERMISSION_DENIED: () => ({ args: ['images'], cli: tsbuild('/sys/kernel/tsbuild') }),
   IO_ERROR: () => ({ args: ['images'], cli: tsbuild('/dev/null/tsbuild') }),

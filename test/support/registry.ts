@@ -16,8 +16,11 @@ export interface TestRegistry extends AsyncDisposable {
   putManifest(repository: string, tag: string, manifest: { mediaType: string; body: string }): Promise<void>;
 }
 
-/** Debian's docker-registry with its files below `folder`, on a free port of this machine. */
-export async function startRegistry(folder: string): Promise<TestRegistry> {
+/** Debian's docker-registry with its files below `folder`, on a free port of this machine; `auth` as its config has it. */
+export async function startRegistry(
+  folder: string,
+  options: { readonly auth?: object } = {},
+): Promise<TestRegistry> {
   mkdirSync(folder, { recursive: true });
   const config = join(folder, 'config.yml');
   // JSON is YAML. Port 0 is any free one: the log tells which.
@@ -27,7 +30,8 @@ export async function startRegistry(folder: string): Promise<TestRegistry> {
       version: 0.1,
       log: { level: 'info', formatter: 'json', accesslog: { disabled: true } },
       storage: { filesystem: { rootdirectory: join(folder, 'data') }, delete: { enabled: true } },
-      http: { addr: '127.0.0.1:0' },
+      http: { addr: '127.0.0.1:0', relativeurls: true },
+      ...(options.auth === undefined ? {} : { auth: options.auth }),
     }),
   );
   const child = spawn('docker-registry', ['serve', config], { stdio: ['ignore', 'pipe', 'pipe'] });

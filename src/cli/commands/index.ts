@@ -15,6 +15,7 @@ import { fsckCommand } from './fsck.ts';
 import { historyCommand } from './history.ts';
 import { imagesCommand, rmiCommand, tagCommand } from './images.ts';
 import { inspectCommand } from './inspect.ts';
+import { loginCommand, logoutCommand } from './login.ts';
 import { logsCommand } from './logs.ts';
 import { pauseCommand, unpauseCommand } from './pause.ts';
 import { planCommand } from './plan.ts';
@@ -22,6 +23,7 @@ import { portCommand } from './port.ts';
 import { pruneCommand } from './prune.ts';
 import { psCommand } from './ps.ts';
 import { pullCommand } from './pull.ts';
+import { pushCommand } from './push.ts';
 import { renameCommand } from './rename.ts';
 import { runCommand } from './run.ts';
 import { statsCommand } from './stats.ts';
@@ -52,6 +54,8 @@ export const commandBuilders = {
   inspect: inspectCommand,
   kill: killCommand,
   load: loadCommand,
+  login: loginCommand,
+  logout: logoutCommand,
   logs: logsCommand,
   pause: pauseCommand,
   plan: planCommand,
@@ -59,6 +63,7 @@ export const commandBuilders = {
   prune: pruneCommand,
   ps: psCommand,
   pull: pullCommand,
+  push: pushCommand,
   rename: renameCommand,
   restart: restartCommand,
   rm: rmCommand,
@@ -83,7 +88,7 @@ export type CommandName = keyof typeof commandBuilders;
 export const commandGroups: readonly (readonly [heading: string, names: readonly CommandName[]])[] = [
   ['Build and run:', ['build', 'plan', 'explain', 'run']],
   ['Images:', ['images', 'inspect', 'history', 'tag', 'rmi']],
-  ['Images from and to elsewhere:', ['pull', 'load', 'save', 'import', 'export']],
+  ['Images from and to elsewhere:', ['pull', 'push', 'load', 'save', 'import', 'export']],
   ['Containers:', ['create', 'start', 'stop', 'restart', 'kill', 'pause', 'unpause', 'wait', 'rename', 'rm']],
   [
     'What containers do:',
@@ -91,5 +96,6 @@ export const commandGroups: readonly (readonly [heading: string, names: readonly
   ],
   ['Volumes:', ['volume']],
   ['Store:', ['du', 'prune', 'fsck']],
+  ['Registries:', ['login', 'logout']],
   ['Other:', ['doctor', 'features', 'version']],
 ];

@@ -1,0 +1,86 @@
+import { Option, type Command } from 'commander';
+
+import { TsbuildError } from '../../core/index.ts';
+import type { PushImageOptions } from '../../image/index.ts';
+import { examples, makeCommand } from '../command.ts';
+import { interruptSignal } from '../interrupt.ts';
+import { storeRoot } from '../root.ts';
+import { formatSize } from '../table.ts';
+import { withStore } from '../with-store.ts';
+
+interface PushFlags {
+  readonly compression?: 'gzip' | 'zstd' | 'uncompressed';
+  readonly compressionLevel?: string;
+  readonly quiet?: boolean;
+}
+
+export function pushCommand(): Command {
+  const command = makeCommand('push', 'Push an image to its registry')
+    .argument('<name>', 'name of the image, with its registry')
+    .addOption(
+      new Option(
+        '--compression <gzip|zstd|uncompressed>',
+        'pack every layer so (default: plain ones with gzip, others as they are)',
+      ).choices(['gzip', 'zstd', 'uncompressed']),
+    )
+    .option('--compression-level <level>', 'with --compression: 1 to 9 for gzip, 1 to 22 for zstd')
+    .option('-q, --quiet', 'print the name only')
+    .addHelpText(
+      'after',
+      examples([
+        ['tsbuild push localhost:5000/app:1', 'push to a registry of this machine'],
+        ['tsbuild push --compression zstd ghcr.io/team/app', 'with smaller layers'],
+      ]),
+    );
+  return command.action(async (name: string, flags: PushFlags) => {
+    const form = formOf(flags);
+    using interrupt = interruptSignal();
+    await withStore(storeRoot(command), async (store) => {
+      const { pushImage } = await import('../../image/index.ts');
+      const { familiarName, formatReference, parseReference } = await import('../../oci/index.ts');
+      const pushed = await pushImage(store, name, {
+        form,
+        signal: interrupt.signal,
+        onProgress: flags.quiet === true ? undefined : pushProgress(),
+      });
+      await store.settle();
+      if (flags.quiet !== true) process.stderr.write(`digest: ${pushed.manifest.digest}\n`);
+      process.stdout.write(`${familiarName(formatReference(parseReference(name)))}\n`);
+    });
+  });
+}
+
+const highest = { gzip: 9, zstd: 22 } as const;
+
+function formOf({ compression, compressionLevel }: PushFlags): PushImageOptions['form'] {
+  if (compression === undefined || compression === 'uncompressed') {
+    if (compressionLevel === undefined) return compression && { compression: 'none' };
+    throw new TsbuildError('USAGE', '--compression-level goes with --compression gzip or zstd');
+  }
+  if (compressionLevel === undefined) return { compression };
+  const level = Number(compressionLevel);
+  if (/^\d{1,2}$/.test(compressionLevel) && level >= 1 && level <= highest[compression]) {
+    return { compression, level };
+  }
+  throw new TsbuildError('USAGE', `${compression} has no level ${JSON.stringify(compressionLevel)}`, {
+    hint: `levels are 1 to ${highest[compression]}`,
+  });
+}
+
+/** One line on standard error for each layer that begins to travel, and for each that is there. */
+function pushProgress(): NonNullable<PushImageOptions['onProgress']> {
+  const words = {
+    transferring: 'pushing',
+    sent: 'pushed',
+    present: 'already there',
+    mounted: 'mounted from another repository',
+  } as const;
+  const told = new Set<string>();
+  return ({ digest, kind, state, total }) => {
+    if (kind !== 'layer') return;
+    const line = `${digest.slice(7, 19)}: ${words[state]} (${formatSize(total)})\n`;
+    if (told.has(line)) return;
+    told.add(line);
+    process.stderr.write(line);
+  };
+}

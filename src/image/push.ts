@@ -1,0 +1,176 @@
+import { canonicalJson, TsbuildError, type Digest, type Json } from '../core/index.ts';
+import {
+  formatReference,
+  maxManifestBytes,
+  mediaTypes,
+  parseManifest,
+  parseReference,
+  repositoryName,
+} from '../oci/index.ts';
+import type { Descriptor, Manifest, Reference } from '../oci/index.ts';
+import { pushContent, type OutgoingLayer, type PushOptions } from '../registry/index.ts';
+import type { Store } from '../store/types.ts';
+import type { Image, Layer } from './image.ts';
+import { compressionOf, ociLayerDescriptor } from './media.ts';
+import { knownForm, packLayer, storedBlob, type LayerForm } from './outgoing.ts';
+import { loadImage } from './resolve.ts';
+
+export interface PushImageOptions extends PushOptions {
+  /** Every layer goes in this form. Unless told, plain layers go as gzip and all others as they are. */
+  readonly form?: LayerForm | undefined;
+}
+
+export interface PushedImage {
+  /** Digest of the config. */
+  readonly id: Digest;
+  readonly manifest: Descriptor;
+  /** `localhost:5000/app@sha256:…` */
+  readonly repoDigest: string;
+  /** Bytes of blobs that travelled. */
+  readonly transferred: number;
+}
+
+/**
+ * Pushes the image of this name to the registry that the name says, and records its repo digest. An image that came
+ * from a registry goes byte for byte; its id is the same everywhere in any case. Throws IMAGE_NOT_FOUND, DIGEST_MISMATCH,
+ * INTERRUPTED, REFERENCE_INVALID and the REGISTRY_ codes.
+ */
+export async function pushImage(
+  store: Store,
+  name: string,
+  options: PushImageOptions = {},
+): Promise<PushedImage> {
+  const reference = parseReference(name);
+  if (reference.digest !== undefined) {
+    throw new TsbuildError('REFERENCE_INVALID', `cannot push to a digest: ${name}`, {
+      hint: 'give a tag instead: the digest follows from the image',
+    });
+  }
+  await using lease = await store.lease();
+  const image = await loadImage(store, formatReference(reference));
+  for (const blob of [image.digest, image.id, ...image.layers.map(({ descriptor }) => descriptor.digest)]) {
+    await lease.keep({ blob });
+  }
+  await using folder = await store.tempDir();
+  const lenders = await findLenders(store, reference);
+  const plan = await planOf(store, image, options.form);
+  const work = { plan, folder: folder.path, lenders };
+  // An image may have the same layer twice.
+  const distinct = new Map(image.layers.map((layer) => [layer.descriptor.digest, layer]));
+  const outgoing = new Map<Digest, OutgoingLayer>();
+  for (const [digest, layer] of distinct) outgoing.set(digest, await outgoingLayer(store, layer, work));
+  const layers = image.layers.flatMap(({ descriptor }) => outgoing.get(descriptor.digest) ?? []);
+  const pushed = await pushContent(
+    reference,
+    {
+      layers,
+      config: storedBlob(store, image.manifest.config),
+      manifest: (sent) => manifestOf(image, sent, plan),
+      mountRepositories: [...new Set([...lenders.values()].flat())].slice(0, maxLenders),
+    },
+    options,
+  );
+  const repoDigest = `${repositoryName(reference)}@${pushed.manifest.digest}`;
+  await recordRepoDigest(store, image, repoDigest);
+  return { id: image.id, manifest: pushed.manifest, repoDigest, transferred: pushed.transferred };
+}
+
+/** `asIs`: the manifest goes byte for byte. */
+type Plan =
+  { readonly kind: 'asIs' } | { readonly kind: 'packed'; readonly form: LayerForm; readonly all: boolean };
+
+async function planOf(store: Store, image: Image, form: LayerForm | undefined): Promise<Plan> {
+  if (form !== undefined) return { kind: 'packed', form, all: true };
+  const record = await store.images.get(image.id);
+  const wasPulled = record?.repoDigests.some((one) => one.endsWith(`@${image.digest}`)) ?? false;
+  const hasPlain = image.layers.some(isPlain);
+  return wasPulled || !hasPlain
+    ? { kind: 'asIs' }
+    : { kind: 'packed', form: { compression: 'gzip' }, all: false };
+}
+
+function isPlain({ descriptor }: Layer): boolean {
+  return compressionOf(descriptor.mediaType) === 'none';
+}
+
+async function outgoingLayer(
+  store: Store,
+  layer: Layer,
+  work: { readonly plan: Plan; readonly folder: string; readonly lenders: Lenders },
+): Promise<OutgoingLayer> {
+  const { plan, folder, lenders } = work;
+  const mounts = (digest: Digest): readonly string[] =>
+    [...new Set([...(lenders.get(digest) ?? []), ...(lenders.get(layer.diffId) ?? [])])].slice(0, 3);
+  if (plan.kind === 'asIs' || !mustPack(layer, plan)) {
+    const { descriptor } = layer;
+    const source = storedBlob(store, descriptor);
+    return { known: undefined, prepare: () => Promise.resolve({ descriptor, source }), mounts };
+  }
+  const { form } = plan;
+  const known = await knownForm(store, layer.diffId, form);
+  return { known, prepare: async () => packLayer(store, layer, { form, folder }), mounts };
+}
+
+function mustPack(layer: Layer, { form, all }: Extract<Plan, { kind: 'packed' }>): boolean {
+  if (!all) return isPlain(layer);
+  const is = compressionOf(layer.descriptor.mediaType);
+  // A wish for a level can only be met by packing anew.
+  return is !== form.compression || form.level !== undefined;
+}
+
+function manifestOf(
+  image: Image,
+  layers: readonly Descriptor[],
+  plan: Plan,
+): { readonly bytes: Uint8Array; readonly mediaType: string } {
+  if (plan.kind === 'asIs') return { bytes: image.rawManifest, mediaType: image.descriptor.mediaType };
+  const { config } = image.manifest;
+  const manifest: Manifest = {
+    ...image.manifest,
+    schemaVersion: 2,
+    mediaType: mediaTypes.manifest,
+    config: { ...config, mediaType: mediaTypes.config },
+    layers: layers.map(ociLayerDescriptor),
+  };
+  return { bytes: Buffer.from(canonicalJson(manifest as unknown as Json)), mediaType: mediaTypes.manifest };
+}
+
+/** The image keeps its own manifest; the repo digest is that of the one that was pushed. */
+async function recordRepoDigest(store: Store, image: Image, repoDigest: string): Promise<void> {
+  await using _lock = await store.lock('images');
+  const earlier = await store.images.get(image.id);
+  await store.images.put({
+    id: image.id,
+    manifest: earlier?.manifest ?? image.descriptor,
+    added: earlier?.added ?? new Date().toISOString(),
+    repoDigests: [...new Set([...(earlier?.repoDigests ?? []), repoDigest])].sort(),
+  });
+}
+
+/** By blob, repositories of one registry that may have it. */
+type Lenders = ReadonlyMap<Digest, readonly string[]>;
+
+/** Each is a scope of the token, and a URL is not endless. */
+const maxLenders = 10;
+
+/** What was pulled from or pushed to other repositories of this registry can be mounted from there (G-30). */
+async function findLenders(store: Store, { registry, repository }: Reference): Promise<Lenders> {
+  const lenders = new Map<Digest, string[]>();
+  const repositories = new Set<string>();
+  for (const { manifest, repoDigests } of await store.images.list()) {
+    const elsewhere = repoDigests
+      .filter((one) => one.startsWith(`${registry}/`))
+      .map((one) => one.slice(registry.length + 1).replace(/@.*$/, ''))
+      .filter((one) => one !== repository);
+    if (elsewhere.length === 0 || (await store.blobs.stat(manifest.digest)) === undefined) continue;
+    const bytes = await store.blobs.read(manifest.digest, maxManifestBytes);
+    for (const { digest } of parseManifest(bytes, manifest.mediaType).layers) {
+      for (const one of elsewhere) {
+        if (!repositories.has(one) && repositories.size >= maxLenders) continue;
+        repositories.add(one);
+        lenders.set(digest, [...new Set([...(lenders.get(digest) ?? []), one])]);
+      }
+    }
+  }
+  return lenders;
+}

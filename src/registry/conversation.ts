@@ -1,0 +1,136 @@
+import {
+  certificateProblem,
+  CutOffError,
+  discard,
+  get,
+  isLoopback,
+  send,
+  statusError,
+  type HttpSending,
+  type RetryPolicy,
+} from '../http/index.ts';
+import { findCredentials, type CredentialLookup } from './credentials.ts';
+import { createAuthorizer, type Authorizer } from './token.ts';
+
+export interface ConversationOptions {
+  /** Host to dial, with its port. */
+  readonly host: string;
+  readonly repository: string;
+  readonly signal: AbortSignal;
+  readonly retry: RetryPolicy;
+  /** Milliseconds without a byte after which a transfer is begun anew. */
+  readonly stall: number;
+  /** Reading alone unless told. */
+  readonly access?: 'pull' | 'push' | undefined;
+  /** Other repositories of the registry that are read: blobs are mounted from them. */
+  readonly alsoRead?: readonly string[] | undefined;
+  /** The user's own, from his files and helpers, unless told. */
+  readonly credentials?: CredentialLookup | undefined;
+}
+
+/** Requests of one repository, proving who asks where the registry wants that. */
+export interface Conversation {
+  /** `path` below `/v2/<repository>/`, or a URL the registry gave. Throws HttpStatusError for all but success. */
+  readonly request: (
+    path: string | URL,
+    request: Partial<HttpSending> & Pick<HttpSending, 'signal'>,
+  ) => Promise<Response>;
+}
+
+export function createConversation(options: ConversationOptions): Conversation {
+  let connected: Promise<Connection> | undefined;
+  return {
+    async request(path, { method = 'GET', headers = {}, ...rest }) {
+      connected ??= connect(options);
+      const { base, authorizer } = await connected.catch((error: unknown) => {
+        connected = undefined;
+        throw error;
+      });
+      const url =
+        typeof path === 'string' ? new URL(`/v2/${options.repository}/${path}`, base) : within(path, base);
+      const attempt = async (authorization: string | undefined): Promise<Response> =>
+        send(url, {
+          ...rest,
+          method,
+          headers: authorization === undefined ? headers : { ...headers, authorization },
+        });
+      // Where uploads go may be another host, which our token is none of the business of (G-16).
+      return url.origin === base.origin
+        ? authorized(authorizer, rest.signal, attempt)
+        : checked(await attempt(undefined));
+    },
+  };
+}
+
+/** A small answer comes whole within the time in which a large one must show a byte. */
+export async function withDeadline<T>(
+  { signal, stall }: Pick<ConversationOptions, 'signal' | 'stall'>,
+  task: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const deadline = AbortSignal.timeout(stall);
+  try {
+    return await task(AbortSignal.any([signal, deadline]));
+  } catch (error) {
+    if (!deadline.aborted || signal.aborted) throw error;
+    throw new CutOffError(`no answer within ${stall} ms`);
+  }
+}
+
+/** Registries behind a proxy that ends TLS name themselves by http: the scheme of the connection is kept. */
+function within(url: URL, base: URL): URL {
+  if (url.protocol !== 'http:' || base.protocol !== 'https:' || url.hostname !== base.hostname) return url;
+  const secure = new URL(url);
+  secure.protocol = 'https:';
+  if (url.port === '' || url.port === '80') secure.port = base.port;
+  return secure;
+}
+
+interface Connection {
+  readonly base: URL;
+  readonly authorizer: Authorizer;
+}
+
+/** https, and plain http only to this machine, where it turns out that https is not spoken (checklist G-37). */
+async function connect(options: ConversationOptions): Promise<Connection> {
+  const { host, repository, signal, access, alsoRead = [] } = options;
+  const scopes = [
+    `repository:${repository}:${access === 'push' ? 'pull,push' : 'pull'}`,
+    ...alsoRead.map((other) => `repository:${other}:pull`),
+  ];
+  const credentials: CredentialLookup =
+    options.credentials ??
+    (async (stop) => findCredentials({ registry: host, repository }, { signal: stop }));
+  const registry = await registryBase(host, signal);
+  return { base: registry, authorizer: createAuthorizer({ registry, scopes, credentials }) };
+}
+
+/** The scheme and host by which a registry is spoken to. */
+export async function registryBase(host: string, signal: AbortSignal): Promise<URL> {
+  const secure = new URL(`https://${host}`);
+  if (!isLoopback(secure)) return secure;
+  try {
+    await discard(await get(new URL('/v2/', secure), { headers: {}, signal }));
+    return secure;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (certificateProblem(error) !== undefined) throw error;
+    return new URL(`http://${host}`);
+  }
+}
+
+export async function authorized(
+  authorizer: Authorizer,
+  signal: AbortSignal,
+  attempt: (authorization: string | undefined) => Promise<Response>,
+): Promise<Response> {
+  const used = await authorizer.current();
+  const response = await attempt(used);
+  if (response.status !== 401) return checked(response);
+  await discard(response);
+  return checked(await attempt(await authorizer.answer(response, used, signal)));
+}
+
+async function checked(response: Response): Promise<Response> {
+  if (response.ok) return response;
+  throw await statusError(response);
+}

@@ -1,0 +1,249 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { Digest } from '../core/index.ts';
+import {
+  CutOffError,
+  discard,
+  HttpStatusError,
+  retryDelay,
+  withRetries,
+  type RetryPolicy,
+} from '../http/index.ts';
+import { withDeadline, type Conversation } from './conversation.ts';
+
+/** A blob that can be read from anywhere, as often as it takes. */
+export interface BlobSource {
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  /** The bytes from `start` up to `end`, which is not included. */
+  read(start: number, end: number): AsyncIterable<Uint8Array>;
+}
+
+export interface UploadWork {
+  readonly conversation: Conversation;
+  readonly signal: AbortSignal;
+  readonly retry: RetryPolicy;
+  /** Milliseconds without progress after which a request is begun anew. */
+  readonly stall: number;
+  /** Largest piece that is sent in one request, in bytes. */
+  readonly chunk: number;
+  /** Repositories of this registry that may have the blob. */
+  readonly mounts: readonly string[];
+  /** Called with every piece that was handed to the network: bytes of this piece, and how far the blob is. */
+  readonly onBytes: (count: number, reached: number) => void;
+}
+
+export type Arrival = 'present' | 'mounted' | 'sent';
+
+/** What an upload session of the registry has (distribution-spec, "Pushing blobs"). */
+interface Session {
+  readonly location: URL;
+  readonly offset: number;
+  /** OCI-Chunk-Min-Length. */
+  readonly least: number;
+}
+
+/** Whether the repository has the blob (end-2). */
+export async function hasBlob(
+  digest: Digest,
+  { conversation, ...work }: Pick<UploadWork, 'conversation' | 'signal' | 'stall'>,
+): Promise<boolean> {
+  try {
+    await withDeadline(work, async (signal) => {
+      await discard(await conversation.request(`blobs/${digest}`, { method: 'HEAD', signal }));
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof HttpStatusError && error.status === 404) return false;
+    throw error;
+  }
+}
+
+/**
+ * Brings a blob into the repository: it is there, or another repository lends it, or it is sent, whole when small and
+ * else in pieces. After a failure the registry is asked how far it got, and goes on there (G-33). Tries are counted
+ * anew after progress.
+ */
+export async function pushBlob(source: BlobSource, work: UploadWork): Promise<Arrival> {
+  let session: Session | undefined;
+  let best = 0;
+  let doubted = false;
+  for (let failed = 0; ;) {
+    try {
+      // Also after a failure: the answer may be what was lost.
+      if (await hasBlob(source.digest, work)) return session === undefined ? 'present' : 'sent';
+      session = session && (await whereItStands(session, work));
+      if (session !== undefined && session.offset > source.size) session = undefined;
+      if (session === undefined) {
+        const begun = await begin(source.digest, work);
+        if (begun === 'mounted') return begun;
+        session = begun;
+      }
+      while (source.size - session.offset > Math.max(work.chunk, session.least)) {
+        session = await sendPiece(source, session, work);
+        if (session.offset > best) failed = 0;
+        best = Math.max(best, session.offset);
+      }
+      await finish(source, session, work);
+      return 'sent';
+    } catch (error) {
+      work.signal.throwIfAborted();
+      // What was put together from two halves is not what it should be: once more, in one go.
+      const spoilt = error instanceof HttpStatusError && error.status === 400 && session !== undefined;
+      if (spoilt && failed > 0 && !doubted) {
+        doubted = true;
+        session = undefined;
+      }
+      failed += 1;
+      const delay = retryDelay(
+        doubted && spoilt ? new CutOffError('damaged') : asPassing(error),
+        failed,
+        work.retry,
+      );
+      if (delay === undefined) throw error;
+      await sleep(delay, undefined, { signal: work.signal });
+    }
+  }
+}
+
+/** Whether another repository lends the blob; nothing is sent. */
+export async function mountBlob(digest: Digest, work: UploadWork): Promise<boolean> {
+  if (work.mounts.length === 0) return false;
+  return withRetries(async () => (await lent(digest, work)) === 'mounted', {
+    policy: work.retry,
+    signal: work.signal,
+  });
+}
+
+/** A session that is gone or stands elsewhere is no lasting failure: it is asked for, or begun anew. */
+function asPassing(error: unknown): unknown {
+  const lost = error instanceof HttpStatusError && [404, 416].includes(error.status);
+  return lost ? new CutOffError(error.detail || `status ${error.status}`, { cause: error }) : error;
+}
+
+/** A new session; or none, where another repository lends the blob (end-4a, end-11). */
+async function begin(digest: Digest, work: UploadWork): Promise<Session | 'mounted'> {
+  const answer = await lent(digest, work);
+  return answer ?? sessionOf(await small('blobs/uploads/', 'POST', work), 0);
+}
+
+/** A registry that cannot lend it answers with the session for sending it. */
+async function lent(digest: Digest, work: UploadWork): Promise<Session | 'mounted' | undefined> {
+  let session: Session | undefined;
+  for (const from of work.mounts) {
+    const query = new URLSearchParams({ mount: digest, from });
+    try {
+      const response = await small(`blobs/uploads/?${query.toString()}`, 'POST', work);
+      if (response.status === 201) return 'mounted';
+      session = sessionOf(response, 0);
+    } catch (error) {
+      // May be a repository the user cannot read, or that is gone: that is a reason to send, not to fail.
+      if (!(error instanceof HttpStatusError) || ![400, 401, 403, 404, 405].includes(error.status))
+        throw error;
+    }
+  }
+  return session;
+}
+
+/** end-13; undefined when the registry no longer knows of it, or does not say clearly. */
+async function whereItStands(session: Session, work: UploadWork): Promise<Session | undefined> {
+  try {
+    const response = await small(session.location, 'GET', work);
+    const offset = offsetOf(response);
+    // Both none and one byte are `0-0`.
+    return offset === undefined || offset <= 1 ? undefined : sessionOf(response, offset, session);
+  } catch (error) {
+    if (error instanceof HttpStatusError && error.status < 500 && error.status !== 429) return undefined;
+    throw error;
+  }
+}
+
+async function sendPiece(source: BlobSource, session: Session, work: UploadWork): Promise<Session> {
+  const { offset, location, least } = session;
+  const end = Math.min(source.size, offset + Math.max(work.chunk, least));
+  const headers = { 'content-range': `${offset}-${end - 1}` };
+  const response = await sendBytes(source, { location, start: offset, end, method: 'PATCH', headers }, work);
+  const reached = offsetOf(response) ?? end;
+  if (reached <= offset || reached > end) {
+    throw new CutOffError(`the registry stands at byte ${reached}, was sent ${offset} to ${end}`);
+  }
+  return sessionOf(response, reached, session);
+}
+
+async function finish(source: BlobSource, { location, offset }: Session, work: UploadWork): Promise<void> {
+  const url = new URL(location);
+  url.searchParams.set('digest', source.digest);
+  const headers: Record<string, string> = { 'content-range': `${offset}-${source.size - 1}` };
+  if (offset === 0 || offset === source.size) delete headers['content-range'];
+  await sendBytes(source, { location: url, start: offset, end: source.size, method: 'PUT', headers }, work);
+}
+
+interface Sending {
+  readonly location: URL;
+  readonly start: number;
+  readonly end: number;
+  readonly method: 'PATCH' | 'PUT';
+  readonly headers: Record<string, string>;
+}
+
+/** One request with bytes of the blob; given up when the network takes none of them for too long. */
+async function sendBytes(source: BlobSource, sending: Sending, work: UploadWork): Promise<Response> {
+  const { location, start, end, method, headers } = sending;
+  const silence = new AbortController();
+  const timer = setTimeout(() => silence.abort(), work.stall);
+  const open = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
+    let reached = start;
+    for await (const bytes of source.read(start, end)) {
+      timer.refresh();
+      reached += bytes.byteLength;
+      work.onBytes(bytes.byteLength, reached);
+      yield bytes;
+    }
+  };
+  try {
+    const response = await work.conversation.request(location, {
+      method,
+      headers: { 'content-type': 'application/octet-stream', ...headers },
+      body: { size: end - start, open },
+      signal: AbortSignal.any([work.signal, silence.signal]),
+    });
+    await discard(response);
+    return response;
+  } catch (error) {
+    if (!silence.signal.aborted || work.signal.aborted) throw error;
+    throw new CutOffError(`the registry took nothing for ${work.stall} ms`);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function small(path: string | URL, method: 'POST' | 'GET', work: UploadWork): Promise<Response> {
+  return withDeadline(work, async (signal) => {
+    const response = await work.conversation.request(path, { method, signal });
+    await discard(response);
+    return response;
+  });
+}
+
+function sessionOf(response: Response, offset: number, earlier?: Session): Session {
+  const location = response.headers.get('location') ?? earlier?.location.href;
+  const url =
+    location !== undefined && URL.canParse(location, response.url)
+      ? new URL(location, response.url)
+      : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
+    throw new HttpStatusError({
+      status: response.status,
+      detail: 'the registry names no place for the upload',
+    });
+  }
+  const least = Number(response.headers.get('oci-chunk-min-length') ?? earlier?.least ?? 0);
+  return { location: url, offset, least: Number.isSafeInteger(least) && least > 0 ? least : 0 };
+}
+
+/** `Range: 0-999` says that 1000 bytes are there; some servers write `bytes=0-999`. */
+function offsetOf(response: Response): number | undefined {
+  const last = /^(?:bytes=)?0-(\d{1,15})$/.exec(response.headers.get('range') ?? '')?.[1];
+  return last === undefined ? undefined : Number(last) + 1;
+}
