@@ -1,5 +1,6 @@
 import {
   canonicalJson,
+  createDigester,
   digestOf,
   toText,
   type ByteString,
@@ -112,20 +113,44 @@ async function digestSelection(
 ): Promise<SelectionDigest> {
   const facts = new Map<CopyItem, ItemFacts>();
   const cache = known !== undefined && isWorthRemembering(selection) ? known : undefined;
-  const rows: Json[] = [];
+  const rows = new RowDigest();
   for (const { match, items } of selection.matches) {
     const linked = new Map<string, number>();
-    rows.push(['match', toText(match.path).split('/').at(-1) ?? '', match.stat.type]);
+    rows.add(['match', toText(match.path).split('/').at(-1) ?? '', match.stat.type]);
     for (const item of items) {
       await breath.due();
       const read = await readFacts(root, item, { breath, cache });
       facts.set(item, read);
       const same = item.stat.links < 2 ? undefined : linked.get(item.stat.inode);
-      if (same === undefined) linked.set(item.stat.inode, rows.length);
-      rows.push([...describe(item, read), same ?? null, ...(owners ? [item.stat.uid, item.stat.gid] : [])]);
+      if (same === undefined) linked.set(item.stat.inode, rows.count);
+      rows.add([...describe(item, read), same ?? null, ...(owners ? [item.stat.uid, item.stat.gid] : [])]);
     }
   }
-  return { digest: digestOf(canonicalJson(rows)), facts };
+  return { digest: rows.digest(), facts };
+}
+
+/** The digest of an array's canonical JSON, of which there is never more than a part at a time. */
+class RowDigest {
+  readonly #digester = createDigester();
+  #text = '[';
+  #count = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  add(row: Json): void {
+    this.#text += this.#count === 0 ? canonicalJson(row) : `,${canonicalJson(row)}`;
+    this.#count += 1;
+    if (this.#text.length < 1 << 16) return;
+    this.#digester.update(this.#text);
+    this.#text = '';
+  }
+
+  digest(): Digest {
+    this.#digester.update(`${this.#text}]`);
+    return this.#digester.digest();
+  }
 }
 
 interface FactsOptions {
