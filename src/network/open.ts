@@ -196,6 +196,7 @@ function attempt<T>(reason: Unavailable['reason'], work: () => T): T {
       'EROFS',
       'EPERM',
       'EACCES',
+      'ENODEV',
     ];
     if (isErrno(error, ...lacking)) throw new Refusal(reason, error.message);
     throw error;

@@ -53,6 +53,8 @@ function isExecutable(path: string): boolean {
 
 /** Resolves when the namespace has its way out. Throws what the program said when it could not. */
 export async function startProgram(program: Program, start: ProgramStart): Promise<ChildProcess> {
+  // Of a program before this one.
+  rmSync(pidFile(start.folder), { force: true });
   const log = openSync(join(start.folder, 'program.log'), 'w', 0o600);
   try {
     const { argv, stdio } = launchers[program.name](program.path, start, log);
@@ -155,9 +157,4 @@ function lastWords(folder: string): string {
     .map((line) => line.trim());
   const told = lines.filter((line) => line !== '' && !/ to syslog$/.test(line));
   return told.slice(0, 3).join(', ') || 'it said nothing';
-}
-
-/** Before a program is started anew. */
-export function forgetProgram(folder: string): void {
-  rmSync(pidFile(folder), { force: true });
 }

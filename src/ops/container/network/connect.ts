@@ -1,4 +1,9 @@
-import { loopbackProxyHint, openNetwork, unavailableError } from '../../../network/index.ts';
+import {
+  loopbackProxyHint,
+  openNetwork,
+  unavailableError,
+  type Unavailable,
+} from '../../../network/index.ts';
 import { pingSysctl, portSysctl, type ContainerSpec } from '../../../runtime/index.ts';
 import type { Store } from '../../../store/index.ts';
 import type { ContainerRecord } from '../types.ts';
@@ -62,9 +67,13 @@ async function connectToBridge(
   writeFiles(store, record, { kind: 'host' });
   return {
     ...asConfigured,
-    warnings: [`no network of its own, the container shares the machine's: ${opened.message}`],
+    warnings: [`no network of its own, the container shares the machine's: ${withHint(opened)}`],
     join: (spec) => asConfigured.join(sharedNetwork(spec) ?? spec),
   };
+}
+
+function withHint({ message, hint }: Unavailable): string {
+  return hint === undefined ? message : `${message}; ${hint}`;
 }
 
 /** On the machine's own network; undefined where parameters of a network were asked for. */
