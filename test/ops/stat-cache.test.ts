@@ -268,7 +268,7 @@ describe.runIf(onSoundDisk)('a stat cache that is wrong', () => {
     const { layers } = await built({ context, root });
     await using store = await openStore(root);
     const spoil = (): void =>
-      rewriteStatCache(store, ({ head, rows }) => ({ head, rows: rows.replaceAll(/^.{8}/gm, '00000000') }));
+      rewriteStatCache(store, ({ head, rows }) => ({ head, rows: rows.replaceAll(/\t.{8}/g, '\t00000000') }));
     spoil();
     expect(await built({ context, root, noCache: true })).toMatchObject({ layers });
     spoil();

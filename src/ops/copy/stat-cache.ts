@@ -2,6 +2,7 @@ import { statfsSync, type BigIntStats } from 'node:fs';
 
 import type { Digest } from '../../core/index.ts';
 import type { FileStat } from '../../sys/index.ts';
+import { StatRows } from './stat-rows.ts';
 
 /**
  * What is known of a file's content from its stat alone: the digest of its bytes, and whether it has no xattrs that
@@ -27,10 +28,12 @@ export interface ReadFile extends KnownContent {
  * remembered, so that a later change of the same size cannot hide (S-74).
  */
 export class StatCache {
-  readonly #load: () => ReadonlyMap<string, string> | undefined;
-  #loaded: ReadonlyMap<string, string> | undefined;
+  readonly #load: () => string | undefined;
+  #loaded: StatRows | undefined;
   readonly #granularity: number;
+  /** Rows of files that were read; offsets of earlier rows that were asked for. */
   readonly #now = new Map<string, string>();
+  readonly #asked: number[] = [];
   readonly #sound = new Map<bigint, boolean>();
   #news = false;
 
@@ -38,20 +41,22 @@ export class StatCache {
    * `load`, called when first needed, gives the rows that an earlier build left. `granularity`, in milliseconds: changes
    * of a file nearer to each other may leave the same ctime.
    */
-  constructor(load: () => ReadonlyMap<string, string> | undefined, granularity = coarsest) {
+  constructor(load: () => string | undefined, granularity = coarsest) {
     this.#load = load;
     this.#granularity = granularity;
   }
 
   find(stat: FileStat): KnownContent | undefined {
     const key = keyOf(stat);
-    let row = this.#now.get(key);
-    if (row === undefined) {
-      row = this.#earlier().get(key);
-      if (row === undefined) return undefined;
-      this.#now.set(key, row);
-    }
-    return { content: `sha256:${row.slice(0, hexLength)}` as Digest, plain: row[hexLength] === plainMark };
+    const earlier = this.#earlier();
+    const at = earlier.find(key);
+    if (at !== undefined) this.#asked.push(at);
+    const value = at === undefined ? this.#now.get(key) : earlier.valueAt(at, key);
+    if (value === undefined) return undefined;
+    return {
+      content: `sha256:${value.slice(0, hexLength)}` as Digest,
+      plain: value[hexLength] === plainMark,
+    };
   }
 
   /** Remembers what was read, if `listed` still was that version of the file and nothing could change it unseen. */
@@ -66,31 +71,29 @@ export class StatCache {
   /** Forgets all: a file was not what its stat promised. */
   clear(): void {
     this.#now.clear();
-    this.#loaded = new Map();
+    this.#asked.length = 0;
+    this.#loaded = new StatRows('');
     this.#news = true;
   }
 
   /**
-   * By stat the digest and a mark, those of this build first; undefined when nothing is new. Files that other steps
-   * read earlier stay, but not so many that what is long gone would fill it.
+   * What is to be kept, those of this build first; undefined when nothing is new. Files that other steps read earlier
+   * stay, but not so many that what is long gone would fill it.
    */
-  rows(): ReadonlyMap<string, string> | undefined {
+  rows(): string | undefined {
     if (!this.#news) return undefined;
-    const rows = new Map<string, string>();
-    for (const [key, row] of this.#now) {
-      if (rows.size >= mostRows) return rows;
-      rows.set(key, row);
-    }
+    const earlier = this.#earlier();
+    const rows = new Set<string>();
+    const take = (row: string, most: number): boolean => rows.size < most && rows.add(row) === rows;
+    for (const at of this.#asked) take(earlier.rowAt(at), mostRows);
+    for (const [key, value] of this.#now) take(`${key}\t${value}\n`, mostRows);
     const most = Math.min(mostRows, 2 * rows.size + spareRows);
-    for (const [key, row] of this.#earlier()) {
-      if (rows.size >= most) break;
-      rows.set(key, row);
-    }
-    return rows;
+    for (const row of earlier.all()) if (!take(row, most)) break;
+    return [...rows].join('');
   }
 
-  #earlier(): ReadonlyMap<string, string> {
-    return (this.#loaded ??= this.#load() ?? new Map<string, string>());
+  #earlier(): StatRows {
+    return (this.#loaded ??= new StatRows(this.#load() ?? ''));
   }
 
   /** Asked of each device once: a context may have others mounted in it. */

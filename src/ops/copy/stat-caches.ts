@@ -66,7 +66,7 @@ export function openStatCaches(store: Store, { anew, granularity }: StatCacheOpt
  * are given anew then, and after a power loss content may have reached the disk without its ctime), and those of
  * a time that is yet to come (the clock was set back, and may give out the same ctime again).
  */
-function readRows(path: string): ReadonlyMap<string, string> | undefined {
+function readRows(path: string): string | undefined {
   let bytes: Buffer;
   try {
     if (statSync(path).size > mostBytes) return undefined;
@@ -79,27 +79,14 @@ function readRows(path: string): ReadonlyMap<string, string> | undefined {
   const body = bytes.subarray(end + 1);
   if (name !== format || boot !== bootId() || !(Number(saved) <= Date.now())) return undefined;
   if (sum !== String(crc32(body))) return undefined;
-  return parseRows(body.toString('latin1'));
-}
-
-function parseRows(text: string): ReadonlyMap<string, string> {
-  const rows = new Map<string, string>();
-  for (let at = 0; at < text.length;) {
-    const tab = text.indexOf('\t', at);
-    const end = text.indexOf('\n', tab);
-    rows.set(text.slice(tab + 1, end), text.slice(at, tab));
-    at = end + 1;
-  }
-  return rows;
+  return body.toString('latin1');
 }
 
 /** Two builds may do so at once: the later one stays, whole. No sync, since nothing of it is believed after a crash. */
-async function writeRows(store: Store, path: string, rows: ReadonlyMap<string, string>): Promise<void> {
+async function writeRows(store: Store, path: string, rows: string): Promise<void> {
   const boot = bootId();
   if (boot === undefined) return;
-  const lines: string[] = [];
-  for (const [key, row] of rows) lines.push(`${row}\t${key}\n`);
-  const body = Buffer.from(lines.join(''), 'latin1');
+  const body = Buffer.from(rows, 'latin1');
   const head = Buffer.from(`${[format, boot, Date.now(), crc32(body)].join('\t')}\n`);
   await using staging = await store.tempDir();
   const staged = join(staging.path, folderName);
