@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { tsbuildProgram, tsbuildWithBusybox, type Tsbuild } from '../support/cli.ts';
@@ -84,4 +84,21 @@ describe('a removal that is killed', () => {
       if (soak) expect([undone > 0, undone < moments.length]).toEqual([true, true]);
     },
   );
+
+  it('S-70 what cannot be removed for something that is mounted in it keeps no command from its work', async () => {
+    await restore();
+    const place = join(cli.root, 'volumes', own, '_data', 'place');
+    mkdirSync(place);
+    await runOk(['mount', '-t', 'tmpfs', 'tmpfs', place]);
+    const aside = join(cli.root, 'volumes', `.${own}`);
+    try {
+      expect((await cli.run(['rm', '-v', 'whole'])).status).not.toBe(0);
+      await cli.ok(['ps']);
+      expect([entries('containers').length, existsSync(aside)]).toEqual([1, true]);
+    } finally {
+      await runOk(['umount', join(aside, '_data', 'place')]);
+    }
+    await cli.ok(['ps']);
+    expect([entries('containers'), entries('volumes')]).toEqual([[], ['named']]);
+  });
 });

@@ -2,7 +2,7 @@ import { isErrno } from '../../core/index.ts';
 import { sweepNetworks } from '../../network/index.ts';
 import type { Store } from '../../store/index.ts';
 import { removeOwnVolumes } from '../volumes/prune.ts';
-import { sweepVolumes } from '../volumes/volume-store.ts';
+import { removedVolumes, sweepVolume } from '../volumes/volume-store.ts';
 import { discardContainer } from './discard.ts';
 import { isStartAbandoned, notedVolumes } from './making.ts';
 import {
@@ -20,29 +20,35 @@ import {
  * networks that nobody is on. Alive means that the container's lock is held.
  */
 export async function sweepContainers(store: Store): Promise<void> {
-  await sweepUnused();
+  await unlessItResists(() => sweepNetworks());
   for (const id of containerIds(store)) {
-    if (!isLeftover(store, id)) continue;
-    await using lock = await tryContainerLock(store, id);
-    // Seen again with the lock held: it may have been on its way a moment ago.
-    if (lock === undefined || !isLeftover(store, id)) continue;
-    const record = readRecord(store, id);
-    if (record !== undefined) {
-      await discardContainer(store, record);
-      continue;
-    }
-    await removeOwnVolumes(store, notedVolumes(store, id));
-    deleteContainer(store, id);
+    if (isLeftover(store, id)) await unlessItResists(() => sweepContainer(store, id));
   }
-  await sweepVolumes(store);
+  for (const name of removedVolumes(store)) await unlessItResists(() => sweepVolume(store, name));
 }
 
-/** They are another user's where this one may not touch them. */
-async function sweepUnused(): Promise<void> {
+async function sweepContainer(store: Store, id: string): Promise<void> {
+  await using lock = await tryContainerLock(store, id);
+  // Seen again with the lock held: it may have been on its way a moment ago.
+  if (lock === undefined || !isLeftover(store, id)) return;
+  const record = readRecord(store, id);
+  if (record !== undefined) {
+    await discardContainer(store, record);
+    return;
+  }
+  await removeOwnVolumes(store, notedVolumes(store, id));
+  deleteContainer(store, id);
+}
+
+/**
+ * What is another user's, or what somebody has mounted something in, is left to the next sweep: no other command is to
+ * fail for it.
+ */
+async function unlessItResists(work: () => Promise<void>): Promise<void> {
   try {
-    await sweepNetworks();
+    await work();
   } catch (error) {
-    if (!isErrno(error, 'EACCES', 'EPERM', 'EROFS')) throw error;
+    if (!isErrno(error, 'EACCES', 'EPERM', 'EROFS', 'EBUSY', 'EXDEV', 'EIO')) throw error;
   }
 }
 

@@ -136,16 +136,18 @@ export function deleteVolume(store: Store, name: string): void {
   volumes.removeAll(aside);
 }
 
-/** Goes on with removals that were killed. */
-export async function sweepVolumes(store: Store): Promise<void> {
-  for (const aside of entriesOf(volumesFolder(store))) {
-    const name = aside.slice(1);
-    if (asideName(name) !== aside || !isVolumeName(name)) continue;
-    await using lock = await tryVolumeLock(store, name);
-    if (lock === undefined) continue;
-    using volumes = openRootDir(volumesFolder(store));
-    volumes.removeAll(fromText(aside));
-  }
+/** Names of volumes whose removal was killed, or is under way. */
+export function removedVolumes(store: Store): readonly string[] {
+  const asides = entriesOf(volumesFolder(store)).filter((entry) => entry.startsWith('.'));
+  return asides.map((entry) => entry.slice(1)).filter(isVolumeName);
+}
+
+/** Goes on with a removal that was killed. */
+export async function sweepVolume(store: Store, name: string): Promise<void> {
+  await using lock = await tryVolumeLock(store, name);
+  if (lock === undefined) return;
+  using volumes = openRootDir(volumesFolder(store));
+  volumes.removeAll(fromText(asideName(name)));
 }
 
 /** No volume's. */
