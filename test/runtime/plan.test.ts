@@ -165,7 +165,10 @@ describe('the plan of a container', () => {
     ['a sysctl that leaves its folder', spec({}, linux(base.config, { sysctl: { 'net.../../x': '1' } }))],
     [
       'a sysctl of the host’s network',
-      spec({}, linux(base.config, { namespaces: [{ type: 'mount' }], sysctl: { 'net.core.somaxconn': '5' } })),
+      spec(
+        {},
+        linux(base.config, { namespaces: [{ type: 'mount' }], sysctl: { 'net.core.somaxconn': '5' } }),
+      ),
     ],
     ['an unknown propagation', spec({}, linux(base.config, { rootfsPropagation: 'toString' }))],
     [
