@@ -31,12 +31,16 @@ export async function joinSharedNetwork({ top, programs, signal }: JoinOptions):
   using _lock = await lockTop(top, signal);
   sweep(top);
   const folder = join(top, String(statSync('/proc/self/ns/user').ino));
-  const namespace = heldByOthers(folder) ?? newNetworkNamespace();
+  // Before the look at the others: as long as one of them lives, its program has not met the end.
+  const taken = takeLifeline(folder);
+  const found = heldByOthers(folder);
+  const running = found === undefined ? undefined : taken;
+  if (taken !== undefined && running === undefined) closeSync(taken);
+  const namespace = found ?? newNetworkNamespace();
   const use = { top, folder, namespace };
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const taken = takeLifeline(folder);
-    const { writing, child } = taken === undefined ? await connect(use, programs) : { writing: taken };
+    const { writing, child } = running === undefined ? await connect(use, programs) : { writing: running };
     const holder = holdIn(usersOf(folder), String(namespace.fd));
     return {
       namespace,
@@ -82,7 +86,7 @@ function sweep(top: string): void {
   }
 }
 
-/** Number of a user's process, and of its descriptor of the namespace. */
+/** The namespace, by way of a living user's descriptor of it; its pid and the descriptor's number are in its file. */
 function heldByOthers(folder: string): NetworkNamespace | undefined {
   if (statSync(folder, { throwIfNoEntry: false }) === undefined) return undefined;
   for (const path of livingHolders(usersOf(folder))) {
