@@ -59,7 +59,7 @@ describe('which credentials are taken', () => {
     ['G-18 a registry token', { 'r.e': { registrytoken: 't' } }, 'r.e', undefined, 'bearer'],
     ['G-18 user and password', { 'r.e': { username: 'u', password: 'p' } }, 'r.e', undefined, 'u'],
     ['an empty entry', { 'r.e': {} }, 'r.e', undefined, undefined],
-  ])('G-18 %s', async (_what, auths, registry, repository, expected) => {
+  ])('G-18 %s', async (...[, auths, registry, repository, expected]) => {
     expect(await nameFor({ auths }, registry, repository)).toBe(expected);
   });
 

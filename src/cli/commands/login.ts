@@ -21,10 +21,7 @@ export function loginCommand(): Command {
     .addHelpText(
       'after',
       examples([
-        [
-          'tsbuild login -u me --password-stdin ghcr.io < token',
-          'read by all tools that read docker config.json',
-        ],
+        ['tsbuild login -u me --password-stdin ghcr.io < token', 'the token of a file is the password'],
       ]),
     );
   return command.action(async (text: string, flags: LoginFlags) => {
