@@ -52,10 +52,15 @@ export async function fillStore(
   const template = anyResult(root);
   for (let index = 0; index < records; index++) {
     const { hex } = digestParts(digestOf(`record ${index}`));
-    const folder = join(root, 'records/results', hex.slice(0, 2));
+    const folder = join(root, 'records/results', shardOf(hex));
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, `${hex}.json`), JSON.stringify({ ...template, key: `results/${hex}` }));
   }
+}
+
+/** Folder of a record within its collection. */
+export function shardOf(key: string): string {
+  return digestParts(digestOf(key)).hex.slice(0, 2);
 }
 
 function anyResult(root: string): object {

@@ -40,16 +40,16 @@ export interface CachedStep {
 
 /** All of the store, the least recently used first. Records that cannot be read are none. */
 export async function listCachedSteps(store: Store): Promise<readonly CachedStep[]> {
-  const steps = new Map<string, CachedStep>();
+  const groups = new Map<string, CachedStep[]>();
   for await (const key of store.records.list('results')) {
     const step = await readStep(store, key);
     if (step === undefined) continue;
-    const earlier = steps.get(step.id);
-    steps.set(step.id, earlier === undefined ? step : merged(earlier, step));
+    const group = groups.get(step.id) ?? [];
+    groups.set(step.id, group);
+    group.push(step);
   }
-  return usedThroughOthers([...steps.values()]).sort(
-    (one, other) => one.used - other.used || (one.id < other.id ? -1 : 1),
-  );
+  const steps = [...groups.values()].map(merged);
+  return usedThroughOthers(steps).sort((one, other) => one.used - other.used || (one.id < other.id ? -1 : 1));
 }
 
 async function readStep(store: Store, key: string): Promise<CachedStep | undefined> {
@@ -80,14 +80,13 @@ async function readStep(store: Store, key: string): Promise<CachedStep | undefin
   };
 }
 
-function merged(one: CachedStep, other: CachedStep): CachedStep {
-  const [first] = [one, other].toSorted((a, b) => (a.created < b.created ? -1 : 1));
+/** Of the records of one result: the keys of all, the oldest's place. */
+function merged(records: readonly CachedStep[]): CachedStep {
+  const first = records.reduce((one, other) => (other.created < one.created ? other : one));
   return {
-    ...one,
-    identity: first?.identity ?? one.identity,
-    created: first?.created ?? one.created,
-    keys: new Map([...one.keys, ...other.keys]),
-    used: Math.max(one.used, other.used),
+    ...first,
+    keys: new Map(records.flatMap(({ keys }) => [...keys])),
+    used: records.reduce((newest, { used }) => Math.max(newest, used), 0),
   };
 }
 

@@ -110,7 +110,7 @@ export async function duOf(store: Store): Promise<DiskReport> {
     size: sizeOf(needed.steps) + measure(paths.records).bytes,
     shared: sizeOf([...needed.steps].filter((item) => needed.images.has(item))),
     reclaimable: sizeOf([...needed.steps].filter((item) => !isElsewhere('steps', item))),
-    used: Math.max(0, ...steps.map(({ used }) => used)),
+    used: steps.reduce((newest, { used }) => Math.max(newest, used), 0),
   };
   const folderRow = (type: DuRow['type'], own: readonly KeptFolder[], at: readonly string[]): DuRow => {
     // Each first: files with several names count where they are met first.

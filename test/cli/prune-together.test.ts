@@ -1,0 +1,70 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+
+import { careCli } from '../support/care-cli.ts';
+import { makeContext } from '../support/context.ts';
+import { requires } from '../support/requires.ts';
+
+describe('S-71 prune beside others', () => {
+  requires('root', 'overlay', 'tool:busybox');
+
+  it('a build that runs meanwhile succeeds, and its image is whole', async () => {
+    const care = await careCli();
+    await care.build();
+    const steps = Array.from({ length: 8 }, (_, index) => `RUN echo ${index} > /step${index} && sleep 0.2`);
+    const context = makeContext({ Dockerfile: ['FROM app', ...steps].join('\n') });
+    const cache =
+      'RUN --mount=type=cache,id=objects,target=/cache test -e /cache/object && sleep 1 && test -e /cache/object';
+    const cached = makeContext({ Dockerfile: ['FROM busybox:1', cache].join('\n') });
+    const builds = [
+      care.cli.run(['build', '-q', '-t', 'meanwhile', context]),
+      care.cli.run(['build', '-q', '-t', 'mounts', cached]),
+    ];
+    let done = false;
+    const all = Promise.all(builds).finally(() => (done = true));
+    // Once the builds have their leases and mounts.
+    await sleep(700);
+    let prunes = 0;
+    while (!done) {
+      await care.cli.ok(['prune', '--all']);
+      prunes++;
+    }
+    for (const { status, stderr } of await all) expect({ status, stderr }).toMatchObject({ status: 0 });
+    expect(prunes).toBeGreaterThan(1);
+    const script = 'cat /step0 /step7 /made';
+    expect(await care.cli.ok(['run', '--rm', 'meanwhile', 'sh', '-c', script])).toBe('0\n7\nmade');
+    expect(await care.cli.ok(['fsck'])).not.toContain('damage ');
+    await care.cli.ok(['prune', '--all']);
+    expect(await care.cli.ok(['fsck'])).toBe('the store is whole');
+  });
+
+  it('two at once remove what one would', async () => {
+    const care = await careCli();
+    await care.build();
+    const results = await Promise.all([1, 2, 3].map(() => care.cli.ok(['prune', '--all'])));
+    const removed = results.flatMap((text) => text.match(/^[0-9a-f]{12} /gm) ?? []);
+    expect(new Set(removed).size).toBe(removed.length);
+    expect(await care.cli.ok(['fsck'])).toBe('the store is whole');
+    expect(await care.cli.ok(['run', '--rm', 'app', 'cat', '/made'])).toBe('made');
+  });
+
+  it('S-70 killed at any moment, it leaves a store that is whole, and the next one finishes', async () => {
+    const care = await careCli();
+    // From before the first change to after the last, on whatever machine this is.
+    for (const delay of [60, 90, 120, 150, 180, 220, 260, 320]) {
+      await care.build();
+      const child = care.cli.start(['prune', '--all']);
+      const ended = new Promise((resolve) => child.once('close', resolve));
+      await sleep(delay);
+      child.kill('SIGKILL');
+      await ended;
+      expect((await care.cli.run(['fsck'])).stdout).not.toContain('damage');
+      expect(await care.cli.ok(['run', '--rm', 'app', 'cat', '/made'])).toBe('made');
+      await care.cli.ok(['prune', '--all']);
+      expect(await care.cli.ok(['fsck'])).toBe('the store is whole');
+      expect(readdirSync(join(care.cli.root, 'trash'))).toEqual([]);
+    }
+  });
+});
