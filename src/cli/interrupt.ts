@@ -1,10 +1,14 @@
 import { TsbuildError } from '../core/index.ts';
 
+export interface Interrupt extends Disposable {
+  readonly signal: AbortSignal;
+}
+
 /**
  * A signal that aborts on Ctrl-C, SIGTERM or SIGHUP, so that everything under way is taken down in order. The second
  * Ctrl-C ends the process at once.
  */
-export function interruptSignal(): { readonly signal: AbortSignal } & Disposable {
+export function interruptSignal(): Interrupt {
   const controller = new AbortController();
   const stop = (name: NodeJS.Signals): void => {
     if (controller.signal.aborted) process.exit(130);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { runCommand, runOk } from './run-command.ts';
+import { runCommand, runOk, type CommandResult } from './run-command.ts';
 import { tempFolder } from './temp-folder.ts';
 
 /** Before the n-th call of this name that one process of a command makes. */
@@ -26,12 +26,18 @@ export async function momentsOf(argv: readonly string[]): Promise<readonly Momen
 }
 
 /** Kills the program at that moment, should it come. */
-export async function killBefore({ call, nth }: Moment, argv: readonly string[]): Promise<void> {
-  const inject = `inject=${call}:signal=SIGKILL:when=${nth}`;
-  const log = '/dev/null';
-  const { status, stderr } = await runCommand([
-    ...['strace', '-f', '-qqq', '-e', `trace=${call}`, '-e', inject, '-o', log],
-    ...argv,
-  ]);
+export async function killBefore(moment: Moment, argv: readonly string[]): Promise<void> {
+  const { status, stderr } = await signalBefore(moment, 'SIGKILL', argv);
   expect([0, 137], stderr).toContain(status);
+}
+
+/** Sends a signal to the program at that moment, and waits for its end. */
+export async function signalBefore(
+  { call, nth }: Moment,
+  signal: NodeJS.Signals,
+  argv: readonly string[],
+): Promise<CommandResult> {
+  const inject = `inject=${call}:signal=${signal}:when=${nth}`;
+  const tracing = ['strace', '-f', '-qqq', '-e', `trace=${call}`, '-e', inject, '-o', '/dev/null'];
+  return runCommand([...tracing, ...argv]);
 }

@@ -17,10 +17,13 @@ export interface RunImageOptions extends ContainerToMake {
 export async function runImage(options: RunImageOptions): Promise<number> {
   await using store = await openStore(options.root);
   using starting = new DisposableStack();
+  using interrupt = interruptSignal();
   const record = await makeContainer(store, { ...options, starting });
+  if (options.bundle === undefined && !options.detach && !needsMonitor(record))
+    return await runForeground(store, record, interrupt);
+  interrupt[Symbol.dispose]();
   if (options.bundle !== undefined) return await printBundle(store, record, options.bundle);
   if (!options.detach) {
-    if (!needsMonitor(record)) return await runForeground(store, record);
     return await startAttached(store, record, {
       stdin: record.openStdin === true,
       detachKeys: record.detachKeys,
