@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { TestRunner } from 'vitest';
+import { inject, TestRunner } from 'vitest';
 import { cacheFolder, cachedDebianBase } from './paths.ts';
 
 /** Something of the machine that a test cannot do without. */
@@ -12,6 +12,8 @@ export type Need =
   | 'buildkit'
   | 'debian-base'
   | 'vm'
+  /** A folder for the tests on a file system whose times can be believed. */
+  | 'sound-disk'
   | `tool:${string}`
   | `network:${keyof typeof hosts}`
   | `cgroup:${string}`;
@@ -27,6 +29,9 @@ const hosts = {
   debian: { host: 'deb.debian.org', port: 80 },
   npm: { host: 'registry.npmjs.org', port: 443 },
 } as const;
+
+/** statfs(2): ext2 to ext4, xfs, btrfs, f2fs, overlay. */
+const soundDisks = [0xef53, 0x58465342, 0x9123683e, 0xf2f52010, 0x794c7630];
 
 const answers = new Map<Need, string | undefined>();
 
@@ -92,6 +97,10 @@ function probe(need: Need): string | undefined {
       return firstOf('root', 'tool:mmdebstrap', 'network:debian');
     case 'vm':
       return vmMissing();
+    case 'sound-disk':
+      return soundDisks.includes(statfsSync(inject('runFolder')).type)
+        ? undefined
+        : 'temporary files on ext4, xfs, btrfs, f2fs or an overlay (TMPDIR)';
     case 'network:debian':
       return reachable('debian');
     case 'network:npm':

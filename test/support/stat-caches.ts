@@ -1,7 +1,6 @@
-import { readdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { inject } from 'vitest';
 
 import type { Digest } from '../../src/core/index.ts';
 import type { BuildContext } from '../../src/ops/index.ts';
@@ -11,11 +10,6 @@ import { selectWords } from '../../src/ops/copy/selection.ts';
 import type { StatCache } from '../../src/ops/copy/stat-cache.ts';
 import { Breath } from '../../src/snapshot/index.ts';
 import type { Store } from '../../src/store/index.ts';
-
-/** Whether the tests' folder is on a file system that stat caches believe. */
-export const onSoundDisk = [0xef53, 0x58465342, 0x9123683e, 0xf2f52010, 0x794c7630].includes(
-  statfsSync(inject('runFolder')).type,
-);
 
 /** What a reading of a whole context came to, and the files that it opened for it. */
 export interface Reading {
@@ -43,18 +37,20 @@ export async function readContext(context: BuildContext, known: StatCache | unde
 
 export interface ReadOptions {
   readonly anew?: boolean;
+  /** Milliseconds within which changes are not told apart; 20 unless told. */
+  readonly granularity?: number;
   /** Between opening and reading. */
   readonly meanwhile?: () => void;
 }
 
-/** One build's reading of a folder, with what earlier ones left in the store; changes 20 ms apart are told apart. */
+/** One build's reading of a folder, with what earlier ones left in the store. */
 export async function readAgain(
   store: Store,
   folder: string,
-  { anew = false, meanwhile }: ReadOptions = {},
+  { anew = false, granularity = 20, meanwhile }: ReadOptions = {},
 ): Promise<Reading> {
   using context = await openFolder(folder);
-  await using caches = openStatCaches(store, { anew, granularity: 20 });
+  await using caches = openStatCaches(store, { anew, granularity });
   meanwhile?.();
   return await readContext(context, caches.of(context));
 }

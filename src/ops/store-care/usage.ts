@@ -1,218 +1,198 @@
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { DiskMeter, listItems, liveLeases, storePaths, type DiskUse, type Store } from '../../store/index.ts';
+import { listItems, liveLeases, storePaths, type Store, type StorePaths } from '../../store/index.ts';
 import { containerState, listContainers } from '../container/records.ts';
-import { listVolumes, usesVolume } from '../volumes/volume-store.ts';
-import { listImageNeeds } from './images.ts';
-import { listKeptFolders, namesIn, type KeptFolder } from './kept-folders.ts';
+import { listVolumes, usesVolume, type VolumeRecord } from '../volumes/volume-store.ts';
+import { childrenOf, Disk, sum } from './disk.ts';
+import { entriesOf, itemsOf } from './entries.ts';
+import { listImageNeeds, type ImageNeeds } from './images.ts';
+import { listKeptFolders, type KeptFolder } from './kept-folders.ts';
+import type { DiskReport, DuRow } from './report.ts';
 import { listCachedSteps, type CachedStep } from './steps.ts';
-import type { CacheType } from './step-text.ts';
-
-/** One kind of what the store holds. Bytes are of the disk. */
-export interface DuRow {
-  readonly type:
-    | 'Images'
-    | 'Cached steps'
-    | 'Cache mounts'
-    | 'Sources'
-    | 'Containers'
-    | 'Volumes'
-    | 'Temporary'
-    | 'Bookkeeping';
-  readonly count: number;
-  /** Of them, those that something needs. */
-  readonly active: number;
-  /** Of all files that they need. */
-  readonly size: number;
-  /** Of those that rows above need, too, and count already. */
-  readonly shared: number;
-  /** What comes free when all of them that are not in use go, and nothing else. */
-  readonly reclaimable: number;
-  /** Milliseconds since the epoch; 0 when that is not known. */
-  readonly used: number;
-}
-
-/** One thing that `prune` may remove. */
-export interface DuEntry {
-  readonly id: string;
-  readonly type: CacheType;
-  readonly text: string;
-  /** ISO 8601; empty when that is not known. */
-  readonly created: string;
-  readonly used: number;
-  /** Of the files that it adds to those of the steps it stands on. */
-  readonly size: number;
-  /** Whether an image or a container needs the same files. */
-  readonly shared: boolean;
-  readonly inUse: boolean;
-}
-
-export interface DiskReport {
-  readonly rows: readonly DuRow[];
-  /** Most recently used first. */
-  readonly entries: readonly DuEntry[];
-  /** Of the whole store, each file once. */
-  readonly total: number;
-}
 
 /** What the store holds. Nothing is locked: what comes and goes meanwhile may be in it or not. */
 export async function duOf(store: Store): Promise<DiskReport> {
-  const meter = new DiskMeter();
-  const paths = storePaths(store.root);
-  const measured = new Map<string, DiskUse>();
-  const measure = (path: string): DiskUse => {
-    const known = measured.get(path) ?? meter.measure(path);
-    measured.set(path, known);
-    return known;
-  };
-  const sizes = new Map<string, number>();
-  for (const item of listItems(paths)) sizes.set(item.id, measure(item.path).bytes);
-  const sizeOf = (items: Iterable<string>): number => sum([...items].map((item) => sizes.get(item) ?? 0));
-
-  const leases = liveLeases(store);
-  const images = await listImageNeeds(store);
-  const containers = listContainers(store);
-  const steps = await listCachedSteps(store);
-  const folders = await listKeptFolders(store);
-  const needed = {
-    images: new Set<string>(images.flatMap(({ blobs, snapshots }) => [...blobs, ...snapshots])),
-    steps: new Set<string>(steps.flatMap(itemsOf)),
-    containers: new Set<string>(containers.flatMap(({ chain }) => chain)),
-    leased: new Set<string>([...leases.blobs, ...leases.snapshots]),
-  };
-  const isElsewhere = (own: keyof typeof needed, item: string): boolean =>
-    Object.entries(needed).some(([name, items]) => name !== own && items.has(item));
-  const usedImages = new Set<string>(containers.map(({ image }) => image.id));
-  const inUse = (step: CachedStep): boolean => itemsOf(step).some((item) => needed.leased.has(item));
-
-  const imageRow: DuRow = {
-    type: 'Images',
-    count: images.length,
-    active: images.filter(({ id }) => usedImages.has(id)).length,
-    size:
-      sizeOf(needed.images) + sum([paths.refs, paths.images, paths.index].map((path) => measure(path).bytes)),
-    shared: 0,
-    reclaimable: sizeOf(
-      new Set(
-        images
-          .filter(({ id }) => !usedImages.has(id))
-          .flatMap(({ blobs, snapshots }): readonly string[] => [...blobs, ...snapshots])
-          .filter((item) => !isElsewhere('images', item)),
-      ),
-    ),
-    used: 0,
-  };
-  const stepRow: DuRow = {
-    type: 'Cached steps',
-    count: steps.length,
-    active: steps.filter(inUse).length,
-    size: sizeOf(needed.steps) + measure(paths.records).bytes,
-    shared: sizeOf([...needed.steps].filter((item) => needed.images.has(item))),
-    reclaimable: sizeOf([...needed.steps].filter((item) => !isElsewhere('steps', item))),
-    used: steps.reduce((newest, { used }) => Math.max(newest, used), 0),
-  };
-  const folderRow = (type: DuRow['type'], own: readonly KeptFolder[], at: readonly string[]): DuRow => {
-    // Each first: files with several names count where they are met first.
-    const free = sum(own.filter((folder) => !folder.inUse).map(({ path }) => measure(path).bytes));
-    const busy = sum(own.filter((folder) => folder.inUse).map(({ path }) => measure(path).bytes));
-    const rest = sum(at.map((path) => shellOf(path, own)));
-    return {
-      type,
-      count: own.length,
-      active: own.filter((folder) => folder.inUse).length,
-      size: free + busy + rest,
-      shared: 0,
-      reclaimable: free,
-      used: Math.max(0, ...own.map(({ used }) => used)),
-    };
-  };
-  /** A folder without those of its files and folders that count by themselves. */
-  const shellOf = (path: string, own: readonly KeptFolder[]): number => {
-    const counted = new Set(own.map((folder) => folder.path));
-    const walk = (at: string): number => {
-      if (counted.has(at)) return 0;
-      if (![...counted].some((each) => each.startsWith(`${at}/`))) return measure(at).bytes;
-      return meter.measureAlone(at).bytes + sum(namesIn(at).map((name) => walk(join(at, name))));
-    };
-    return walk(path);
-  };
-
-  const states = await Promise.all(containers.map(({ id }) => containerState(store, id)));
-  const runs = (index: number): boolean =>
-    ['running', 'paused', 'restarting'].includes(states[index]?.status ?? '');
-  const containerRow: DuRow = {
-    type: 'Containers',
-    count: containers.length,
-    active: containers.filter((_, index) => runs(index)).length,
-    size: measureBelow(paths.containers, measure, meter),
-    shared: 0,
-    reclaimable: sum(
-      containers.map(({ id }, index) => (runs(index) ? 0 : measure(join(paths.containers, id)).bytes)),
-    ),
-    used: 0,
-  };
-  const volumesAt = join(store.root, 'volumes');
-  const volumes = listVolumes(store);
-  const isUsed = (name: string): boolean => containers.some((record) => usesVolume(record, name));
-  const volumeRow: DuRow = {
-    type: 'Volumes',
-    count: volumes.length,
-    active: volumes.filter(({ name }) => isUsed(name)).length,
-    size: measureBelow(volumesAt, measure, meter),
-    shared: 0,
-    reclaimable: sum(volumes.map(({ name }) => (isUsed(name) ? 0 : measure(join(volumesAt, name)).bytes))),
-    used: 0,
-  };
-  const ownerless = [...sizes.keys()].filter((item) =>
-    Object.values(needed).every((items) => !items.has(item)),
-  );
-  const onlyLeased = [...sizes.keys()].filter(
-    (item) => needed.leased.has(item) && !isElsewhere('leased', item),
-  );
-  const containersOnly = [...needed.containers].filter(
-    (item) => !needed.images.has(item) && !needed.steps.has(item),
-  );
-  const temporary = measure(paths.trash).bytes + measure(paths.tmp).bytes;
-  const temporaryRow: DuRow = {
-    type: 'Temporary',
-    count: ownerless.length + onlyLeased.length,
-    active: onlyLeased.length,
-    size: sizeOf(ownerless) + sizeOf(onlyLeased) + temporary,
-    shared: 0,
-    reclaimable: sizeOf(ownerless),
-    used: 0,
-  };
-  const rows: readonly DuRow[] = [
-    imageRow,
-    stepRow,
-    folderRow('Cache mounts', ofType(folders, 'exec.cachemount'), [join(store.root, 'cache-mounts')]),
-    folderRow('Sources', ofType(folders, 'source.'), [
-      join(store.root, 'git'),
-      join(store.root, 'downloads'),
-    ]),
-    { ...containerRow, size: containerRow.size + sizeOf(containersOnly) },
-    volumeRow,
-    temporaryRow,
-  ];
-  const bookkeeping = restOf(store, measure, meter);
+  const found = await inventory(store);
+  const { disk, steps, folders, needed, sizes } = found;
+  // In this order: a file with several names counts in the first row that meets it.
+  const [images, cached, containers] = [imagesRow(found), stepsRow(found), containersRow(found)];
+  const [volumes, temporary] = [volumesRow(found), temporaryRow(found)];
+  const mounts = foldersRow(found, { type: 'Cache mounts', kind: 'exec.cachemount', at: ['cache-mounts'] });
+  const sources = foldersRow(found, { type: 'Sources', kind: 'source.', at: ['git', 'downloads'] });
+  const rest = restOf(found);
+  const rows = [images, cached, mounts, sources, containers, volumes, temporary];
   return {
-    rows: [
-      ...rows,
-      { type: 'Bookkeeping', count: 0, active: 0, size: bookkeeping, shared: 0, reclaimable: 0, used: 0 },
-    ],
+    rows: [...rows, row({ type: 'Bookkeeping', size: rest })],
     entries: entriesOf(steps, folders, {
-      sizeOf: (item) => sizes.get(item) ?? measure(item).bytes,
+      sizeOf: (item) => sizes.get(item) ?? disk.measure(item),
       isShared: (item) => needed.images.has(item) || needed.containers.has(item),
-      inUse,
+      inUse: (step) => isLeased(found, step),
     }),
-    total: sum(rows.map(({ size, shared }) => size - shared)) + bookkeeping,
+    total: sum(rows.map(({ size, shared }) => size - shared)) + rest,
   };
 }
 
+/** All that there is, looked at once. */
+interface Inventory {
+  readonly store: Store;
+  readonly paths: StorePaths;
+  readonly disk: Disk;
+  /** Bytes of each blob and snapshot. */
+  readonly sizes: ReadonlyMap<string, number>;
+  readonly images: readonly ImageNeeds[];
+  readonly steps: readonly CachedStep[];
+  readonly folders: readonly KeptFolder[];
+  readonly containers: readonly FoundContainer[];
+  readonly volumes: readonly VolumeRecord[];
+  /** Blobs and snapshots, by who needs them. */
+  readonly needed: Readonly<Record<'images' | 'steps' | 'containers' | 'leased', ReadonlySet<string>>>;
+}
+
+interface FoundContainer {
+  readonly record: ReturnType<typeof listContainers>[number];
+  readonly runs: boolean;
+}
+
+async function inventory(store: Store): Promise<Inventory> {
+  const [paths, disk] = [storePaths(store.root), new Disk()];
+  const sizes = new Map([...listItems(paths)].map(({ id, path }) => [id, disk.measure(path)]));
+  const leases = liveLeases(store);
+  const images = await listImageNeeds(store);
+  const containers = await Promise.all(
+    listContainers(store).map(async (record) => {
+      const { status } = await containerState(store, record.id);
+      return { record, runs: ['running', 'paused', 'restarting'].includes(status) };
+    }),
+  );
+  const steps = await listCachedSteps(store);
+  const needed = {
+    images: new Set<string>(images.flatMap(({ blobs, snapshots }) => [...blobs, ...snapshots])),
+    steps: new Set<string>(steps.flatMap(itemsOf)),
+    containers: new Set<string>(containers.flatMap(({ record }) => record.chain)),
+    leased: new Set<string>([...leases.blobs, ...leases.snapshots]),
+  };
+  const folders = await listKeptFolders(store);
+  const volumes = listVolumes(store);
+  return { store, paths, disk, sizes, images, steps, folders, containers, volumes, needed };
+}
+
+function row(known: Pick<DuRow, 'type' | 'size'> & Partial<DuRow>): DuRow {
+  return { count: 0, active: 0, shared: 0, reclaimable: 0, used: 0, ...known };
+}
+
+/** Of blobs and snapshots. */
+function sizeOf({ sizes }: Inventory, items: Iterable<string>): number {
+  return sum([...items].map((item) => sizes.get(item) ?? 0));
+}
+
+function isElsewhere({ needed }: Inventory, own: keyof Inventory['needed'], item: string): boolean {
+  return Object.entries(needed).some(([name, items]) => name !== own && items.has(item));
+}
+
+function isLeased({ needed }: Inventory, step: CachedStep): boolean {
+  return itemsOf(step).some((item) => needed.leased.has(item));
+}
+
+function imagesRow(found: Inventory): DuRow {
+  const { images, containers, paths, disk, needed } = found;
+  const used = new Set<string>(containers.map(({ record }) => record.image.id));
+  const unused = images.filter(({ id }) => !used.has(id));
+  const free = unused
+    .flatMap(({ blobs, snapshots }): readonly string[] => [...blobs, ...snapshots])
+    .filter((item) => !isElsewhere(found, 'images', item));
+  const names = sum([paths.refs, paths.images, paths.index].map((path) => disk.measure(path)));
+  return row({
+    type: 'Images',
+    count: images.length,
+    active: images.length - unused.length,
+    size: sizeOf(found, needed.images) + names,
+    reclaimable: sizeOf(found, new Set(free)),
+  });
+}
+
+function stepsRow(found: Inventory): DuRow {
+  const { steps, needed, paths, disk } = found;
+  const items = [...needed.steps];
+  return row({
+    type: 'Cached steps',
+    count: steps.length,
+    active: steps.filter((step) => isLeased(found, step)).length,
+    size: sizeOf(found, items) + disk.measure(paths.records),
+    shared: sizeOf(
+      found,
+      items.filter((item) => needed.images.has(item)),
+    ),
+    reclaimable: sizeOf(
+      found,
+      items.filter((item) => !isElsewhere(found, 'steps', item)),
+    ),
+    used: steps.reduce((newest, { used }) => Math.max(newest, used), 0),
+  });
+}
+
+/** Folders of one kind, and what else lies where they lie: `at`, below the store. */
+function foldersRow(
+  { store, folders, disk }: Inventory,
+  { type, kind, at }: { readonly type: DuRow['type']; readonly kind: string; readonly at: readonly string[] },
+): DuRow {
+  const own = folders.filter((folder) => folder.type.startsWith(kind));
+  const busy = own.filter(({ inUse }) => inUse);
+  const free = sum(own.filter(({ inUse }) => !inUse).map(({ path }) => disk.measure(path)));
+  const taken = sum(busy.map(({ path }) => disk.measure(path)));
+  const counted = new Set(own.map(({ path }) => path));
+  return row({
+    type,
+    count: own.length,
+    active: busy.length,
+    size: free + taken + sum(at.map((name) => disk.shell(join(store.root, name), counted))),
+    reclaimable: free,
+    used: Math.max(0, ...own.map(({ used }) => used)),
+  });
+}
+
+function containersRow(found: Inventory): DuRow {
+  const { containers, paths, disk, needed } = found;
+  const only = [...needed.containers].filter((item) => !needed.images.has(item) && !needed.steps.has(item));
+  const ended = containers.filter(({ runs }) => !runs);
+  return row({
+    type: 'Containers',
+    count: containers.length,
+    active: containers.length - ended.length,
+    size: disk.below(paths.containers) + sizeOf(found, only),
+    reclaimable: sum(ended.map(({ record }) => disk.measure(join(paths.containers, record.id)))),
+  });
+}
+
+function volumesRow({ store, volumes, containers, disk }: Inventory): DuRow {
+  const folder = join(store.root, 'volumes');
+  const unused = volumes.filter(({ name }) => !containers.some(({ record }) => usesVolume(record, name)));
+  return row({
+    type: 'Volumes',
+    count: volumes.length,
+    active: volumes.length - unused.length,
+    size: disk.below(folder),
+    reclaimable: sum(unused.map(({ name }) => disk.measure(join(folder, name)))),
+  });
+}
+
+/** What nothing that stays needs: of builds under way, and of those that were killed. */
+function temporaryRow(found: Inventory): DuRow {
+  const { sizes, needed, paths, disk } = found;
+  const items = [...sizes.keys()];
+  const ownerless = items.filter((item) => Object.values(needed).every((each) => !each.has(item)));
+  const leased = items.filter((item) => needed.leased.has(item) && !isElsewhere(found, 'leased', item));
+  const folders = disk.measure(paths.trash) + disk.measure(paths.tmp);
+  return row({
+    type: 'Temporary',
+    count: ownerless.length + leased.length,
+    active: leased.length,
+    size: sizeOf(found, ownerless) + sizeOf(found, leased) + folders,
+    reclaimable: sizeOf(found, ownerless),
+  });
+}
+
 /** Files and folders that no row above counts: folders that hold what others count, locks, leases, mount points. */
-function restOf(store: Store, measure: (path: string) => DiskUse, meter: DiskMeter): number {
-  const paths = storePaths(store.root);
+function restOf({ store, paths, disk }: Inventory): number {
   const elsewhere = new Set([
     ...['cache-mounts', 'git', 'downloads', 'volumes'].map((name) => join(store.root, name)),
     ...[paths.refs, paths.images, paths.index, paths.records, paths.containers, paths.trash, paths.tmp],
@@ -221,64 +201,8 @@ function restOf(store: Store, measure: (path: string) => DiskUse, meter: DiskMet
   const open = new Set([store.root, paths.layout, paths.blobs, paths.snapshots]);
   const walk = (path: string): number => {
     if (elsewhere.has(path)) return 0;
-    const isOpen = open.has(path) || path.startsWith(`${paths.blobs}/`);
-    if (!isOpen) return measure(path).bytes;
-    return meter.measureAlone(path).bytes + sum(childrenOf(path).map(walk));
+    if (!open.has(path) && !path.startsWith(`${paths.blobs}/`)) return disk.measure(path);
+    return disk.alone(path) + sum(childrenOf(path).map(walk));
   };
   return walk(store.root);
-}
-
-function childrenOf(path: string): readonly string[] {
-  try {
-    return readdirSync(path).map((name) => join(path, name));
-  } catch {
-    // A file.
-    return [];
-  }
-}
-
-/** A folder whose parts are measured one by one. */
-function measureBelow(path: string, measure: (path: string) => DiskUse, meter: DiskMeter): number {
-  return meter.measureAlone(path).bytes + sum(childrenOf(path).map((child) => measure(child).bytes));
-}
-
-function entriesOf(
-  steps: readonly CachedStep[],
-  folders: readonly KeptFolder[],
-  about: {
-    readonly sizeOf: (item: string) => number;
-    readonly isShared: (item: string) => boolean;
-    readonly inUse: (step: CachedStep) => boolean;
-  },
-): readonly DuEntry[] {
-  const taken = new Set<string>();
-  const sizes = new Map<string, number>();
-  // From the shortest chain on: each adds what those below it have not.
-  for (const step of steps.toSorted((one, other) => one.snapshots.length - other.snapshots.length)) {
-    const own = itemsOf(step).filter((item) => !taken.has(item));
-    for (const item of own) taken.add(item);
-    sizes.set(step.id, sum(own.map(about.sizeOf)));
-  }
-  const ofSteps = steps.map((step): DuEntry => {
-    const { id, type, text, created, used } = step;
-    const items = itemsOf(step);
-    const shared = items.length > 0 && items.every(about.isShared);
-    return { id, type, text, created, used, size: sizes.get(id) ?? 0, shared, inUse: about.inUse(step) };
-  });
-  const ofFolders = folders.map(({ id, type, text, used, path, inUse }): DuEntry => {
-    return { id, type, text, created: '', used, size: about.sizeOf(path), shared: false, inUse };
-  });
-  return [...ofSteps, ...ofFolders].toSorted((one, other) => other.used - one.used);
-}
-
-function itemsOf({ snapshots, blobs }: CachedStep): readonly string[] {
-  return [...new Set<string>([...snapshots, ...blobs])];
-}
-
-function ofType(folders: readonly KeptFolder[], beginning: string): readonly KeptFolder[] {
-  return folders.filter(({ type }) => type.startsWith(beginning));
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, each) => total + each, 0);
 }
