@@ -1,3 +1,4 @@
+import { canonicalJson, type Json } from '../core/index.ts';
 import { familiarName, mediaTypes, type Descriptor, type Index } from '../oci/index.ts';
 import type { Ref } from './types.ts';
 
@@ -13,7 +14,7 @@ const fullNameAnnotation = 'io.containerd.image.name';
 /** The layout's index.json (image-layout.md, "index.json file") for these refs, in their order. */
 export function layoutIndex(refs: readonly Ref[]): string {
   const index: Index = { schemaVersion: 2, mediaType: mediaTypes.index, manifests: refs.map(entryOf) };
-  return JSON.stringify(index);
+  return canonicalJson(index as unknown as Json);
 }
 
 /**
@@ -21,7 +22,7 @@ export function layoutIndex(refs: readonly Ref[]): string {
  * that takes longer than all else of a build that changes nothing.
  */
 export function namesTarget(index: string | undefined, ref: Ref): boolean {
-  return index?.includes(JSON.stringify(entryOf(ref))) === true;
+  return index?.includes(canonicalJson(entryOf(ref) as unknown as Json)) === true;
 }
 
 function entryOf(ref: Ref): Descriptor {

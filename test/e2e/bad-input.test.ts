@@ -1,4 +1,4 @@
-import { chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -145,24 +145,6 @@ describe('bad input gets one clear error', () => {
     expect(status, stderr).toBe(7);
     expect(stderr).toContain(root);
     expect(stderr).toContain('PERMISSION_DENIED');
-  });
-
-  it('for an ordinary user: that it needs root, and how', async () => {
-    const { path } = tempFolder('ordinary');
-    const root = join(path, 'root');
-    const context = makeContext({ Dockerfile: 'FROM scratch\nCOPY Dockerfile /\n' });
-    for (const folder of [path, context]) chownSync(folder, 65534, 65534);
-    const ordinary = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
-    const { status, stderr } = await runCommand([
-      ...ordinary,
-      tsbuildProgram,
-      '--root',
-      root,
-      'build',
-      context,
-    ]);
-    expect(status, stderr).toBe(8);
-    expect(stderr).toMatch(/needs root.*HOST_UNSUPPORTED[^]*hint: .*sudo/);
   });
 
   it('S-72 for a full disk: what was there before still works', async () => {

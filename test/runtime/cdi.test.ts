@@ -102,7 +102,10 @@ devices:
     const { devices } = await deviceEdits(asked('v.com/d=x'), [nodeFolder({ deviceNodes })]);
     expect(devices).toEqual([
       { path: '/dev/full', type: 'c', major: 1, minor: 7, access: 'rwm' },
-      { path: '/dev/other', type: 'c', major: 1, minor: 5, fileMode: 0o600, uid: 5, gid: 6, access: 'r' },
+      {
+        ...{ path: '/dev/other', hostPath: '/dev/zero', type: 'c', major: 1, minor: 5 },
+        ...{ fileMode: 0o600, uid: 5, gid: 6, access: 'r' },
+      },
       { path: '/dev/disk', type: 'b', major: 8, minor: 1, access: 'rwm' },
       { path: '/dev/pipe', type: 'p', major: 0, minor: 0, access: 'rwm' },
     ]);
