@@ -1,4 +1,13 @@
-import { closeSync, fstatSync, mkdirSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -70,19 +79,26 @@ export class NamespaceHolders {
     return false;
   }
 
-  /** `underway`: it has said that it will be a holder, and is still where this process is. */
+  /** `underway`: it has said that it will be a holder, and is still where this process is, or where nobody has an id yet. */
   #namespacesOf(pid: number): SharedNamespaces | 'underway' | undefined {
     try {
       const found = openNamespaces(pid);
       // Both still of the process that holds the lock.
       const own = readlinkSync('/proc/self/ns/user') === readlinkSync(`/proc/${pid}/ns/user`);
-      if (!own && this.#isAlive(pid)) return found;
+      const isThere = !own && hasMaps(pid);
+      const alive = this.#isAlive(pid);
+      if (isThere && alive) return found;
       closeSync(found.user);
       closeSync(found.mount);
-      return own && this.#isAlive(pid) ? 'underway' : undefined;
+      return alive ? 'underway' : undefined;
     } catch (error) {
       if (isErrno(error, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM')) return undefined;
       throw error;
     }
   }
+}
+
+/** Nobody can become anybody in a user namespace whose maps are not written yet (user_namespaces(7)). */
+function hasMaps(pid: number): boolean {
+  return ['uid_map', 'gid_map'].every((name) => readFileSync(`/proc/${pid}/${name}`, 'latin1') !== '');
 }
