@@ -68,6 +68,8 @@ export async function prune(store: Store, options: PruneOptions = {}): Promise<P
   const left = chosen.all.filter((step) => !gone.has(step));
   await forgetWhatIsGone(store, { gone: chosen.steps, left, began: now });
   removeLocksOfTheDead(store);
+  // Whoever makes a temporary folder removes those of the killed.
+  await using _temporary = await store.tempDir();
   return { removed: removed.map(({ id, type, text }) => ({ id, type, text })), bytes };
 }
 
