@@ -8,7 +8,8 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 300_000,
     pool: 'forks',
-    maxWorkers: 2,
+    // Tests wait for containers and engines half of their time: one more than the smallest machine has processors.
+    maxWorkers: 3,
     setupFiles: ['test/support/series.ts'],
     globalSetup: ['test/support/global-setup.ts'],
     reporters: ['default', new SummaryReporter()],

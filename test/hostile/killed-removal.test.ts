@@ -70,7 +70,7 @@ describe('a removal that is killed', () => {
       expect(await state()).toMatchObject({ ...done, volumes: done.volumes.toSorted() });
       const after = await state();
       let undone = 0;
-      for (const [index, moment] of sampleOf(moments, 8).entries()) {
+      for (const [index, moment] of sampleOf(moments, 4).entries()) {
         await begin();
         await killBefore(moment, argv(...args));
         await killBefore({ call: index % 2 === 0 ? 'unlinkat' : 'unlink', nth: 1 + (index % 7) }, argv('ps'));
