@@ -41,7 +41,8 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   try {
     state = await solve(planned.target, { cache, jobs: planned.jobs, signal, emit });
   } catch (error) {
-    await keep(undefined);
+    // What failed is told, whatever becomes of the report (a full disk).
+    await keep(undefined).catch(() => undefined);
     throw error;
   }
   // The kernel takes its time to end networks: it does so beside what is left to do.

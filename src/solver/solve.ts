@@ -71,7 +71,8 @@ class Solver<R> {
       complete = true;
       return result;
     } finally {
-      await this.#remember(complete);
+      // For explaining only: it neither fails what was solved nor hides why something was not (a full disk).
+      await this.#remember(complete).catch(() => undefined);
     }
   }
 
