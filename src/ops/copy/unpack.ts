@@ -1,10 +1,11 @@
-import { closeSync, constants, createReadStream, fstatSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, readSync } from 'node:fs';
 
 import type { ByteString, Digest } from '../../core/index.ts';
 import { extractArchive, type Breath } from '../../snapshot/index.ts';
 import type { RootDir } from '../../sys/index.ts';
 import { decompress, isTarHead, peek, sniffBytes, sniffCompression } from '../../tar/index.ts';
 import { hostDecompressor } from '../decompress.ts';
+import { fileChunks } from '../file-chunks.ts';
 import { makeFolders, type Owner } from './destination.ts';
 import { changed, contentDigestOf, sameVersion } from './read.ts';
 import type { CopyItem } from './walk.ts';
@@ -68,8 +69,4 @@ async function isArchive(fd: number, head: Uint8Array): Promise<boolean> {
   } catch {
     return false; // damaged, or not what its first bytes say: copied as it is
   }
-}
-
-function fileChunks(fd: number): AsyncIterable<Uint8Array> {
-  return createReadStream('', { fd, autoClose: false, start: 0, highWaterMark: 1 << 18 });
 }

@@ -1,11 +1,11 @@
-import { closeSync, constants, createReadStream, createWriteStream, openSync } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
 
 import { canonicalJson, digestOf, fileNameOfUrl, fromText, type ByteString } from '../../core/index.ts';
 import type { HttpSource } from '../../dockerfile/types.ts';
 import type { CacheMap, KeyParts, Op, RunContext } from '../../solver/index.ts';
 import type { FetchedFile } from '../../source/types.ts';
 import { copyContent, type RootDir } from '../../sys/index.ts';
+import { fileChunks } from '../file-chunks.ts';
 import type { BuildServices, SettledState, State } from '../types.ts';
 
 const top = '/' as ByteString;
@@ -82,8 +82,9 @@ async function copy(path: string, to: number): Promise<void> {
   const from = openSync(path, constants.O_RDONLY);
   try {
     if (copyContent(from, to)) return;
-    const source = createReadStream('', { fd: from, autoClose: false, start: 0 });
-    await pipeline(source, createWriteStream('', { fd: to, autoClose: false }));
+    for await (const chunk of fileChunks(from)) {
+      for (let done = 0; done < chunk.length;) done += writeSync(to, chunk, done);
+    }
   } finally {
     closeSync(from);
   }
