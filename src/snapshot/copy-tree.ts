@@ -42,7 +42,8 @@ function copyEntry(pair: Pair, name: ByteString, stat: FileStat): void {
   setAttributes(pair, name, stat);
 }
 
-function copyFile({ from, to }: Pair, name: ByteString, { uid, gid, mode, size }: FileStat): void {
+/** One regular file, with owner and mode; nothing of that name is there yet. */
+export function copyFile({ from, to }: Pair, name: ByteString, { uid, gid, mode, size }: FileStat): void {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_WRONLY, O_CREAT, O_EXCL } = constants;
   const target = to.open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   try {

@@ -9,7 +9,7 @@ export {
 export { Breath } from './breath.ts';
 export { chainIdOf } from './chain.ts';
 export { upperChanges } from './changes.ts';
-export { copyWholeTree } from './copy-tree.ts';
+export { copyFile, copyWholeTree } from './copy-tree.ts';
 export { contentDigest } from './content.ts';
 export { entryOf, keptXattrs } from './entry.ts';
 export { copyingSnapshotter } from './copying.ts';

@@ -1,7 +1,7 @@
 export { copyContent, reflink, syncFileSystem } from './copy.ts';
 export { errno, errnoError } from './errno.ts';
 export { closeInheritedOnExec } from './inherited.ts';
-export { flock, tryFlock, type Flock, type FlockOptions } from './lock.ts';
+export { flock, isUnlocked, tryFlock, type Flock, type FlockOptions } from './lock.ts';
 export { removeDeadLocks, takeLock, tryTakeLock, type LinkedLock, type WaitOptions } from './linked-lock.ts';
 export { openRootDir, rootDirOf } from './open-rootdir.ts';
 export {

@@ -1,7 +1,7 @@
 import { closeSync, constants, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { TsbuildError } from '../core/index.ts';
+import { isErrno, TsbuildError } from '../core/index.ts';
 import { addon } from './addon.ts';
 import { checked, errno } from './errno.ts';
 import { LOCK_EX, LOCK_NB } from './flags.ts';
@@ -36,6 +36,18 @@ export function tryFlock(path: string): Flock | undefined {
   }
   closeSync(fd);
   return undefined;
+}
+
+/** Whether nobody holds the lock of a file that is there. False when it is removed meanwhile, folder and all. */
+export function isUnlocked(path: string): boolean {
+  try {
+    const lock = tryFlock(path);
+    lock?.release();
+    return lock !== undefined;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
 }
 
 /**

@@ -110,16 +110,16 @@ const cases: readonly Case[] = [
   {
     what: 'a working directory',
     edit: [
-      ['WORKDIR /src', 'WORKDIR /work'],
-      ['/src/out', '/work/out'],
+      ['WORKDIR /src', 'WORKDIR /app'],
+      ['/src/out', '/app/out'],
     ],
     because: {
-      '[work 2/6]': 'path was "/src", is "/work"',
-      '[work 3/6]': 'destination was "/src/lib", is "/work/lib"',
+      '[work 2/6]': 'path was "/src", is "/app"',
+      '[work 3/6]': 'destination was "/src/lib", is "/app/lib"',
       '[work 4/6]': '[work 3/6] has changed',
-      '[work 5/6]': 'the working directory was "/src", is "/work"',
-      '[work 6/6]': 'the working directory was "/src", is "/work"',
-      '[stage-1 2/3]': 'its source was "/src/out", is "/work/out"',
+      '[work 5/6]': 'the working directory was "/src", is "/app"',
+      '[work 6/6]': 'the working directory was "/src", is "/app"',
+      '[stage-1 2/3]': 'its source was "/src/out", is "/app/out"',
     },
   },
   {

@@ -13,7 +13,7 @@ const words = { done: 'ran', cached: 'cached', failed: 'FAILED', cancelled: 'can
 
 /**
  * ```
- * /work/app/Dockerfile, built 2 minutes ago in 3.4s
+ * /home/ann/app/Dockerfile, built 2 minutes ago in 3.4s
  *
  * cached        [1/3] FROM debian:12
  * ran     1.2s  [2/3] COPY src src

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { isErrno } from '../../core/index.ts';
 import type { Store } from '../../store/index.ts';
-import { tryFlock } from '../../sys/index.ts';
+import { isUnlocked, tryFlock } from '../../sys/index.ts';
 import { containerFolder, readState, volumesNote } from './records.ts';
 
 /**
@@ -26,16 +26,7 @@ export function holdStarting(store: Store, id: string): Disposable {
 /** The container's lock must be held. */
 export function isStartAbandoned(store: Store, id: string): boolean {
   const path = join(containerFolder(store, id), 'starting');
-  if (readState(store, id)?.status !== 'created' || !existsSync(path)) return false;
-  try {
-    const lock = tryFlock(path);
-    lock?.release();
-    return lock !== undefined;
-  } catch (error) {
-    // Removed meanwhile, folder and all.
-    if (isErrno(error, 'ENOENT')) return false;
-    throw error;
-  }
+  return readState(store, id)?.status === 'created' && existsSync(path) && isUnlocked(path);
 }
 
 /**

@@ -1,7 +1,6 @@
-import { closeSync, constants, fchmodSync, fchownSync, readSync, writeSync } from 'node:fs';
-
 import { fromText, type ByteString } from '../../core/index.ts';
-import { copyContent, openRootDir, type FileStat, type RootDir } from '../../sys/index.ts';
+import { copyFile } from '../../snapshot/index.ts';
+import { openRootDir, type FileStat, type RootDir } from '../../sys/index.ts';
 
 const here = fromText('.');
 
@@ -69,32 +68,6 @@ function copyEntry(folder: Folder, name: ByteString, stat: FileStat): void {
   }
   setAttributes(folder, name, stat);
   to.setTimes(name, { seconds: stat.mtime, nanos: stat.mtimeNanos });
-}
-
-function copyFile({ from, to }: Folder, name: ByteString, { uid, gid, mode }: FileStat): void {
-  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_WRONLY, O_CREAT, O_EXCL } = constants;
-  const source = from.open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  try {
-    const target = to.open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-    try {
-      if (!copyContent(source, target)) copyBytes(source, target);
-      fchownSync(target, uid, gid);
-      fchmodSync(target, mode);
-    } finally {
-      closeSync(target);
-    }
-  } finally {
-    closeSync(source);
-  }
-}
-
-function copyBytes(source: number, target: number): void {
-  const buffer = Buffer.allocUnsafe(1 << 20);
-  for (;;) {
-    const length = readSync(source, buffer);
-    if (length === 0) return;
-    for (let written = 0; written < length;) written += writeSync(target, buffer, written, length - written);
-  }
 }
 
 /** Owner first: a change of owner clears set-id bits and capabilities. */

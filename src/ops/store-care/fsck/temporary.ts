@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { isErrno } from '../../../core/index.ts';
 import type { StorePaths } from '../../../store/index.ts';
-import { tryFlock } from '../../../sys/index.ts';
+import { isUnlocked } from '../../../sys/index.ts';
 import { namesIn } from '../kept-folders.ts';
 import { collected } from './snapshots.ts';
 import type { Finding } from './types.ts';
@@ -15,7 +14,7 @@ export function checkTemporary(paths: StorePaths): readonly Finding[] {
   const sessions = namesIn(paths.tmp).filter((name) => !name.endsWith('.lock'));
   const subjects = [
     ...namesIn(paths.trash).map((name) => join(paths.trash, name)),
-    ...sessions.map((name) => join(paths.tmp, name)).filter((path) => isUnlocked(`${path}.lock`)),
+    ...sessions.map((name) => join(paths.tmp, name)).filter((path) => isAbandoned(`${path}.lock`)),
     ...dead(paths.leases, namesIn(paths.leases)),
     ...dead(paths.locks, namesIn(paths.locks)),
   ];
@@ -29,14 +28,6 @@ export function checkTemporary(paths: StorePaths): readonly Finding[] {
 }
 
 /** Only looks: the file stays. */
-function isUnlocked(path: string): boolean {
-  if (!existsSync(path)) return true;
-  try {
-    const lock = tryFlock(path);
-    lock?.release();
-    return lock !== undefined;
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return false;
-    throw error;
-  }
+function isAbandoned(path: string): boolean {
+  return !existsSync(path) || isUnlocked(path);
 }
