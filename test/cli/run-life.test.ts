@@ -128,7 +128,7 @@ describe('how a container of run lives', () => {
     ]);
     expect(await sh('cat /etc/resolv.conf', ...flags)).toEqual(['nameserver 127.0.0.11', ...others]);
     expect(
-      await sh('grep -E "db|six" /etc/hosts', '--add-host', 'db:10.0.0.5', '--add-host', 'six=[::5]'),
+      await sh('grep -wE "db|six" /etc/hosts', '--add-host', 'db:10.0.0.5', '--add-host', 'six=[::5]'),
     ).toEqual(['10.0.0.5\tdb', '::5\tsix']);
   });
 
