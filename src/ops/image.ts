@@ -5,6 +5,7 @@ import { chainIds } from '../oci/index.ts';
 import type { Descriptor, Platform } from '../oci/types.ts';
 import { applyLayer, layerDevices, type Snapshot } from '../snapshot/index.ts';
 import type { CacheMap, Op, RunContext } from '../solver/index.ts';
+import { lockAside } from './lock-aside.ts';
 import { snapshotFromJson } from './state-json.ts';
 import { emptyState, stateOf } from './state.ts';
 import type { BuildServices, State } from './types.ts';
@@ -84,7 +85,10 @@ export class ImageOp implements Op<State> {
   ): Promise<Snapshot> {
     const { store, snapshotter } = this.#services;
     const key = digestParts(layer.chainId).hex;
-    await using _lock = await store.lock(`chain-${key}`, { signal: context.signal });
+    await using _lock = await lockAside(store, `chain-${key}`, {
+      what: 'a layer of the base image',
+      context,
+    });
     const known = await this.#known(key);
     if (known !== undefined) return known;
     await using active = await snapshotter.prepare(parent);

@@ -88,7 +88,7 @@ export class StepReporter<R> {
   }
 
   /** What an executing vertex says of itself. */
-  context(vertex: Vertex<R>, signal: AbortSignal): RunContext {
+  context(vertex: Vertex<R>, signal: AbortSignal): Omit<RunContext, 'withoutSlot'> {
     const step = labelOf(vertex);
     return {
       signal,

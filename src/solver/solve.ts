@@ -1,12 +1,11 @@
-import PQueue from 'p-queue';
-
 import type { Digest, EmitBuildEvent, MissReason } from '../core/index.ts';
 import { InFlight, once } from './in-flight.ts';
+import { JobSlots } from './job-slots.ts';
 import { contentKeyOf, Keyring, type Keyed } from './keyring.ts';
 import { missReasons } from './miss.ts';
 import { inputsFirst } from './order.ts';
 import { StepReporter } from './reporter.ts';
-import type { Claim, ResultCache, Vertex } from './types.ts';
+import type { Claim, ResultCache, Vertex, WithoutSlot } from './types.ts';
 
 export interface SolveOptions<R> {
   readonly cache: ResultCache<R>;
@@ -42,7 +41,7 @@ export async function solve<R>(target: Vertex<R>, options: SolveOptions<R>): Pro
 class Solver<R> {
   readonly #target: Vertex<R>;
   readonly #cache: ResultCache<R>;
-  readonly #queue: PQueue;
+  readonly #slots: JobSlots;
   readonly #work: InFlight;
   readonly #signal: AbortSignal;
   readonly #report: StepReporter<R>;
@@ -57,7 +56,7 @@ class Solver<R> {
   constructor(target: Vertex<R>, options: SolveOptions<R>) {
     this.#target = target;
     this.#cache = options.cache;
-    this.#queue = new PQueue({ concurrency: options.jobs });
+    this.#slots = new JobSlots(options.jobs);
     this.#work = new InFlight(options.signal);
     this.#signal = this.#work.signal;
     this.#keys = new Keyring(this.#work);
@@ -185,15 +184,16 @@ class Solver<R> {
   }
 
   async #runInSlot(vertex: Vertex<R>, begin: Begin<R>): Promise<R> {
-    if (!vertex.heavy) return this.#runOp(vertex, begin);
-    return this.#queue.add(() => this.#runOp(vertex, begin));
+    if (!vertex.heavy) return this.#runOp(vertex, begin, (wait) => wait());
+    return this.#slots.run((withoutSlot) => this.#runOp(vertex, begin, withoutSlot));
   }
 
-  async #runOp(vertex: Vertex<R>, { inputs, why }: Begin<R>): Promise<R> {
+  async #runOp(vertex: Vertex<R>, { inputs, why }: Begin<R>, withoutSlot: WithoutSlot): Promise<R> {
     this.#signal.throwIfAborted();
     this.#report.started(vertex, why);
     try {
-      const result = await vertex.op.exec(inputs, this.#report.context(vertex, this.#signal));
+      const context = { ...this.#report.context(vertex, this.#signal), withoutSlot };
+      const result = await vertex.op.exec(inputs, context);
       this.#report.done(vertex);
       return result;
     } catch (error) {

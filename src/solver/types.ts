@@ -20,6 +20,12 @@ export interface CacheMap<R> {
   }[];
 }
 
+/**
+ * For waiting for another step or process: the job slot is given back while `wait` runs, and one is taken again after,
+ * unless it fails. One wait of a step at a time.
+ */
+export type WithoutSlot = <T>(wait: () => Promise<T>) => Promise<T>;
+
 export interface RunContext {
   readonly signal: AbortSignal;
   /** Output of the step, as it comes. */
@@ -27,6 +33,7 @@ export interface RunContext {
   /** Progress of a part of the step (bytes of a layer). */
   status(id: string, current: number, total?: number): void;
   warn(message: string): void;
+  readonly withoutSlot: WithoutSlot;
   /** What the step used of the machine; the last word counts. */
   used(usage: Usage): void;
 }

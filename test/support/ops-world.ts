@@ -44,6 +44,7 @@ export const unwatched: RunContext = {
   log: () => undefined,
   status: () => undefined,
   warn: () => undefined,
+  withoutSlot: (wait) => wait(),
   used: () => undefined,
 };
 

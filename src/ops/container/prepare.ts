@@ -173,6 +173,7 @@ async function unpack(
     log: () => undefined,
     status: () => undefined,
     warn: () => undefined,
+    withoutSlot: (wait) => wait(),
     used: () => undefined,
   });
   return state.snapshot;

@@ -4,8 +4,9 @@ import { join, posix } from 'node:path';
 import { canonicalJson, digestOf, digestParts, fromText, type Digest } from '../../core/index.ts';
 import type { PlannedMount } from '../../graph/index.ts';
 import type { RunContext } from '../../solver/index.ts';
-import type { Lock, Store } from '../../store/index.ts';
+import type { Store } from '../../store/index.ts';
 import { openRootDir } from '../../sys/index.ts';
+import { lockAside } from '../lock-aside.ts';
 import type { BuildServices, State } from '../types.ts';
 import { fillFromSeed, type Seed } from './seed.ts';
 import { digestOfSource, sourceNameOf, sourcePathOf } from './source.ts';
@@ -27,9 +28,11 @@ export async function cacheFolders(
   const caches: Cache[] = [];
   for (const mount of mounts) if (mount.type === 'cache') caches.push(await cacheOf(mount, request));
   // One lock a cache however often it is mounted, and all builders in one order: else two of them wait for each other.
-  const locked = caches.filter(({ mount }) => mount.sharing === 'locked');
-  for (const key of [...new Set(locked.map((cache) => cache.key))].sort()) {
-    held.use(await lockCache(key, services.store, context));
+  const locked = new Map(
+    caches.filter(({ mount }) => mount.sharing === 'locked').map(({ key, mount }) => [key, mount]),
+  );
+  for (const [key, mount] of [...locked].sort(([one], [other]) => (one < other ? -1 : 1))) {
+    held.use(await lockAside(services.store, lockName(key), { what: shownAs(mount), context }));
   }
   const copies = new Map<string, string>();
   const folders = new Map<PlannedMount, string>();
@@ -69,6 +72,10 @@ function idOf(mount: PlannedMount): string {
   return mount.id ?? posix.normalize(mount.target);
 }
 
+function shownAs(mount: PlannedMount): string {
+  return `the cache mount ${JSON.stringify(idOf(mount))}`;
+}
+
 /** As a lease names the folder of a cache mount, which is no snapshot. */
 export function leaseOfCacheMount(name: string): string {
   return `cache-${name}`;
@@ -97,13 +104,6 @@ function lockName(name: string): string {
   return `cache-${name}`;
 }
 
-function lockCache(key: string, store: Store, context: RunContext): Promise<Lock> {
-  return store.lock(lockName(key), {
-    signal: context.signal,
-    onWait: (holder) => context.warn(`waiting for a cache mount that process ${holder} uses`),
-  });
-}
-
 /** The first copy that nobody uses; the first of all is the one that `locked` steps use. */
 async function privateCopy(key: string, store: Store, held: AsyncDisposableStack): Promise<string> {
   for (let copy = 0; ; copy++) {
@@ -128,7 +128,7 @@ async function ensureFolder(
   const { store, lease } = services;
   const folder = join(store.root, 'cache-mounts', name);
   // Under its lock, so that pruning either finds the lease or is done before the look.
-  await using _lock = await store.lock(`cache-made-${name}`, { signal: context.signal });
+  await using _lock = await lockAside(store, `cache-made-${name}`, { what: shownAs(mount), context });
   await lease.keep({ snapshot: leaseOfCacheMount(name) });
   if (existsSync(folder)) {
     await store.records.touch('mounts', name);
