@@ -17,7 +17,7 @@ export interface HttpBody {
 }
 
 export interface HttpSending extends HttpRequest {
-  readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
   readonly body?: HttpBody | undefined;
   /** `same-origin` for a body that holds a secret; everywhere that `get` goes unless told. */
   readonly redirects?: 'same-origin' | undefined;

@@ -4,9 +4,8 @@ import type { Digest } from '../core/index.ts';
 import { maxManifestBytes, mediaTypes, parseManifestOrIndex } from '../oci/index.ts';
 import type { Descriptor, ManifestOrIndex } from '../oci/index.ts';
 import { readBlob } from './blob.ts';
-import { createConversation, withDeadline, type ConversationOptions } from './conversation.ts';
-
-export type ClientOptions = ConversationOptions;
+import { withDeadline } from './conversation.ts';
+import type { OpenRepository } from './repository.ts';
 
 export interface FetchedManifest {
   readonly descriptor: Descriptor;
@@ -29,8 +28,8 @@ const acceptedManifests = [
   mediaTypes.dockerList,
 ].join(', ');
 
-export function createRegistryClient(options: ClientOptions): RegistryClient {
-  const { request } = createConversation(options);
+export function createRegistryClient(options: OpenRepository): RegistryClient {
+  const { request } = options.conversation;
   return {
     manifest: async (reference) =>
       withRetries(

@@ -34,12 +34,12 @@ const hints: Partial<Record<FailureReason['code'], string>> = {
 export function registryFailure(error: unknown, asked: Asked): unknown {
   const { name, host, doing = 'pull' } = asked;
   if (error instanceof TsbuildError) return error;
-  if (error instanceof HttpStatusError) return statusFailure(error, asked);
   if (doing === 'log in' && error instanceof HttpStatusError && [401, 403].includes(error.status)) {
     return new TsbuildError('REGISTRY_DENIED', `${host} does not accept this user and password`, {
       cause: error,
     });
   }
+  if (error instanceof HttpStatusError) return statusFailure(error, asked);
   const reason = failureReason(error);
   if (reason === undefined) return error;
   return new TsbuildError('REGISTRY_UNREACHABLE', `cannot ${attempts[doing](name)} ${host}: ${reason.why}`, {

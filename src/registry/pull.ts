@@ -1,5 +1,3 @@
-import { TsbuildError } from '../core/index.ts';
-import { defaultRetryPolicy, type RetryPolicy } from '../http/index.ts';
 import type { Digest } from '../core/index.ts';
 import {
   familiarName,
@@ -8,26 +6,21 @@ import {
   maxConfigBytes,
   parseImageConfig,
   parseReference,
-  registryHost,
   repositoryName,
 } from '../oci/index.ts';
 import type { Descriptor, ImageConfig, Platform, Reference } from '../oci/index.ts';
 import type { Store } from '../store/types.ts';
 import { chooseManifest } from './choose.ts';
 import { createRegistryClient } from './client.ts';
-import { registryFailure } from './failure.ts';
 import { checkLayers } from './look-up.ts';
+import { withRepository, type RegistryOptions } from './repository.ts';
 import { fetchBlob, fetchLayers } from './transfer.ts';
 import type { PullProgress, Transfers } from './transfer.ts';
 
-export interface PullOptions {
+export interface PullOptions extends RegistryOptions {
   /** Which image of an index; this machine's unless told. */
   readonly platform?: Platform | undefined;
-  readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: PullProgress) => void) | undefined;
-  readonly retry?: RetryPolicy | undefined;
-  /** Milliseconds without a byte after which a transfer is begun anew; 60 s unless told. */
-  readonly stall?: number | undefined;
 }
 
 export interface PulledImage {
@@ -46,7 +39,7 @@ export interface PulledImage {
 }
 
 /**
- * Pulls an image anonymously into the store and names it there. Manifest, config and layers are kept byte for byte, each
+ * Pulls an image into the store and names it there. Manifest, config and layers are kept byte for byte, each
  * checked against its digest and size; blobs that the store has do not travel. A reference with a digest gives that
  * content or an error (S-66). Throws IMAGE_NOT_FOUND, PLATFORM_MISMATCH, IMAGE_INVALID, DIGEST_MISMATCH and the REGISTRY_ codes.
  */
@@ -56,34 +49,16 @@ export async function pullImage(
   options: PullOptions = {},
 ): Promise<PulledImage> {
   const reference = typeof name === 'string' ? parseReference(name) : name;
-  const host = registryHost(reference.registry);
-  // The first blob that fails stops the others.
-  const failed = new AbortController();
-  const signal =
-    options.signal === undefined ? failed.signal : AbortSignal.any([options.signal, failed.signal]);
-  const client = createRegistryClient({
-    host,
-    repository: reference.repository,
-    signal,
-    retry: options.retry ?? defaultRetryPolicy,
-    stall: options.stall ?? 60_000,
-  });
-  try {
+  return withRepository(reference, { ...options, access: 'pull' }, async (open) => {
     await using lease = await store.lease();
+    const { signal, failed } = open;
     return await pull({
-      ...{ store, client, lease, reference, signal, failed },
+      ...{ store, client: createRegistryClient(open), lease, reference, signal, failed },
       platform: options.platform ?? hostPlatform(),
       onProgress: options.onProgress,
       counter: { transferred: 0 },
     });
-  } catch (error) {
-    if (options.signal?.aborted === true) {
-      throw new TsbuildError('INTERRUPTED', `the pull of ${familiarName(reference)} was stopped`, {
-        cause: error,
-      });
-    }
-    throw registryFailure(error, { name: familiarName(reference), host });
-  }
+  });
 }
 
 interface Pull extends Transfers {

@@ -1,23 +1,16 @@
 import PQueue from 'p-queue';
 
-import { digestOf, TsbuildError, type Digest } from '../core/index.ts';
-import { defaultRetryPolicy, discard, withRetries, type RetryPolicy } from '../http/index.ts';
-import { familiarName, registryHost, type Descriptor, type Reference } from '../oci/index.ts';
-import { createConversation, withDeadline, type Conversation } from './conversation.ts';
-import type { CredentialLookup } from './credentials.ts';
-import { registryFailure } from './failure.ts';
-import { once } from './token.ts';
+import { digestOf, type Digest } from '../core/index.ts';
+import { withRetries, type RetryPolicy } from '../http/index.ts';
+import type { Descriptor, Reference } from '../oci/index.ts';
+import { putManifest, type OutgoingManifest } from './put-manifest.ts';
+import { withRepository, type OpenRepository, type RegistryOptions } from './repository.ts';
 import { hasBlob, mountBlob, pushBlob, type Arrival, type BlobSource, type UploadWork } from './upload.ts';
 
-export interface PushOptions {
-  readonly signal?: AbortSignal | undefined;
+export interface PushOptions extends RegistryOptions {
   readonly onProgress?: ((progress: PushProgress) => void) | undefined;
-  readonly retry?: RetryPolicy | undefined;
-  /** Milliseconds without progress after which a request is begun anew; 60 s unless told. */
-  readonly stall?: number | undefined;
   /** Largest piece of a blob that is sent in one request, in bytes; 32 MiB unless told. */
   readonly chunk?: number | undefined;
-  readonly credentials?: CredentialLookup | undefined;
 }
 
 /** One blob on its way; called for every piece of it. */
@@ -45,7 +38,7 @@ export interface OutgoingImage {
   readonly layers: readonly OutgoingLayer[];
   readonly config: BlobSource;
   /** The manifest once it is known how the layers were sent. */
-  manifest(layers: readonly Descriptor[]): { readonly bytes: Uint8Array; readonly mediaType: string };
+  manifest(layers: readonly Descriptor[]): OutgoingManifest;
   /** All repositories that `mounts` may name. */
   readonly mountRepositories: readonly string[];
 }
@@ -69,36 +62,16 @@ export async function pushContent(
   image: OutgoingImage,
   options: PushOptions = {},
 ): Promise<PushedContent> {
-  const host = registryHost(reference.registry);
-  const name = familiarName(reference);
-  // The first blob that fails stops the others.
-  const failed = new AbortController();
-  const signal =
-    options.signal === undefined ? failed.signal : AbortSignal.any([options.signal, failed.signal]);
-  const policy = options.retry ?? defaultRetryPolicy;
-  const stall = options.stall ?? 60_000;
-  const conversation = createConversation({
-    ...{ host, repository: reference.repository, signal, stall, retry: policy, access: 'push' },
-    alsoRead: image.mountRepositories,
-    credentials: options.credentials,
+  const visit = { ...options, access: 'push' as const, alsoRead: image.mountRepositories };
+  return withRepository(reference, visit, async (repository) => {
+    const { onProgress, chunk = defaultChunk } = options;
+    return push(reference, image, { ...repository, onProgress, chunk });
   });
-  const work = { ...options, conversation, signal, failed, retry: policy, stall };
-  try {
-    return await push(reference, image, work);
-  } catch (error) {
-    if (options.signal?.aborted === true) {
-      throw new TsbuildError('INTERRUPTED', `the push of ${name} was stopped`, { cause: error });
-    }
-    throw registryFailure(error, { name, host, doing: 'push' });
-  }
 }
 
-interface PushWork extends PushOptions {
-  readonly conversation: Conversation;
-  readonly signal: AbortSignal;
-  readonly failed: AbortController;
-  readonly retry: RetryPolicy;
-  readonly stall: number;
+interface PushWork extends OpenRepository {
+  readonly onProgress: PushOptions['onProgress'];
+  readonly chunk: number;
 }
 
 async function push(reference: Reference, image: OutgoingImage, work: PushWork): Promise<PushedContent> {
@@ -123,9 +96,10 @@ async function push(reference: Reference, image: OutgoingImage, work: PushWork):
     throw error;
   });
   const layers = arrived.flatMap((descriptor) => descriptor ?? []);
-  const { bytes, mediaType } = image.manifest(layers);
-  const manifest = await putManifest(reference, { bytes, mediaType }, work);
-  return { manifest, layers, transferred: counter.transferred };
+  const outgoing = image.manifest(layers);
+  const tag = reference.tag ?? digestOf(outgoing.bytes);
+  const { descriptor } = await putManifest(work, tag, outgoing);
+  return { manifest: descriptor, layers, transferred: counter.transferred };
 }
 
 async function sendLayer(
@@ -175,39 +149,8 @@ async function sendBlob(
 }
 
 function uploadWork(work: PushWork, mounts: readonly string[]): UploadWork {
-  const { conversation, signal, retry, stall, chunk = defaultChunk } = work;
+  const { conversation, signal, retry, stall, chunk } = work;
   return { conversation, signal, retry, stall, mounts, chunk, onBytes: () => undefined };
-}
-
-/** end-7a. The registry's digest of it must be ours: it is the name by which others will ask. */
-async function putManifest(
-  reference: Reference,
-  { bytes, mediaType }: { readonly bytes: Uint8Array; readonly mediaType: string },
-  work: PushWork,
-): Promise<Descriptor> {
-  const digest = digestOf(bytes);
-  const claimed = await withRetries(
-    async () =>
-      withDeadline(work, async (signal) => {
-        const response = await work.conversation.request(`manifests/${reference.tag ?? digest}`, {
-          method: 'PUT',
-          headers: { 'content-type': mediaType },
-          body: { size: bytes.byteLength, open: () => once(bytes) },
-          signal,
-        });
-        await discard(response);
-        return response.headers.get('docker-content-digest');
-      }),
-    retries(work),
-  );
-  if (claimed !== null && claimed !== digest) {
-    throw new TsbuildError(
-      'DIGEST_MISMATCH',
-      `the registry calls the manifest ${claimed.slice(0, 100)}, it is ${digest}`,
-      { hint: 'the registry, or a proxy on the way, changes what is pushed' },
-    );
-  }
-  return { mediaType, digest, size: bytes.byteLength };
 }
 
 function retries(work: PushWork): { readonly policy: RetryPolicy; readonly signal: AbortSignal } {

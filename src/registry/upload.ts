@@ -227,12 +227,8 @@ async function small(path: string | URL, method: 'POST' | 'GET', work: UploadWor
 }
 
 function sessionOf(response: Response, offset: number, earlier?: Session): Session {
-  const location = response.headers.get('location') ?? earlier?.location.href;
-  const url =
-    location !== undefined && URL.canParse(location, response.url)
-      ? new URL(location, response.url)
-      : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
+  const url = uploadLocation(response) ?? earlier?.location;
+  if (url === undefined) {
     throw new HttpStatusError({
       status: response.status,
       detail: 'the registry names no place for the upload',
@@ -240,6 +236,15 @@ function sessionOf(response: Response, offset: number, earlier?: Session): Sessi
   }
   const least = Number(response.headers.get('oci-chunk-min-length') ?? earlier?.least ?? 0);
   return { location: url, offset, least: Number.isSafeInteger(least) && least > 0 ? least : 0 };
+}
+
+/** Where the upload goes on. A URL that could not be meant honestly is none. */
+export function uploadLocation(response: Response): URL | undefined {
+  const location = response.headers.get('location');
+  if (location === null || !URL.canParse(location, response.url)) return undefined;
+  const url = new URL(location, response.url);
+  const isPlain = url.username === '' && url.password === '';
+  return isPlain && /^https?:$/.test(url.protocol) ? url : undefined;
 }
 
 /** `Range: 0-999` says that 1000 bytes are there; some servers write `bytes=0-999`. */
