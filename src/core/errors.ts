@@ -35,6 +35,7 @@ export const errorCodes = {
   REFERENCE_INVALID: { exit: 2, meaning: 'An image name is malformed.' },
   DIGEST_INVALID: { exit: 1, meaning: 'A digest is malformed.' },
   DIGEST_MISMATCH: { exit: 1, meaning: 'Content does not have the digest or size it was promised to have.' },
+  ATTESTATION_FAILED: { exit: 1, meaning: 'Provenance or an SBOM of an image could not be made or kept.' },
   BLOB_NOT_FOUND: { exit: 1, meaning: 'A blob is not in the store.' },
   NAME_RESERVED: { exit: 1, meaning: 'A file has a name (.wh.…) that means a removal in image layers.' },
   ARCHIVE_INVALID: { exit: 1, meaning: 'An archive is damaged, hostile or of an unknown kind.' },
@@ -132,8 +133,20 @@ export function isErrno(error: unknown, ...codes: readonly string[]): error is N
   return typeof error.code === 'string' && codes.includes(error.code);
 }
 
-/** A failed system call as an error a user understands; anything else unchanged. */
-export function fromErrno(error: unknown, doing: string): unknown {
+/**
+ * What went wrong first, where disposing of what was held went wrong after it (ECMA-262, SuppressedError): a full disk is
+ * met again by whoever cleans up. By its name, since a bundle brings its own class where the engine has none.
+ */
+export function firstError(error: unknown): unknown {
+  let first = error;
+  while (first instanceof Error && first.name === 'SuppressedError' && 'suppressed' in first)
+    first = first.suppressed;
+  return first;
+}
+
+/** A failed system call as an error a user understands; anything else unchanged. Of several errors, the first. */
+export function fromErrno(thrown: unknown, doing: string): unknown {
+  const error = firstError(thrown);
   if (error instanceof TsbuildError) return error;
   if (isErrno(error, 'ENOSPC', 'EDQUOT')) {
     return new TsbuildError('DISK_FULL', `${doing}: no space left on the device`, {

@@ -1,4 +1,5 @@
 import {
+  fromErrno,
   TsbuildError,
   type Digest,
   type EmitBuildEvent,
@@ -108,7 +109,8 @@ function shownOf<R>(vertex: Vertex<R>): { readonly step: StepLabel; readonly inp
   return { step: labelOf(vertex), inputs: vertex.inputs.map(({ id }) => id) };
 }
 
-function asTsbuildError(error: unknown): TsbuildError {
+function asTsbuildError(thrown: unknown): TsbuildError {
+  const error = fromErrno(thrown, 'the step');
   if (error instanceof TsbuildError) return error;
   return new TsbuildError('INTERNAL', error instanceof Error ? error.message : String(error), {
     cause: error,

@@ -46,9 +46,7 @@ export class TempSpace implements Staging, AsyncDisposable {
     if (this.#session === undefined) return;
     const { folder, lock } = this.#session;
     this.#session = undefined;
-    // The folder first: a folder without a lock file is taken for a dead one.
-    rmSync(folder, { recursive: true, force: true });
-    lock.release();
+    endSession(folder, lock);
   }
 
   #open(): Session {
@@ -71,11 +69,21 @@ function createSession(tmp: string): Session {
       sweepDead(tmp, folder);
       return { folder, lock };
     } catch (error) {
-      rmSync(folder, { recursive: true, force: true });
-      lock.release();
+      endSession(folder, lock);
       throw error;
     }
   }
+}
+
+/** What resists is left to the next sweep: what is done must not fail for it, nor hide why something was not. */
+function endSession(folder: string, lock: LinkedLock): void {
+  try {
+    // The folder first: a folder without a lock file is taken for a dead one.
+    rmSync(folder, { recursive: true, force: true });
+  } catch {
+    lock.leave();
+  }
+  lock.release();
 }
 
 /** Removes what killed processes left. What resists is left to the next sweep: it must not fail this build. */

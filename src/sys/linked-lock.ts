@@ -16,7 +16,7 @@ export interface WaitOptions {
  */
 export interface LinkedLock {
   readonly fd: number;
-  /** Idempotent, as is `leave`. */
+  /** Never fails; idempotent, as is `leave`. */
   release(): void;
   /** As if the holder had died: the file stays, for the next that asks. */
   leave(): void;
@@ -68,8 +68,12 @@ function linked(taken: Flock, path: string): LinkedLock {
   return {
     fd: taken.fd,
     release: () => {
-      // Unlinked while still held: the next taker finds either no file or a file nobody else can have.
-      if (!released) rmSync(path, { force: true });
+      try {
+        // Unlinked while still held: the next taker finds either no file or a file nobody else can have.
+        if (!released) rmSync(path, { force: true });
+      } catch {
+        // A file that nobody holds is in nobody's way; a lock that is never let go would be.
+      }
       leave();
     },
     leave,

@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+
+import { firstError, fromErrno, TsbuildError } from '../../src/core/index.ts';
+
+function failing(code: string): Error {
+  return Object.assign(new Error(`${code}: no`), { code });
+}
+
+/** What is thrown when the work fails, and disposing of two things after it, too. */
+function thrown(first: unknown): unknown {
+  const held = (): Disposable => ({
+    [Symbol.dispose]() {
+      throw failing('EROFS');
+    },
+  });
+  try {
+    using _one = held();
+    using _other = held();
+    throw first;
+  } catch (error) {
+    return error;
+  }
+}
+
+describe('S-78 of errors on top of each other the first one is told', () => {
+  it('as it is, when it is one of ours', () => {
+    const first = new TsbuildError('CONTEXT_CHANGED', 'it changed');
+    expect(thrown(first)).not.toBe(first);
+    expect(firstError(thrown(first))).toBe(first);
+    expect(fromErrno(thrown(first), 'copying')).toBe(first);
+  });
+
+  it('as what a failed system call means', () => {
+    expect(fromErrno(thrown(failing('ENOSPC')), 'copying')).toMatchObject({ code: 'DISK_FULL' });
+  });
+});
