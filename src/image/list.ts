@@ -3,12 +3,12 @@ import type { Descriptor, Platform } from '../oci/types.ts';
 import type { Store } from '../store/types.ts';
 import { openIfWhole } from './image.ts';
 import type { Image } from './image.ts';
-import { idOfManifest } from './resolve.ts';
+import { imagesOf } from './index-image.ts';
 
 export interface ImageRow {
   readonly id: Digest;
   readonly manifest: Descriptor;
-  /** Full names, sorted; empty for an image without a name. */
+  /** Full names, sorted; empty for an image without a name. Those of an index are names of all its images. */
   readonly names: readonly string[];
   readonly repoDigests: readonly string[];
   /** RFC 3339, as the image says. */
@@ -25,10 +25,10 @@ export async function listImages(store: Store): Promise<readonly ImageRow[]> {
   const names = new Map<Digest, string[]>();
   const manifests = new Map<Digest, Descriptor>();
   for (const ref of await store.refs.list()) {
-    const id = await idOfManifest(store, ref.target);
-    if (id === undefined) continue;
-    names.set(id, [...(names.get(id) ?? []), ref.name]);
-    manifests.set(id, ref.target);
+    for (const { id, manifest } of await imagesOf(store, ref.target)) {
+      names.set(id, [...(names.get(id) ?? []), ref.name]);
+      manifests.set(id, manifest);
+    }
   }
   for (const record of records.values()) manifests.set(record.id, record.manifest);
   const rows: ImageRow[] = [];
@@ -37,7 +37,7 @@ export async function listImages(store: Store): Promise<readonly ImageRow[]> {
     rows.push({
       id,
       manifest,
-      names: (names.get(id) ?? []).sort(),
+      names: [...new Set(names.get(id))].sort(),
       repoDigests: records.get(id)?.repoDigests ?? [],
       created: image?.config.created,
       platform: image === undefined ? undefined : platformOf(image),

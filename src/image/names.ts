@@ -1,21 +1,37 @@
 import { TsbuildError } from '../core/index.ts';
 import type { Digest } from '../core/index.ts';
 import { familiarName, formatReference, parseReference, repositoryName } from '../oci/index.ts';
+import type { Descriptor } from '../oci/types.ts';
 import type { Store } from '../store/types.ts';
-import { idOfManifest, resolveImage } from './resolve.ts';
+import { imagesOf, isIndexType } from './index-image.ts';
+import { resolveImage } from './resolve.ts';
 
-/** Gives an image of the store a further name; a name that another image had moves. Returns the full name. */
+/**
+ * Gives an image of the store a further name; a name that another image had moves. The name of an index is given to the
+ * index, with all its images. Returns the full name.
+ */
 export async function tagImage(store: Store, image: string, name: string): Promise<string> {
+  checkTag(name);
+  const { manifest, index } = await resolveImage(store, image);
+  return nameTarget(store, index ?? manifest, name);
+}
+
+/** Lets a name point to a manifest or an index of the store. Returns the full name. */
+export async function nameTarget(store: Store, target: Descriptor, name: string): Promise<string> {
+  const { mediaType, digest, size } = target;
+  const full = checkTag(name);
+  await store.refs.set({ name: full, target: { mediaType, digest, size } });
+  return full;
+}
+
+function checkTag(name: string): string {
   const reference = parseReference(name);
   if (reference.digest !== undefined) {
     throw new TsbuildError('REFERENCE_INVALID', `cannot give an image the name ${name}: it has a digest`, {
       hint: 'a digest follows from the content; give a tag',
     });
   }
-  const { manifest } = await resolveImage(store, image);
-  const full = formatReference(reference);
-  await store.refs.set({ name: full, target: manifest });
-  return full;
+  return formatReference(reference);
 }
 
 export interface RemoveOptions {
@@ -41,16 +57,21 @@ export interface RemovedImage {
 
 /**
  * `docker rmi`: a name is taken away, and the image with its last name; an id removes the image, which is refused
- * while several names point to it. Throws IMAGE_IN_USE, IMAGE_NOT_FOUND.
+ * while several names point to it, or an index has it. With the last name of an index go those of its images that have no
+ * other. Throws IMAGE_IN_USE, IMAGE_NOT_FOUND.
  */
 export async function removeImage(
   store: Store,
   image: string,
   options: RemoveOptions = {},
 ): Promise<RemovedImage> {
-  const { id, name } = await resolveImage(store, image);
+  const resolved = await resolveImage(store, image);
+  const { id, name } = resolved;
+  if (resolved.index !== undefined)
+    return removeIndex(store, { image, name, index: resolved.index }, options);
   const names = await namesOf(store, id);
   const removesAll = name === undefined || names.every((other) => other === name);
+  if (name === undefined && options.force !== true) await refuseWithinIndex(store, id, names);
   if (name === undefined && names.length > 1 && options.force !== true) {
     throw new TsbuildError('IMAGE_IN_USE', `the image ${shortId(id)} has several names`, {
       hint: `remove them by name (${names.map(familiarName).join(', ')}), or all with --force`,
@@ -67,6 +88,44 @@ export async function removeImage(
   return { untagged, deleted: [id] };
 }
 
+/** Named by its name, or by its digest, which takes all its names away. */
+async function removeIndex(
+  store: Store,
+  target: { readonly image: string; readonly name: string | undefined; readonly index: Descriptor },
+  options: RemoveOptions,
+): Promise<RemovedImage> {
+  const { image, name, index } = target;
+  const refs = await store.refs.list();
+  const names = refs.filter((ref) => ref.target.digest === index.digest).map((ref) => ref.name);
+  const gone = name === undefined ? names : [name];
+  if (gone.length < names.length) {
+    await store.refs.delete(gone[0] ?? '');
+    return { untagged: gone, deleted: [] };
+  }
+  const lost: Digest[] = [];
+  const kept: { readonly id: Digest; readonly left: readonly string[] }[] = [];
+  for (const id of new Set((await imagesOf(store, index)).map((member) => member.id))) {
+    const left = (await namesOf(store, id)).filter((other) => !gone.includes(other));
+    if (left.length > 0) kept.push({ id, left });
+    else lost.push(id);
+  }
+  for (const id of lost) await refuseWhenUsed(id, image, options);
+  for (const each of gone) await store.refs.delete(each);
+  for (const { id, left } of kept) await forgetRepository(store, id, { gone, left });
+  for (const id of lost) await store.images.delete(id);
+  return { untagged: gone, deleted: lost };
+}
+
+async function refuseWithinIndex(store: Store, id: Digest, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const target = (await store.refs.get(name))?.target;
+    if (target === undefined || !isIndexType(target.mediaType)) continue;
+    throw new TsbuildError('IMAGE_IN_USE', `the image ${shortId(id)} is part of ${familiarName(name)}`, {
+      hint: `remove it with all its platforms (tsbuild rmi ${familiarName(name)}), or the name and this image with --force`,
+    });
+  }
+}
+
 async function refuseWhenUsed(id: Digest, image: string, options: RemoveOptions): Promise<void> {
   const use = await options.inUse?.(id);
   if (use === undefined || (options.force === true && !use.running)) return;
@@ -79,7 +138,7 @@ async function refuseWhenUsed(id: Digest, image: string, options: RemoveOptions)
 async function namesOf(store: Store, id: Digest): Promise<readonly string[]> {
   const names: string[] = [];
   for (const ref of await store.refs.list()) {
-    if ((await idOfManifest(store, ref.target)) === id) names.push(ref.name);
+    if ((await imagesOf(store, ref.target)).some((image) => image.id === id)) names.push(ref.name);
   }
   return names.sort();
 }

@@ -3,8 +3,7 @@ import type { Digest } from '../core/index.ts';
 import {
   familiarName,
   formatReference,
-  maxManifestBytes,
-  parseManifest,
+  hostPlatform,
   parseReference,
   repositoryName,
   selectPlatform,
@@ -13,12 +12,15 @@ import type { Descriptor, Platform } from '../oci/types.ts';
 import type { ImageRecord, Store } from '../store/types.ts';
 import { openIfWhole, openImage } from './image.ts';
 import type { Image } from './image.ts';
+import { imagesOf, isIndexType, type IndexMember } from './index-image.ts';
 
 export interface ResolvedImage {
   readonly id: Digest;
   readonly manifest: Descriptor;
   /** The full name that was meant (`docker.io/library/app:latest`); undefined when it was found by id or digest. */
   readonly name?: string | undefined;
+  /** The index that the name or the digest stands for; the image is one of its images. */
+  readonly index?: Descriptor | undefined;
 }
 
 export interface FindOptions {
@@ -28,7 +30,8 @@ export interface FindOptions {
 
 /**
  * Finds an image of the store by name, `name@digest`, id, or a prefix of an id that no other image shares; names go
- * before prefixes. Nothing is asked of a registry. Throws IMAGE_NOT_FOUND, naming what is near, or REFERENCE_INVALID.
+ * before prefixes. Of an index it is the image for this machine, or else the first, unless a platform is asked for.
+ * Nothing is asked of a registry. Throws IMAGE_NOT_FOUND, naming what is near, or REFERENCE_INVALID.
  */
 export async function resolveImage(
   store: Store,
@@ -69,14 +72,14 @@ export async function findImage(
 }
 
 async function findCandidates(store: Store, text: string): Promise<readonly ResolvedImage[]> {
-  if (isDigest(text)) return listOf(await findByDigest(store, text));
+  if (isDigest(text)) return findByDigest(store, text);
   const prefix = /^(?:sha256:)?([0-9a-f]{1,64})$/.exec(text)?.[1];
   if (prefix?.length === 64) return listOf(await findByPrefix(store, prefix));
   const reference = parseReference(text);
   const { digest } = reference;
   if (digest !== undefined) return findByRepoDigest(store, repositoryName(reference), digest);
   const named = await findByName(store, formatReference(reference));
-  if (named !== undefined || prefix === undefined) return listOf(named);
+  if (named.length > 0 || prefix === undefined) return named;
   return listOf(await findByPrefix(store, prefix));
 }
 
@@ -99,17 +102,19 @@ export async function loadImage(store: Store, image: string | Descriptor): Promi
   return openImage(store, typeof image === 'string' ? (await resolveImage(store, image)).manifest : image);
 }
 
-/** Id of the image that a manifest in the store describes; undefined when its blob has vanished. */
-export async function idOfManifest(store: Store, manifest: Descriptor): Promise<Digest | undefined> {
-  if ((await store.blobs.stat(manifest.digest)) === undefined) return undefined;
-  return parseManifest(await store.blobs.read(manifest.digest, maxManifestBytes)).config.digest;
+async function findByName(store: Store, name: string): Promise<readonly ResolvedImage[]> {
+  const ref = await store.refs.get(name);
+  if (ref === undefined) return [];
+  return (await resolvedOf(store, ref.target)).map((image) => ({ ...image, name }));
 }
 
-async function findByName(store: Store, name: string): Promise<ResolvedImage | undefined> {
-  const ref = await store.refs.get(name);
-  if (ref === undefined) return undefined;
-  const id = await idOfManifest(store, ref.target);
-  return id === undefined ? undefined : { id, manifest: ref.target, name };
+/** The images of a manifest or an index, that for this machine first. */
+async function resolvedOf(store: Store, target: Descriptor): Promise<readonly ResolvedImage[]> {
+  const members = await imagesOf(store, target);
+  if (!isIndexType(target.mediaType)) return members.map(({ id }) => ({ id, manifest: target }));
+  const own = selectPlatform(hostPlatform(), members);
+  const inOrder = own === undefined ? members : [own, ...members.filter((member) => member !== own)];
+  return inOrder.map(({ id, manifest }: IndexMember) => ({ id, manifest, index: target }));
 }
 
 /** A tag beside a digest is for people only: the digest alone decides (S-66). That of an index may mean several images. */
@@ -123,17 +128,19 @@ async function findByRepoDigest(
   if (records.length > 0) return records.map(ofRecord);
   for (const ref of await store.refs.list()) {
     if (ref.target.digest !== digest || repositoryName(parseReference(ref.name)) !== repository) continue;
-    const id = await idOfManifest(store, ref.target);
-    if (id !== undefined) return [{ id, manifest: ref.target }];
+    const images = await resolvedOf(store, ref.target);
+    if (images.length > 0) return images;
   }
   return [];
 }
 
-async function findByDigest(store: Store, digest: Digest): Promise<ResolvedImage | undefined> {
+async function findByDigest(store: Store, digest: Digest): Promise<readonly ResolvedImage[]> {
   const record = await store.images.get(digest);
-  if (record !== undefined) return ofRecord(record);
+  if (record !== undefined) return [ofRecord(record)];
   const byManifest = (await store.images.list()).find(({ manifest }) => manifest.digest === digest);
-  return byManifest === undefined ? undefined : ofRecord(byManifest);
+  if (byManifest !== undefined) return [ofRecord(byManifest)];
+  const byIndex = (await store.refs.list()).find(({ target }) => target.digest === digest);
+  return byIndex === undefined ? [] : resolvedOf(store, byIndex.target);
 }
 
 async function findByPrefix(store: Store, prefix: string): Promise<ResolvedImage | undefined> {

@@ -21,6 +21,10 @@ export interface FoundImage {
   readonly manifest: Descriptor;
   /** Full names. */
   readonly names: readonly string[];
+  /** The index that came whole with all its images, of which this is one. */
+  readonly index?: Descriptor | undefined;
+  /** Its images. */
+  readonly members?: readonly Pick<FoundImage, 'id' | 'manifest'>[] | undefined;
 }
 
 /**

@@ -4,6 +4,7 @@ import { maxConfigBytes, maxManifestBytes, mediaTypes, parseImageConfig } from '
 import { parseIndex, parseManifestOrIndex, selectPlatform } from '../../oci/index.ts';
 import type { Descriptor, Manifest, Platform } from '../../oci/index.ts';
 import type { Store } from '../../store/types.ts';
+import { isAttestation, isImageManifest } from '../index-image.ts';
 import { archiveName, dockerImages, repoTags } from './load-docker.ts';
 import type { FoundImage } from './load-docker.ts';
 import { invalid } from './members.ts';
@@ -21,6 +22,8 @@ interface Load {
   readonly members: Members;
   readonly verifier: LayerVerifier;
   readonly platform: Platform;
+  /** Keep an index whole where all of it came, instead of the image for the platform. */
+  readonly whole: boolean;
 }
 
 /**
@@ -90,8 +93,7 @@ async function loadEntry(
   entry: Descriptor,
   depth: number,
 ): Promise<Omit<FoundImage, 'names'> | undefined> {
-  if (entry.platform?.os === 'unknown' || entry.annotations?.['vnd.docker.reference.type'] !== undefined)
-    return undefined;
+  if (isAttestation(entry)) return undefined;
   if (!documentTypes.includes(entry.mediaType)) return undefined;
   const stored = await storedBlob(load, entry);
   const parsed = parseManifestOrIndex(
@@ -101,19 +103,48 @@ async function loadEntry(
   if (parsed.kind === 'manifest') {
     const { mediaType, digest, size } = entry;
     const manifest = { mediaType, digest, size };
-    return isImage(parsed.manifest) ? { id: await checkImage(load, parsed.manifest), manifest } : undefined;
+    return isImageManifest(parsed.manifest)
+      ? { id: await checkImage(load, parsed.manifest), manifest }
+      : undefined;
   }
   if (depth > 2) throw invalid('its indexes are nested too deeply');
   // An engine saves the platforms that it has and the index as it was.
   const present: Descriptor[] = [];
   for (const one of parsed.index.manifests) if ((await find(load, one)) !== undefined) present.push(one);
+  const isWhole = load.whole && depth === 0 && present.length === parsed.index.manifests.length;
+  if (isWhole && present.filter((one) => !isAttestation(one)).length > 1)
+    return loadWhole(load, entry, present);
   const chosen = selectPlatform(load.platform, present);
   if (chosen === undefined) throw invalid('its index has no image for this platform');
   return loadEntry(load, chosen, depth + 1);
 }
 
-function isImage({ config }: Manifest): boolean {
-  return config.mediaType === mediaTypes.config || config.mediaType === mediaTypes.dockerConfig;
+async function loadWhole(
+  load: Load,
+  { mediaType, digest, size }: Descriptor,
+  entries: readonly Descriptor[],
+): Promise<Omit<FoundImage, 'names'> | undefined> {
+  const members: { id: FoundImage['id']; manifest: Descriptor; platform: Platform | undefined }[] = [];
+  for (const entry of entries) {
+    const image = await loadEntry(load, entry, 1);
+    if (image !== undefined) members.push({ ...image, platform: entry.platform });
+    else await checkParts(load, entry);
+  }
+  const chosen = selectPlatform(load.platform, members) ?? members[0];
+  if (chosen === undefined) throw invalid('its index has no images');
+  const { id, manifest } = chosen;
+  return { id, manifest, index: { mediaType, digest, size }, members };
+}
+
+/** What is no image has its blobs, too: an index that is kept must be whole to be sent on. */
+async function checkParts(load: Load, entry: Descriptor): Promise<void> {
+  if (!documentTypes.includes(entry.mediaType)) return;
+  const parsed = parseManifestOrIndex(
+    await load.store.blobs.read(entry.digest, maxManifestBytes),
+    entry.mediaType,
+  );
+  if (parsed.kind === 'index') throw invalid(`${entry.digest} is an index without an image`);
+  for (const blob of [parsed.manifest.config, ...parsed.manifest.layers]) await storedBlob(load, blob);
 }
 
 async function checkImage(load: Load, manifest: Manifest): Promise<FoundImage['id']> {
@@ -156,9 +187,10 @@ function dockerNames(members: Members): ReadonlyMap<string, readonly string[]> {
 function mergeById(found: readonly FoundImage[]): readonly FoundImage[] {
   const merged = new Map<string, FoundImage>();
   for (const image of found) {
-    const earlier = merged.get(image.id);
+    const key = image.index?.digest ?? image.id;
+    const earlier = merged.get(key);
     const names = [...new Set([...(earlier?.names ?? []), ...image.names])];
-    merged.set(image.id, { ...(earlier ?? image), names });
+    merged.set(key, { ...(earlier ?? image), names });
   }
   return [...merged.values()];
 }

@@ -17,13 +17,17 @@ import { invalid, notAnImage, readMembers } from './members.ts';
 import { createLayerVerifier } from './verify.ts';
 
 export interface LoadOptions {
-  /** Which image of an archive for several platforms; this machine's unless told. */
+  /**
+   * Which image of an archive for several platforms. Unless told, an index that came with all its images is kept as one,
+   * and of others the image for this machine is taken.
+   */
   readonly platform?: Platform | undefined;
   /** Reads bzip2 and xz; without it such archives are refused. */
   readonly foreign?: ForeignDecompressor | undefined;
 }
 
 export interface LoadedImage {
+  /** Of an index, that of its image for this machine, or else its first. */
   readonly id: Digest;
   /** Full names that now point to it; empty when the archive gives it none. */
   readonly names: readonly string[];
@@ -45,10 +49,10 @@ export async function loadArchive(
   try {
     const found = await findImages(store, lease, { bytes, options });
     const loaded: LoadedImage[] = [];
-    for (const { id, manifest, names } of found) {
+    for (const { id, manifest, names, index, members = [{ id, manifest }] } of found) {
       const image = await openImage(store, manifest);
-      await recordImage(store, { id, manifest });
-      for (const name of names) await store.refs.set({ name, target: manifest });
+      for (const member of members) await recordImage(store, { id: member.id, manifest: member.manifest });
+      for (const name of names) await store.refs.set({ name, target: index ?? manifest });
       loaded.push({ id, names, image });
     }
     return loaded;
@@ -79,7 +83,7 @@ async function findImages(
     throw invalid('it was written by Docker before 1.10', 'load it into a current engine and save it again');
   }
   const found = oci
-    ? await loadOciImages({ store, members, verifier, platform })
+    ? await loadOciImages({ store, members, verifier, platform, whole: options.platform === undefined })
     : await loadDockerImages(store, members, verifier);
   if (found.length === 0) throw invalid('it holds no image');
   return found;

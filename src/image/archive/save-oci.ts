@@ -1,35 +1,85 @@
+import { maxManifestBytes, mediaTypes, parseManifestOrIndex } from '../../oci/index.ts';
+import type { Descriptor, Manifest } from '../../oci/index.ts';
 import type { Store } from '../../store/types.ts';
-import { mediaTypes } from '../../oci/index.ts';
-import type { Descriptor } from '../../oci/index.ts';
 import type { TarSink } from '../../tar/index.ts';
 import { assembleManifest } from '../assemble.ts';
 import type { Image } from '../image.ts';
-import { createArchiveWriter, writeLayoutDocuments } from './archive-writer.ts';
-import type { NamedImage } from './save.ts';
+import { assembleIndex } from '../index-image.ts';
+import { createArchiveWriter, writeLayoutDocuments, type ArchiveWriter } from './archive-writer.ts';
+import type { NamedImage, NamedIndex } from './save.ts';
 
 /** An OCI layout in a tar. A Docker manifest, which does not belong into one, is written anew over the same config and layers. */
 export async function writeOciArchive(
-  _store: Store,
-  images: readonly NamedImage[],
+  store: Store,
+  images: readonly (NamedImage | NamedIndex)[],
   sink: TarSink,
 ): Promise<void> {
   const writer = createArchiveWriter(sink);
   const listed: { names: readonly string[]; manifest: Descriptor }[] = [];
-  for (const { image, names } of images) {
-    for (const layer of image.layers) {
-      if (!writer.has(layer.descriptor.digest))
-        await writer.blob(layer.descriptor, await layer.openCompressed());
-    }
-    await writer.blob(image.manifest.config, image.rawConfig);
-    const { rawManifest, descriptor } = ociManifest(image);
-    await writer.blob(descriptor, rawManifest);
-    listed.push({ names, manifest: descriptor });
+  for (const each of images) {
+    const manifest =
+      'index' in each
+        ? await writeEntry({ store, writer }, each.index, 0)
+        : await writeOciImage(writer, each.image);
+    listed.push({ names: each.names, manifest });
   }
   await writeLayoutDocuments(writer, listed);
   await writer.finish();
 }
 
-function ociManifest(image: Image): Pick<Image, 'rawManifest' | 'descriptor'> {
+async function writeOciImage(writer: ArchiveWriter, image: Image): Promise<Descriptor> {
+  for (const layer of image.layers) {
+    if (!writer.has(layer.descriptor.digest))
+      await writer.blob(layer.descriptor, await layer.openCompressed());
+  }
+  await writer.blob(image.manifest.config, image.rawConfig);
+  const { rawManifest, descriptor } = ociManifest(image);
+  await writer.blob(descriptor, rawManifest);
+  return descriptor;
+}
+
+interface Writing {
+  readonly store: Store;
+  readonly writer: ArchiveWriter;
+}
+
+/**
+ * An index with all that its entries name, what they are besides images included, and the index after them. It stays
+ * byte for byte unless a Docker list or manifest is in it. Returns the entry under which it stands now.
+ */
+async function writeEntry(writing: Writing, entry: Descriptor, depth: number): Promise<Descriptor> {
+  const { store, writer } = writing;
+  const raw = await store.blobs.read(entry.digest, maxManifestBytes);
+  const parsed = parseManifestOrIndex(raw, entry.mediaType);
+  if (parsed.kind === 'manifest') return writeManifest(writing, entry, { raw, manifest: parsed.manifest });
+  const entries: Descriptor[] = [];
+  for (const each of parsed.index.manifests)
+    entries.push(depth < 3 ? await writeEntry(writing, each, depth + 1) : each);
+  const same = entries.every(({ digest }, index) => digest === parsed.index.manifests[index]?.digest);
+  const written =
+    same && parsed.mediaType === mediaTypes.index
+      ? { raw, descriptor: entry }
+      : assembleIndex(entries, parsed.index.annotations);
+  await writer.blob(written.descriptor, written.raw);
+  return { ...entry, ...written.descriptor };
+}
+
+async function writeManifest(
+  { store, writer }: Writing,
+  entry: Descriptor,
+  { raw, manifest }: { readonly raw: Uint8Array; readonly manifest: Manifest },
+): Promise<Descriptor> {
+  for (const blob of [...manifest.layers, manifest.config]) {
+    if (!writer.has(blob.digest)) await writer.blob(blob, await store.blobs.open(blob.digest));
+  }
+  const written = ociManifest({ descriptor: entry, manifest, rawManifest: raw });
+  await writer.blob(written.descriptor, written.rawManifest);
+  return { ...entry, ...written.descriptor };
+}
+
+function ociManifest(
+  image: Pick<Image, 'descriptor' | 'manifest' | 'rawManifest'>,
+): Pick<Image, 'rawManifest' | 'descriptor'> {
   const { descriptor, manifest, rawManifest } = image;
   if (descriptor.mediaType === mediaTypes.manifest) return { descriptor, rawManifest };
   return assembleManifest(manifest.config, manifest.layers, manifest.annotations);

@@ -1,5 +1,6 @@
 import { TsbuildError } from '../../core/index.ts';
 import type { Digest } from '../../core/index.ts';
+import type { Descriptor } from '../../oci/index.ts';
 import type { Store } from '../../store/types.ts';
 import type { TarSink } from '../../tar/index.ts';
 import { openImage } from '../image.ts';
@@ -14,10 +15,17 @@ export interface NamedImage {
   readonly names: readonly string[];
 }
 
+/** An index of the store with all its images, and the full names that it has in the archive. */
+export interface NamedIndex {
+  readonly index: Descriptor;
+  readonly names: readonly string[];
+}
+
 export interface SaveOptions {
   /**
    * `docker`: with plain layers, for `docker load` and `podman load` of any age; it is an OCI layout as well.
-   * `oci`: manifests and layers as the store has them.
+   * `oci`: manifests and layers as the store has them, and indexes with all their images; of an index `docker` has
+   * the image for this machine alone.
    */
   readonly format: 'docker' | 'oci';
 }
@@ -36,17 +44,22 @@ export async function saveArchive(
   if (images.length === 0) throw new TsbuildError('USAGE', 'no image to save was named');
   await using lease = await store.lease();
   const chosen = new Map<Digest, NamedImage>();
+  const indexes = new Map<Digest, NamedIndex>();
   for (const text of images) {
-    const { id, manifest, name } = await resolveImage(store, text);
+    const { id, manifest, name, index } = await resolveImage(store, text);
+    const names = (earlier: { readonly names: readonly string[] } | undefined): readonly string[] => [
+      ...new Set([...(earlier?.names ?? []), ...(name === undefined ? [] : [name])]),
+    ];
+    if (index !== undefined && format === 'oci') {
+      // What a manifest or an index names is kept with it.
+      await lease.keep({ blob: index.digest });
+      indexes.set(index.digest, { index, names: names(indexes.get(index.digest)) });
+      continue;
+    }
     await lease.keep({ blob: manifest.digest });
     const earlier = chosen.get(id);
-    const names = new Set(earlier?.names);
-    if (name !== undefined) names.add(name);
-    chosen.set(id, { image: earlier?.image ?? (await openImage(store, manifest)), names: [...names] });
+    chosen.set(id, { image: earlier?.image ?? (await openImage(store, manifest)), names: names(earlier) });
   }
-  for (const { image } of chosen.values()) {
-    for (const layer of image.layers) await lease.keep({ blob: layer.descriptor.digest });
-  }
-  const write = format === 'docker' ? writeDockerArchive : writeOciArchive;
-  await write(store, [...chosen.values()], sink);
+  if (format === 'docker') await writeDockerArchive(store, [...chosen.values()], sink);
+  else await writeOciArchive(store, [...chosen.values(), ...indexes.values()], sink);
 }
