@@ -1,30 +1,70 @@
-import { collectSteps, type Digest, type StepReport } from './core/index.ts';
-import { finishImage, keepLastBuild, type State } from './ops/index.ts';
-import { tagImage, type Image } from './image/index.ts';
-import { parseReference } from './oci/index.ts';
-import { openPlannedBuild, type PlanningOptions, type RunningOptions } from './planned-build.ts';
+import { canonicalJson, collectSteps, type Digest, type Json, type StepReport } from './core/index.ts';
+import { finishImage, keepLastBuild, type SettledState, type State } from './ops/index.ts';
+import type { Image } from './image/index.ts';
+import {
+  annotationsOf,
+  checkOutputs,
+  shapeOf,
+  writeOutput,
+  type BuiltImages,
+  type ImageShape,
+  type OutputSpec,
+  type OutputWork,
+  type WrittenOutput,
+} from './output/index.ts';
+import {
+  openPlannedBuild,
+  type PlannedBuild,
+  type PlanningOptions,
+  type RunningOptions,
+} from './planned-build.ts';
 import { solve } from './solver/index.ts';
+import { writeTo } from './sys/index.ts';
 
 export interface BuildOptions extends PlanningOptions, RunningOptions {
   /** Names for the image. */
   readonly tags?: readonly string[] | undefined;
+  /** Where the image goes; into the store unless told. */
+  readonly outputs?: readonly OutputSpec[] | undefined;
+  /** For all outputs. */
+  readonly shape?: ImageShape | undefined;
+  /** Takes what goes to standard output; this process's own unless told. */
+  readonly stdout?: OutputWork['stdout'] | undefined;
+  readonly onPush?: OutputWork['onPush'];
 }
 
 export interface BuildResult {
+  /** That of the first output, and of the first platform. */
   readonly image: Image;
+  /** What the first output was written from. */
+  readonly built: BuiltImages;
   /** Full names given. */
   readonly names: readonly string[];
   /** In the order in which they ended. */
   readonly steps: readonly StepReport[];
+  /** In the order asked for. */
+  readonly outputs: readonly WrittenOutput[];
 }
+
+const intoStore: OutputSpec = {
+  kind: 'image',
+  names: [],
+  form: { compression: 'gzip', force: false, mediaTypes: 'oci' },
+  shape: {},
+  store: true,
+  push: false,
+  byDigest: false,
+};
 
 /** Builds an image from a Dockerfile and a folder. Throws TsbuildError; what was built up to there stays cached. */
 export async function build(options: BuildOptions): Promise<BuildResult> {
-  // Wrong names are told before anything runs.
   const tags = options.tags ?? [];
-  for (const tag of tags) parseReference(tag);
+  const outputs = options.outputs ?? [intoStore];
+  const common = { ...options.shape, epoch: sourceDateEpoch(options) ?? options.shape?.epoch };
+  const { signal: asked = new AbortController().signal } = options;
+  await checkOutputs(outputs, { names: tags, shape: common, indexed: false, signal: asked });
   await using planned = await openPlannedBuild(options, { bases: 'pull' });
-  const { store, plan, cache, signal } = planned;
+  const { store, cache, signal, snapshotter } = planned;
   const { emit, steps } = collectSteps(planned.emit);
   const started = new Date();
   const keep = (image: Digest | undefined): Promise<void> => {
@@ -47,15 +87,49 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   }
   // The kernel takes its time to end networks: it does so beside what is left to do.
   const closed = planned.networks.close();
-  const epoch = sourceDateEpoch(options);
-  const image = await finishImage(store, { plan, state: await state.settled }, { epoch });
+  const finish = finisher(planned, await state.settled);
+  const built = await finish(shapeOf(outputs[0] ?? intoStore, common));
+  const { image } = firstOf(built);
   await keep(image.id);
+  const stdout = options.stdout ?? ((chunk) => writeTo(process.stdout, chunk));
+  const work: OutputWork = { store, snapshotter, names: tags, signal, emit, stdout, onPush: options.onPush };
+  const written: WrittenOutput[] = [];
+  for (const spec of outputs) {
+    written.push(await writeOutput(spec, await finish(shapeOf(spec, common)), work));
+  }
   // One flush for everything the build wrote, before it says that it is done (design decision 10).
   await store.settle();
-  const names: string[] = [];
-  for (const tag of tags) names.push(await tagImage(store, image.id, tag));
   await closed;
-  return { image, names, steps };
+  const names = [...new Set(written.flatMap((output) => output.names))];
+  return { image, built, names, steps, outputs: written };
+}
+
+/** Writes the image of a state in the shapes asked for, each once. */
+function finisher(
+  { store, plan }: PlannedBuild,
+  state: SettledState,
+): (shape: ImageShape) => Promise<BuiltImages> {
+  const finished = new Map<string, Promise<BuiltImages>>();
+  const finish = async (shape: ImageShape): Promise<BuiltImages> => {
+    const { platform } = plan;
+    const annotations = annotationsOf(shape.annotations, 'manifest', platform);
+    const image = await finishImage(store, { plan, state }, { ...shape, annotations });
+    const own = state.layers.findIndex(({ created }) => created !== undefined);
+    const baseLayers = own < 0 ? state.layers.length : own;
+    return { images: [{ platform, image, snapshot: state.snapshot, baseLayers }], index: undefined };
+  };
+  return (shape) => {
+    const key = canonicalJson(shape as unknown as Json);
+    const known = finished.get(key) ?? finish(shape);
+    finished.set(key, known);
+    return known;
+  };
+}
+
+function firstOf({ images }: BuiltImages): BuiltImages['images'][number] {
+  const [first] = images;
+  if (first === undefined) throw new Error('a build without an image');
+  return first;
 }
 
 /** Build arg before environment (O-50). */

@@ -78,6 +78,7 @@ export interface RunningOptions {
 /** A build about to begin: all is read and planned, nothing has run. */
 export interface PlannedBuild extends AsyncDisposable {
   readonly store: Store;
+  readonly snapshotter: LocalSnapshotter;
   readonly dockerfile: Dockerfile;
   readonly plan: BuildPlan;
   readonly target: Vertex<State>;
@@ -174,6 +175,7 @@ export async function openPlannedBuild(
   const resources = held.move();
   return {
     store,
+    snapshotter,
     dockerfile,
     plan: planned,
     target,

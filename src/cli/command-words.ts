@@ -11,9 +11,21 @@ export function fullCommandLine(argv: readonly string[]): readonly string[] {
   if (word === undefined || programFlags.has(word)) return argv;
   const [before, after] = [argv.slice(0, position), argv.slice(position + 1)];
   if (word === 'help') return [...before, ...after.slice(0, 1), '--help'];
+  if (word === 'build') return [...before, word, ...after.map(withBareValue)];
   const isContext = word === '.' || word === '..' || word.includes('/');
   if (!word.startsWith('-') && !isContext) return argv;
-  return [...before, 'build', word, ...after];
+  return [...before, 'build', ...[word, ...after].map(withBareValue)];
+}
+
+/**
+ * What flags of `build` mean without a value. Said to commander with one: else it takes the word behind for it, which is
+ * the context.
+ */
+const bareValues: ReadonlyMap<string, string> = new Map([['--squash', 'new']]);
+
+function withBareValue(word: string): string {
+  const value = bareValues.get(word);
+  return value === undefined ? word : `${word}=${value}`;
 }
 
 /** Index behind `--root DIR`. */

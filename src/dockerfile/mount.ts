@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { nearestName, TsbuildError } from '../core/index.ts';
+import { nearestName, splitCsv, TsbuildError } from '../core/index.ts';
 import { quote } from './characters.ts';
 import type { MountSyntax, RunMount } from './types.ts';
 
@@ -211,29 +211,9 @@ function fail(message: string, hint?: string): TsbuildError {
   return new TsbuildError('DOCKERFILE_SYNTAX', message, { hint });
 }
 
-/** One line of comma-separated values (RFC 4180): a field in double quotes may hold commas, a doubled quote is one. */
+/** The fields of a mount or device option. */
 export function csvFields(text: string): readonly string[] {
-  const fields: string[] = [];
-  let position = 0;
-  for (;;) {
-    if (text[position] === '"') {
-      const quoted = /"((?:[^"]|"")*)"/y;
-      quoted.lastIndex = position;
-      const match = quoted.exec(text);
-      const end = quoted.lastIndex;
-      if (match === null || (end < text.length && text[end] !== ','))
-        throw fail(`misplaced quote in ${quote(text)}`);
-      fields.push((match[1] ?? '').replaceAll('""', '"'));
-      position = end;
-    } else {
-      const comma = text.indexOf(',', position);
-      const field = text.slice(position, comma < 0 ? undefined : comma);
-      if (field.includes('"'))
-        throw fail(`misplaced quote in ${quote(text)}`, 'quote the whole field: "target=/a,b"');
-      fields.push(field);
-      position = comma < 0 ? text.length : comma;
-    }
-    if (position >= text.length) return fields;
-    position++;
-  }
+  const fields = splitCsv(text);
+  if (fields !== undefined) return fields;
+  throw fail(`misplaced quote in ${quote(text)}`, 'quote the whole field: "target=/a,b"');
 }

@@ -5,6 +5,7 @@ export type LayerCompression = 'none' | 'gzip' | 'zstd';
 
 interface LayerMedia {
   readonly oci: string;
+  readonly docker: string;
   readonly compression: LayerCompression;
 }
 
@@ -13,22 +14,37 @@ interface LayerMedia {
  * marked as such, since their licence forbids pushing them (image-spec layer.md, checklist O-39).
  */
 const layerMedia: ReadonlyMap<string, LayerMedia> = new Map([
-  [mediaTypes.layer, { oci: mediaTypes.layer, compression: 'none' }],
-  [mediaTypes.layerGzip, { oci: mediaTypes.layerGzip, compression: 'gzip' }],
-  [mediaTypes.layerZstd, { oci: mediaTypes.layerZstd, compression: 'zstd' }],
-  [mediaTypes.dockerLayer, { oci: mediaTypes.layer, compression: 'none' }],
-  [mediaTypes.dockerLayerGzip, { oci: mediaTypes.layerGzip, compression: 'gzip' }],
-  [mediaTypes.dockerLayerZstd, { oci: mediaTypes.layerZstd, compression: 'zstd' }],
+  [mediaTypes.layer, { oci: mediaTypes.layer, docker: mediaTypes.dockerLayer, compression: 'none' }],
+  [
+    mediaTypes.layerGzip,
+    { oci: mediaTypes.layerGzip, docker: mediaTypes.dockerLayerGzip, compression: 'gzip' },
+  ],
+  [
+    mediaTypes.layerZstd,
+    { oci: mediaTypes.layerZstd, docker: mediaTypes.dockerLayerZstd, compression: 'zstd' },
+  ],
+  [mediaTypes.dockerLayer, { oci: mediaTypes.layer, docker: mediaTypes.dockerLayer, compression: 'none' }],
+  [
+    mediaTypes.dockerLayerGzip,
+    { oci: mediaTypes.layerGzip, docker: mediaTypes.dockerLayerGzip, compression: 'gzip' },
+  ],
+  [
+    mediaTypes.dockerLayerZstd,
+    { oci: mediaTypes.layerZstd, docker: mediaTypes.dockerLayerZstd, compression: 'zstd' },
+  ],
   ...foreign('application/vnd.oci.image.layer.nondistributable.v1.tar', ['', '+gzip', '+zstd']),
   ...foreign('application/vnd.docker.image.rootfs.foreign.diff.tar', ['', '.gzip', '.zstd']),
 ]);
 
 function foreign(base: string, suffixes: readonly string[]): [string, LayerMedia][] {
   const oci = 'application/vnd.oci.image.layer.nondistributable.v1.tar';
+  const docker = 'application/vnd.docker.image.rootfs.foreign.diff.tar';
   const compressions = ['none', 'gzip', 'zstd'] as const;
   return compressions.map((compression, index) => [
     `${base}${suffixes[index] ?? ''}`,
-    { oci: compression === 'none' ? oci : `${oci}+${compression}`, compression },
+    compression === 'none'
+      ? { oci, docker, compression }
+      : { oci: `${oci}+${compression}`, docker: `${docker}.${compression}`, compression },
   ]);
 }
 
@@ -50,9 +66,16 @@ export function layerMediaType(compression: LayerCompression): string {
 
 /** The layer's descriptor as an OCI manifest names it: OCI media type, no annotations of where it came from. */
 export function ociLayerDescriptor(descriptor: Descriptor): Descriptor {
-  const { digest, size, urls } = descriptor;
-  const mediaType = layerMedia.get(descriptor.mediaType)?.oci ?? descriptor.mediaType;
+  return typed(descriptor, layerMedia.get(descriptor.mediaType)?.oci);
+}
+
+/** The same as a Docker manifest names it. */
+export function dockerLayerDescriptor(descriptor: Descriptor): Descriptor {
+  return typed(descriptor, layerMedia.get(descriptor.mediaType)?.docker);
+}
+
+function typed({ mediaType, digest, size, urls }: Descriptor, type: string = mediaType): Descriptor {
   return urls === undefined || urls.length === 0
-    ? { mediaType, digest, size }
-    : { mediaType, digest, size, urls };
+    ? { mediaType: type, digest, size }
+    : { mediaType: type, digest, size, urls };
 }

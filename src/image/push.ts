@@ -2,22 +2,30 @@ import { canonicalJson, TsbuildError, type Digest, type Json } from '../core/ind
 import {
   formatReference,
   maxManifestBytes,
-  mediaTypes,
   parseManifest,
   parseReference,
   repositoryName,
 } from '../oci/index.ts';
-import type { Descriptor, Manifest, Reference } from '../oci/index.ts';
+import type { Descriptor, Reference } from '../oci/index.ts';
 import { pushContent, type OutgoingLayer, type PushOptions } from '../registry/index.ts';
 import type { Store } from '../store/types.ts';
 import type { Image, Layer } from './image.ts';
-import { compressionOf, ociLayerDescriptor } from './media.ts';
+import { compressionOf } from './media.ts';
+import { manifestAs, mediaTypesOf } from './typed-manifest.ts';
 import { knownForm, packLayer, storedBlob, type LayerForm } from './outgoing.ts';
 import { loadImage } from './resolve.ts';
 
 export interface PushImageOptions extends PushOptions {
   /** Every layer goes in this form. Unless told, plain layers go as gzip and all others as they are. */
   readonly form?: LayerForm | undefined;
+  /** With `form`: only the plain ones are packed, the others go as they are. */
+  readonly plainOnly?: boolean | undefined;
+  /** Of manifest, config and layers; `docker` for registries and engines that know no others. */
+  readonly mediaTypes?: 'oci' | 'docker' | undefined;
+  /** What is pushed; unless told, the image that has the name in the store. */
+  readonly image?: Descriptor | undefined;
+  /** Under its digest alone: the name's tag is left as it is. */
+  readonly byDigest?: boolean | undefined;
 }
 
 export interface PushedImage {
@@ -47,13 +55,13 @@ export async function pushImage(
     });
   }
   await using lease = await store.lease();
-  const image = await loadImage(store, formatReference(reference));
+  const image = await loadImage(store, options.image ?? formatReference(reference));
   for (const blob of [image.digest, image.id, ...image.layers.map(({ descriptor }) => descriptor.digest)]) {
     await lease.keep({ blob });
   }
   await using folder = await store.tempDir();
   const lenders = await findLenders(store, reference);
-  const plan = await planOf(store, image, options.form);
+  const plan = await planOf(store, image, options);
   const work = { plan, folder: folder.path, lenders };
   // An image may have the same layer twice.
   const distinct = new Map(image.layers.map((layer) => [layer.descriptor.digest, layer]));
@@ -61,7 +69,7 @@ export async function pushImage(
   for (const [digest, layer] of distinct) outgoing.set(digest, await outgoingLayer(store, layer, work));
   const layers = image.layers.flatMap(({ descriptor }) => outgoing.get(descriptor.digest) ?? []);
   const pushed = await pushContent(
-    reference,
+    options.byDigest === true ? { ...reference, tag: undefined } : reference,
     {
       layers,
       config: storedBlob(store, image.manifest.config),
@@ -77,16 +85,26 @@ export async function pushImage(
 
 /** `asIs`: the manifest goes byte for byte. */
 type Plan =
-  { readonly kind: 'asIs' } | { readonly kind: 'packed'; readonly form: LayerForm; readonly all: boolean };
+  | { readonly kind: 'asIs' }
+  | {
+      readonly kind: 'packed';
+      readonly form: LayerForm;
+      readonly all: boolean;
+      readonly mediaTypes: 'oci' | 'docker';
+    };
 
-async function planOf(store: Store, image: Image, form: LayerForm | undefined): Promise<Plan> {
-  if (form !== undefined) return { kind: 'packed', form, all: true };
+async function planOf(
+  store: Store,
+  image: Image,
+  { form, plainOnly, mediaTypes: types = 'oci' }: PushImageOptions,
+): Promise<Plan> {
+  const plan = { kind: 'packed', form: form ?? { compression: 'gzip' }, mediaTypes: types } as const;
+  if (form !== undefined) return { ...plan, all: plainOnly !== true };
   const record = await store.images.get(image.id);
   const wasPulled = record?.repoDigests.some((one) => one.endsWith(`@${image.digest}`)) ?? false;
   const hasPlain = image.layers.some(isPlain);
-  return wasPulled || !hasPlain
-    ? { kind: 'asIs' }
-    : { kind: 'packed', form: { compression: 'gzip' }, all: false };
+  const isTyped = mediaTypesOf(image.descriptor) === types;
+  return isTyped && (wasPulled || !hasPlain) ? { kind: 'asIs' } : { ...plan, all: false };
 }
 
 function isPlain({ descriptor }: Layer): boolean {
@@ -124,15 +142,8 @@ function manifestOf(
   plan: Plan,
 ): { readonly bytes: Uint8Array; readonly mediaType: string } {
   if (plan.kind === 'asIs') return { bytes: image.rawManifest, mediaType: image.descriptor.mediaType };
-  const { config } = image.manifest;
-  const manifest: Manifest = {
-    ...image.manifest,
-    schemaVersion: 2,
-    mediaType: mediaTypes.manifest,
-    config: { ...config, mediaType: mediaTypes.config },
-    layers: layers.map(ociLayerDescriptor),
-  };
-  return { bytes: Buffer.from(canonicalJson(manifest as unknown as Json)), mediaType: mediaTypes.manifest };
+  const { manifest, mediaType } = manifestAs(image.manifest, layers, plan.mediaTypes);
+  return { bytes: Buffer.from(canonicalJson(manifest as unknown as Json)), mediaType };
 }
 
 /** The image keeps its own manifest; the repo digest is that of the one that was pushed. */

@@ -7,6 +7,8 @@ export interface NewRecord {
   readonly manifest: Descriptor;
   /** `docker.io/library/debian@sha256:…` */
   readonly repoDigest?: string | undefined;
+  /** Also of one that came from a registry: its manifest says more. */
+  readonly replaces?: boolean | undefined;
 }
 
 /**
@@ -20,6 +22,7 @@ export async function recordImage(store: Store, image: NewRecord): Promise<Image
   if (image.repoDigest !== undefined) repoDigests.add(image.repoDigest);
   const keepsEarlier =
     earlier !== undefined &&
+    image.replaces !== true &&
     image.repoDigest === undefined &&
     earlier.repoDigests.length > 0 &&
     (await store.blobs.stat(earlier.manifest.digest)) !== undefined;

@@ -11,6 +11,13 @@ import { recordImage } from './records.ts';
  * Naming it is a step of its own: `tagImage`.
  */
 export async function writeImage(store: Store, parts: ImageParts): Promise<Image> {
+  const image = await storeImage(store, parts);
+  await recordImage(store, { id: image.id, manifest: image.descriptor });
+  return image;
+}
+
+/** As `writeImage`, without the record: it is gone with the next collection unless `keepImage` follows. */
+export async function storeImage(store: Store, parts: ImageParts): Promise<Image> {
   const { id, rawConfig, rawManifest, descriptor } = assembleImage(parts);
   const image = imageOf(store, {
     descriptor,
@@ -20,6 +27,5 @@ export async function writeImage(store: Store, parts: ImageParts): Promise<Image
   });
   await store.blobs.put(rawConfig, { digest: id, size: rawConfig.byteLength });
   await store.blobs.put(rawManifest, { digest: descriptor.digest, size: descriptor.size });
-  await recordImage(store, { id, manifest: descriptor });
   return image;
 }

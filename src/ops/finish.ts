@@ -1,6 +1,6 @@
 import { digestParts } from '../core/index.ts';
 import type { BuildPlan } from '../graph/index.ts';
-import { writeImage, type Image } from '../image/index.ts';
+import { storeImage, type Image } from '../image/index.ts';
 import { chainId } from '../oci/index.ts';
 import type { HistoryEntry } from '../oci/types.ts';
 import type { Store } from '../store/index.ts';
@@ -9,9 +9,14 @@ import type { LayerState, SettledState } from './types.ts';
 export interface FinishOptions {
   /** SOURCE_DATE_EPOCH in seconds: nothing this build made is dated later (O-52, O-53). */
   readonly epoch?: number | undefined;
+  /** Of the manifest. */
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
 }
 
-/** Writes the image that a plan and its solved state come to. The same cached state gives the same image, to the byte. */
+/**
+ * Writes the parts of the image that a plan and its solved state come to; keeping it is up to `keepImage`. The same cached
+ * state gives the same image, to the byte.
+ */
 export async function finishImage(
   store: Store,
   built: { readonly plan: BuildPlan; readonly state: SettledState },
@@ -20,7 +25,8 @@ export async function finishImage(
   const { plan, state } = built;
   await rememberChain(store, state);
   const history = datedHistory(plan.history, state.layers, options.epoch);
-  return writeImage(store, {
+  return storeImage(store, {
+    annotations: options.annotations,
     platform: plan.platform,
     author: plan.author,
     config: plan.config,

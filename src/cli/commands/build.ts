@@ -2,6 +2,7 @@ import { Option, type Command } from 'commander';
 
 import type { BuildResult } from '../../build.ts';
 import type { Isolation } from '../../runtime/index.ts';
+import { addOutputOptions, outputOptionsOf, type OutputFlags } from '../build-outputs.ts';
 import { parseJobs, parseLabel } from '../build-values.ts';
 import { parseCall, runCall, type Call, type CallFlags } from '../call.ts';
 import { collect, examples, makeCommand } from '../command.ts';
@@ -14,12 +15,11 @@ import type { Progress } from '../progress/plain.ts';
 import { progressOf, progressOption, progressStyle, type ProgressStyle } from '../progress/style.ts';
 import { storeRoot } from '../root.ts';
 
-interface BuildFlags extends CallFlags, PlanningFlags, LimitFlags {
+interface BuildFlags extends CallFlags, PlanningFlags, LimitFlags, OutputFlags {
   readonly tag?: readonly string[];
   readonly label?: readonly string[];
   readonly jobs?: string;
   readonly isolation?: 'auto' | Isolation;
-  readonly iidfile?: string;
   readonly quiet?: boolean;
   readonly explain?: boolean;
   readonly progress?: ProgressStyle;
@@ -49,9 +49,9 @@ export function buildCommand(status: ExitStatusHolder): Command {
     )
     .addOption(new Option('--format <style>', 'what --call and --check print').choices(['text', 'json']))
     .option('--explain', 'say of each step that runs why the cache did not answer')
-    .option('--iidfile <file>', 'write the image id to a file')
     .option('-q, --quiet', 'print nothing but the image id, on standard output')
     .addOption(progressOption());
+  addOutputOptions(command);
   addResourceOption(
     addLimitOptions(command.optionsGroup('Limits of RUN steps, which never make a step run anew:')),
   );
@@ -110,6 +110,7 @@ async function runBuild(
   using interrupt = interruptSignal();
   const result = await build({
     ...(await planningOptionsOf(flags)),
+    ...(await outputOptionsOf(flags)),
     root: storeRoot(command),
     context,
     tags: flags.tag,

@@ -1,0 +1,24 @@
+import type { Store } from '../store/types.ts';
+import type { Image } from './image.ts';
+import { nameTarget } from './names.ts';
+import { recordImage } from './records.ts';
+
+/**
+ * Makes an image, whose parts are in the store, one of the store's: it is listed, stays, and has the names. One that came
+ * from a registry with the same id is kept as it came, unless this one is annotated. Returns the full names.
+ */
+export async function keepImage(
+  store: Store,
+  image: Image,
+  names: readonly string[],
+): Promise<readonly string[]> {
+  const isAnnotated = Object.keys(image.manifest.annotations ?? {}).length > 0;
+  const record = await recordImage(store, {
+    id: image.id,
+    manifest: image.descriptor,
+    replaces: isAnnotated,
+  });
+  const full: string[] = [];
+  for (const name of names) full.push(await nameTarget(store, record.manifest, name));
+  return full;
+}

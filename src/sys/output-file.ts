@@ -1,0 +1,81 @@
+import { randomBytes } from 'node:crypto';
+import { lstatSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+
+import { TsbuildError } from '../core/index.ts';
+
+type Sink = (chunk: Uint8Array) => Promise<void>;
+
+/**
+ * Writes a file that appears under its name only when it is whole; one that was there stays until then. What is no
+ * regular file (`/dev/null`, a pipe, a link) is written to as it is: replacing it would take it from others.
+ */
+export async function writeOutputFile(path: string, write: (sink: Sink) => Promise<void>): Promise<void> {
+  const target = isReplaceable(path) ? temporaryName(path) : path;
+  const file = await opened(target, path);
+  try {
+    try {
+      await write((chunk) => writeAll(file, chunk));
+    } finally {
+      await file.close();
+    }
+    if (target !== path) renameSync(target, path);
+  } catch (error) {
+    if (target !== path) rmSync(target, { force: true });
+    throw error;
+  }
+}
+
+/** A small file, whole or not at all: a script that waits for it never reads half an id. */
+export function writeSmallFile(path: string, text: string): void {
+  const target = isReplaceable(path) ? temporaryName(path) : path;
+  try {
+    writeFileSync(target, text);
+    if (target !== path) renameSync(target, path);
+  } catch (error) {
+    if (target !== path) rmSync(target, { force: true });
+    throw cannotWrite(path, error);
+  }
+}
+
+/** What is no regular file stays, as when it is written. */
+export function removeOutputFile(path: string): void {
+  if (isReplaceable(path)) rmSync(path, { force: true });
+}
+
+/** Waits until the bytes are out, and fails when nobody reads them any more. */
+export function writeTo(stream: NodeJS.WriteStream, chunk: Uint8Array | string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    // A copy: who writes an archive uses the buffer again.
+    const bytes = typeof chunk === 'string' ? chunk : Buffer.from(chunk);
+    stream.write(bytes, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let done = 0; done < chunk.length;) {
+    done += (await file.write(chunk, done)).bytesWritten;
+  }
+}
+
+async function opened(target: string, path: string): Promise<FileHandle> {
+  try {
+    return await open(target, 'w');
+  } catch (error) {
+    throw cannotWrite(path, error);
+  }
+}
+
+function isReplaceable(path: string): boolean {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  return stat === undefined || stat.isFile();
+}
+
+function temporaryName(path: string): string {
+  return `${path}.${randomBytes(4).toString('hex')}.tmp`;
+}
+
+function cannotWrite(path: string, error: unknown): TsbuildError {
+  const why = error instanceof Error ? error.message : String(error);
+  return new TsbuildError('IO_ERROR', `cannot write ${path}: ${why}`, { cause: error });
+}
