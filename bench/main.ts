@@ -1,77 +1,104 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { clearFolder, makeRunFolder } from '../test/support/run-folder.ts';
-import { cases } from './cases.ts';
-import { freshDisk } from './disk.ts';
-import { median } from './measure.ts';
-import { buildahTool, dockerTool, tsbuildTool, type Tool } from './tools.ts';
 
-const rounds = 3;
-const [only, jsonFile] = process.argv.slice(2);
-const chosen = cases.filter(({ name }) => only === undefined || name.includes(only));
+import { debianBaseTar } from '../test/support/debian-base.ts';
+import { projectRoot } from '../test/support/paths.ts';
+import { startRegistry } from '../test/support/registry.ts';
+import { runOk } from '../test/support/run-command.ts';
+import { clearFolder, makeRunFolder } from '../test/support/run-folder.ts';
+import { benchArgs, type BenchArgs } from './args.ts';
+import { containerCase } from './cases/container.ts';
+import { copyCases } from './cases/copy.ts';
+import { registryCases } from './cases/registry.ts';
+import { stepCases } from './cases/steps.ts';
+import type { Case, Measurements, Place } from './cases/types.ts';
+import { freshDisk } from './disk.ts';
+import { timed, type Measurement } from './measure.ts';
+import { costTable, floorName, wallTable } from './table.ts';
+import { buildahTool } from './tools/buildah.ts';
+import { dockerTool } from './tools/docker.ts';
+import { tsbuildTool } from './tools/tsbuild.ts';
+import type { Tool } from './tools/types.ts';
+
+const all: readonly Case[] = [...stepCases, ...copyCases, containerCase, ...registryCases];
+const args = benchArgs(process.argv.slice(2));
+const cases = all.filter(({ group }) => args.groups.length === 0 || args.groups.includes(group));
+if (cases.length === 0) throw new Error(`groups: ${all.map(({ group }) => group).join(' ')}`);
 if (process.getuid?.() !== 0) throw new Error('the benchmark needs root: all three tools are timed as root');
 
 delete process.env['NODE_EXTRA_CA_CERTS'];
 // Not /tmp, which may be in memory; and short, for the sockets below it.
 const folder = await makeRunFolder('/var/tmp/tsb-');
-/** Of a case and a tool, the time of every round. */
-const times = new Map<string, number[]>();
+const results = new Map<string, Measurement[]>();
 
 try {
   await using disk = await freshDisk(folder);
-  await using tsbuild = await tsbuildTool(join(disk.path, 't'));
-  await using docker = await dockerTool(join(disk.path, 'd'));
-  await using buildah = await buildahTool(join(disk.path, 'b'));
-  const tools: readonly Tool[] = [tsbuild, docker, buildah];
-  console.log(tools.map(({ name, version }) => `${name} ${version}`).join(', '));
+  await using registry = await startRegistry(join(disk.path, 'registry'));
+  await using opened = new AsyncDisposableStack();
+  const tools = await openTools(disk.path, args, opened);
+  const rootfs = join(disk.path, 'rootfs');
+  mkdirSync(rootfs);
+  await runOk(['tar', '-xf', await debianBaseTar(), '-C', rootfs]);
   let serial = 0;
-  for (let round = 0; round < rounds; round++) {
-    for (const { measure } of chosen) {
+  const newPlace = (): Place => {
+    serial += 1;
+    const place = join(disk.path, `place-${serial}`);
+    mkdirSync(place);
+    const { host } = registry;
+    return { folder: place, mark: `${process.pid}-${serial}`, scale: args.scale, rootfs, registry: host };
+  };
+  for (let round = 0; round < args.rounds; round++) {
+    for (const one of cases) {
       // Side by side, so that whatever else the machine does hits all of them.
-      for (const tool of tools) {
-        serial += 1;
-        const context = join(disk.path, `context-${serial}`);
-        mkdirSync(context);
-        for (const [name, time] of Object.entries(await measure(tool, context))) {
-          const key = `${name} ${tool.name}`;
-          times.set(key, [...(times.get(key) ?? []), time]);
-          console.error(`round ${round + 1}: ${key} ${time.toFixed(0)} ms`);
-        }
-      }
+      for (const tool of tools) note(round, tool.name, await one.measure(tool, newPlace()));
+      const floors: Record<string, Measurement> = {};
+      for (const [row, floor] of Object.entries(await one.floor(newPlace())))
+        floors[row] = await timed(floor);
+      note(round, floorName, floors);
     }
   }
-  report(tools);
+  const shown = { cases, tools: tools.map(({ name }) => name), results };
+  console.log(tools.map(({ name, version }) => `${name} ${version}`).join(', '));
+  console.log(`medians of ${args.rounds}, scale ${args.scale}\n\n${wallTable(shown)}\n\n${costTable(shown)}`);
+  if (args.json !== undefined)
+    writeFileSync(args.json, `${JSON.stringify(Object.fromEntries(results), null, 2)}\n`);
 } finally {
   await clearFolder(folder);
 }
 
-function report(tools: readonly Tool[]): void {
-  const [first, ...others] = tools.map(({ name }) => name);
-  const header = ['', ...tools.map(({ name }) => name), ...others.map((name) => `${name}/${first ?? ''}`)];
-  const rows = chosen
-    .flatMap(({ timed }) => Object.entries(timed))
-    .map(([name, what]) => {
-      const medians = tools.map((tool) => median(times.get(`${name} ${tool.name}`) ?? []));
-      const [own = NaN, ...rest] = medians;
-      return [
-        `${name}: ${what}`,
-        ...medians.map((time) => (Number.isNaN(time) ? '–' : `${time.toFixed(0)} ms`)),
-        ...rest.map((time) => (Number.isNaN(time) ? '–' : `${(time / own).toFixed(1)} ×`)),
-      ];
-    });
-  const widths = header.map((_, column) =>
-    Math.max(...[header, ...rows].map((row) => row[column]?.length ?? 0)),
-  );
-  for (const row of [header, ...rows]) {
-    console.log(
-      row
-        .map((cell, column) =>
-          column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
-        )
-        .join('  '),
-    );
+function note(round: number, tool: string, measured: Measurements): void {
+  for (const [row, one] of Object.entries(measured)) {
+    const key = `${row} ${tool}`;
+    results.set(key, [...(results.get(key) ?? []), one]);
+    const [wall, cpu, rss] = [one.wall, one.cpu, one.rss].map((value) => value.toFixed(0));
+    console.error(`round ${round + 1}: ${key}: ${wall} ms, CPU ${cpu} ms, ${rss} MB`);
   }
-  console.log(`medians of ${rounds}; a ratio above 1 says how many times as long the other takes`);
-  if (jsonFile !== undefined)
-    writeFileSync(jsonFile, `${JSON.stringify(Object.fromEntries(times), null, 2)}\n`);
+}
+
+async function openTools(
+  disk: string,
+  { tools, engine, beside }: BenchArgs,
+  opened: AsyncDisposableStack,
+): Promise<readonly Tool[]> {
+  const found: Tool[] = [];
+  for (const name of [...tools, ...(beside === undefined ? [] : ['before'])]) {
+    const place = join(disk, name);
+    switch (name) {
+      case 'tsbuild':
+        found.push(opened.use(await tsbuildTool(place, { name, checkout: projectRoot })));
+        break;
+      case 'before':
+        found.push(opened.use(await tsbuildTool(place, { name, checkout: beside ?? projectRoot })));
+        break;
+      case 'docker':
+        found.push(opened.use(await dockerTool(place, engine)));
+        break;
+      case 'buildah':
+        found.push(opened.use(await buildahTool(join(disk, 'b'))));
+        break;
+      default:
+        throw new Error(`no such tool: ${name}`);
+    }
+  }
+  return found;
 }

@@ -89,6 +89,8 @@ export interface DockerEngineOptions {
    * docker-buildx, without which newer clients do not build.
    */
   readonly programs?: string | undefined;
+  /** Where another release's engine keeps images; default `containerd`, the only one that has what `COPY --link` needs. */
+  readonly images?: 'containerd' | 'graphdriver' | undefined;
 }
 
 /**
@@ -97,7 +99,7 @@ export interface DockerEngineOptions {
  */
 export async function startDockerEngine(
   folder: string,
-  { programs }: DockerEngineOptions = {},
+  { programs, images = 'containerd' }: DockerEngineOptions = {},
 ): Promise<DockerClient & AsyncDisposable> {
   mkdirSync(folder, { recursive: true });
   const socket = join(folder, 'docker.sock');
@@ -110,8 +112,9 @@ export async function startDockerEngine(
   }
   // Without one of its own the engine reads the machine's.
   const configFile = join(folder, 'daemon.json');
-  // Newer engines have two stores; only this one has what `COPY --link` needs.
-  const features = programs === undefined ? {} : { features: { 'containerd-snapshotter': true } };
+  // Newer engines have two stores.
+  const features =
+    programs === undefined ? {} : { features: { 'containerd-snapshotter': images === 'containerd' } };
   writeFileSync(configFile, JSON.stringify(features));
   const dockerd = ['dockerd', '--config-file', configFile, '--host', `unix://${socket}`]
     .concat(['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec')])

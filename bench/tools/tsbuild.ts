@@ -1,0 +1,30 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { debianBaseTar } from '../../test/support/debian-base.ts';
+import { runOk } from '../../test/support/run-command.ts';
+import type { Tool } from './types.ts';
+
+export async function tsbuildTool(
+  folder: string,
+  { name, checkout }: { readonly name: string; readonly checkout: string },
+): Promise<Tool> {
+  const tsbuild = [join(checkout, 'bin/tsbuild.js'), '--root', folder];
+  const base = 'debian:bookworm-slim';
+  await runOk([...tsbuild, 'import', await debianBaseTar(), base]);
+  return {
+    name,
+    version: (await runOk([...tsbuild, '--version'])).trim().replace(/^tsbuild /, ''),
+    base,
+    build: (context, tag) => ({ argv: [...tsbuild, 'build', '--network', 'host', '-t', tag, context] }),
+    runTrue: (tag) => ({ argv: [...tsbuild, 'run', '--rm', '--network', 'host', tag, 'true'] }),
+    push: (tag, to, packing) => ({
+      argv: ['sh', '-ec', '"$@" tag "$t" "$to"; "$@" push --compression "$packing" "$to"', 'sh', ...tsbuild],
+      env: { t: tag, to, packing },
+    }),
+    pull: (from) => ({ argv: [...tsbuild, 'pull', from] }),
+    async [Symbol.asyncDispose]() {
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
