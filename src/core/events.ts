@@ -26,6 +26,8 @@ export type BuildEvent =
       readonly type: 'step-cached';
       readonly step: StepLabel;
       readonly inputs?: readonly Digest[] | undefined;
+      /** What the result was imported from; undefined of those of this machine. */
+      readonly from?: string | undefined;
       readonly time: number;
     }
   | {

@@ -13,6 +13,8 @@ export interface StepReport {
   readonly milliseconds: number;
   /** Of one that ran: why the cache did not answer, the weightiest reason first. */
   readonly reasons?: readonly MissReason[] | undefined;
+  /** Of a cached one: what its result was imported from. */
+  readonly from?: string | undefined;
   /** Of steps that ran a program. */
   readonly usage?: Usage | undefined;
 }
@@ -26,7 +28,7 @@ export function collectSteps(emit: EmitBuildEvent): {
   const steps: StepReport[] = [];
   const ended = (
     { id, name }: StepLabel,
-    { time, ...end }: Pick<StepReport, 'status' | 'usage'> & { readonly time: number },
+    { time, ...end }: Pick<StepReport, 'status' | 'usage' | 'from'> & { readonly time: number },
   ): void => {
     const { time: start = time, why: reasons } = started.get(id) ?? {};
     steps.push({ id, name, milliseconds: Math.max(0, time - start), reasons, ...end });
@@ -37,7 +39,7 @@ export function collectSteps(emit: EmitBuildEvent): {
         started.set(event.step.id, event);
         return;
       case 'step-cached':
-        ended(event.step, { status: 'cached', time: event.time });
+        ended(event.step, { status: 'cached', time: event.time, from: event.from });
         return;
       case 'step-done':
         ended(event.step, { status: 'done', time: event.time, usage: event.usage });

@@ -1,6 +1,6 @@
 export * from './types.ts';
 export type * from './runtime-spec.ts';
-export { maxConfigBytes, maxManifestBytes } from './bounded-json.ts';
+export { maxConfigBytes, maxManifestBytes, parseBoundedJson } from './bounded-json.ts';
 export { chainId, chainIds } from './chain.ts';
 export {
   parseDockerArchiveManifest,

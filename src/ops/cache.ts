@@ -39,6 +39,7 @@ export class StoreCache implements ResultCache<State> {
   readonly #snapshotter: Snapshotter;
   readonly #lease: Lease;
   readonly #scope: string;
+  readonly #origins = new WeakMap<State, string>();
 
   constructor({ store, snapshotter, lease, scope = '' }: StoreCacheOptions) {
     this.#store = store;
@@ -48,8 +49,22 @@ export class StoreCache implements ResultCache<State> {
   }
 
   async lookup(key: Digest): Promise<State | undefined> {
-    const settled = await this.#usable(await this.#store.records.get('results', fileKey(key)));
-    return settled === undefined ? undefined : stateOf(settled);
+    const record = await this.#store.records.get('results', fileKey(key));
+    const settled = await this.#usable(record);
+    if (settled === undefined) return undefined;
+    const [state, origin] = [stateOf(settled), memberOf(record, 'origin')];
+    if (typeof origin === 'string') this.#origins.set(state, origin);
+    return state;
+  }
+
+  origin(result: State): string | undefined {
+    return this.#origins.get(result);
+  }
+
+  /** The record of a key, of a result that is there whole. */
+  async record(key: Digest): Promise<CacheRecord<State> | undefined> {
+    const record = await this.#store.records.get('results', fileKey(key));
+    return (await this.#usable(record)) === undefined ? undefined : recordFromJson(record);
   }
 
   async claim(key: Digest, options: ClaimOptions): Promise<Claimed<State>> {
@@ -65,17 +80,22 @@ export class StoreCache implements ResultCache<State> {
 
   async save(keys: readonly Digest[], record: CacheRecord<State>): Promise<void> {
     const settled = await record.result.settled;
+    const origin = record.origin ?? this.origin(record.result);
     const value: Json = {
       result: settledToJson(settled),
       parts: record.parts,
       partsDigest: record.partsDigest,
-      inputKeys: record.inputKeys.map(({ selector, digest }) => ({ selector, digest })),
+      inputKeys: record.inputKeys.map(inputKeyToJson),
+      contentInputs: record.contentInputs?.map(inputKeyToJson),
       identity: record.identity,
       created: record.created,
+      origin,
     };
     const { records } = this.#store;
     for (const key of new Set(keys)) await records.put('results', fileKey(key), value);
-    await records.put('states', fileKey(settled.contentDigest), { result: settledToJson(settled) });
+    // What was imported never takes the place of what a step made here.
+    if (origin === undefined)
+      await records.put('states', fileKey(settled.contentDigest), { result: settledToJson(settled) });
     const [newest] = keys;
     if (newest === undefined) return;
     await records.put('ops', fileKey(record.partsDigest), { key: newest });
@@ -166,8 +186,8 @@ function recordFromJson(record: Json | undefined): CacheRecord<State> | undefine
   if (settled === undefined || !isJsonObject(record)) return undefined;
   const { parts, inputKeys, identity, created } = record;
   if (!isJsonObject(parts) || !isJsonArray(inputKeys)) return undefined;
-  const below = inputKeys.map(inputKeyFromJson).filter((key) => key !== undefined);
-  if (below.length !== inputKeys.length) return undefined;
+  const below = inputKeysFromJson(inputKeys);
+  if (below === undefined) return undefined;
   if (typeof identity !== 'string' || typeof created !== 'string') return undefined;
   const digest = partsDigest(parts as KeyParts);
   if (digest !== record['partsDigest']) return undefined;
@@ -176,9 +196,21 @@ function recordFromJson(record: Json | undefined): CacheRecord<State> | undefine
     parts: parts as KeyParts,
     partsDigest: digest,
     inputKeys: below,
+    contentInputs: inputKeysFromJson(record['contentInputs']),
     identity,
     created,
+    origin: typeof record['origin'] === 'string' ? record['origin'] : undefined,
   };
+}
+
+function inputKeyToJson({ selector, digest }: InputKey): Json {
+  return { selector, digest };
+}
+
+function inputKeysFromJson(value: Json | undefined): readonly InputKey[] | undefined {
+  if (!isJsonArray(value)) return undefined;
+  const keys = value.map(inputKeyFromJson).filter((key) => key !== undefined);
+  return keys.length === value.length ? keys : undefined;
 }
 
 function inputKeyFromJson(value: Json): InputKey | undefined {

@@ -61,10 +61,18 @@ export class Keyring<R> {
   }
 }
 
-/** The key that stands on what the inputs really hold. */
-export async function contentKeyOf<R>(keyed: Keyed<R>, inputs: readonly R[]): Promise<Digest> {
+/** What of the content key stands for the inputs: what they really hold. */
+export async function contentInputsOf<R>(
+  keyed: Keyed<R>,
+  inputs: readonly R[],
+): Promise<readonly InputKey[]> {
   const digests = await Promise.all(
     keyed.cacheMap.inputs.map((map, index) => map.contentDigest(inputs[index] as R)),
   );
-  return cacheKey('content', keyed.parts, inputKeys(keyed.cacheMap, digests));
+  return inputKeys(keyed.cacheMap, digests);
+}
+
+/** The key that stands on what the inputs really hold. */
+export async function contentKeyOf<R>(keyed: Keyed<R>, inputs: readonly R[]): Promise<Digest> {
+  return cacheKey('content', keyed.parts, await contentInputsOf(keyed, inputs));
 }

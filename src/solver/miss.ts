@@ -1,7 +1,7 @@
 import type { Digest, InputChange, MissReason, PartChange } from '../core/index.ts';
 import { differences } from './differences.ts';
 import type { Keyed } from './keyring.ts';
-import type { CacheRecord, Op, ResultCache, Vertex } from './types.ts';
+import type { Op, RecordFacts, ResultCache, Vertex } from './types.ts';
 
 /** What explaining needs of the cache. */
 export type RecordReader<R> = Pick<ResultCache<R>, 'nearest' | 'latest' | 'knows' | 'pruned'>;
@@ -52,7 +52,7 @@ async function unfolded<R>(op: Op<R>, change: PartChange): Promise<PartChange> {
 
 function inputReasons<R>(
   { vertex, keyed, inputs, isCached }: Missed<R>,
-  { inputKeys, created }: CacheRecord<R>,
+  { inputKeys, created }: RecordFacts,
 ): readonly MissReason[] {
   const changes = vertex.inputs.flatMap(({ id }, index): readonly InputChange[] => {
     const [before, after] = [inputKeys[index], keyed.inputs[index]];

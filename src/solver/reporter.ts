@@ -37,12 +37,12 @@ export class StepReporter<R> {
   }
 
   /** A hit answers for all below it that nothing else asks for: shown as cached too, and before it. */
-  cached(vertex: Vertex<R>): void {
+  cached(vertex: Vertex<R>, from?: string): void {
     const answered = new Map([[vertex.id, vertex]]);
     for (const each of answered.values()) {
       for (const input of each.inputs) if (this.#isIdle(input)) answered.set(input.id, input);
     }
-    this.#emitCached(vertex, answered);
+    this.#emitCached(vertex, answered, from);
   }
 
   /** One consumer less: true when that was the last, and nothing has asked for it. */
@@ -52,10 +52,10 @@ export class StepReporter<R> {
     return left === 0 && !this.#asked.has(vertex.id);
   }
 
-  #emitCached(vertex: Vertex<R>, left: Map<Digest, Vertex<R>>): void {
+  #emitCached(vertex: Vertex<R>, left: Map<Digest, Vertex<R>>, from: string | undefined): void {
     if (!left.delete(vertex.id)) return;
-    for (const input of vertex.inputs) this.#emitCached(input, left);
-    this.#emit({ type: 'step-cached', ...shownOf(vertex), time: Date.now() });
+    for (const input of vertex.inputs) this.#emitCached(input, left, from);
+    this.#emit({ type: 'step-cached', ...shownOf(vertex), from, time: Date.now() });
   }
 
   waiting({ name }: Vertex<R>, holder: string): void {

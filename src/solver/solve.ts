@@ -1,11 +1,12 @@
 import type { Digest, EmitBuildEvent, MissReason } from '../core/index.ts';
 import { InFlight, once } from './in-flight.ts';
 import { JobSlots } from './job-slots.ts';
-import { contentKeyOf, Keyring, type Keyed } from './keyring.ts';
+import { contentInputsOf, Keyring, type Keyed } from './keyring.ts';
+import { cacheKey } from './keys.ts';
 import { missReasons } from './miss.ts';
 import { inputsFirst } from './order.ts';
 import { StepReporter } from './reporter.ts';
-import type { Claim, ResultCache, Vertex, WithoutSlot } from './types.ts';
+import type { Claim, InputKey, ResultCache, Vertex, WithoutSlot } from './types.ts';
 
 export interface SolveOptions<R> {
   readonly cache: ResultCache<R>;
@@ -94,7 +95,10 @@ class Solver<R> {
     const keyed = await this.#keys.of(vertex);
     this.#signal.throwIfAborted();
     const known = keyed.anew ? undefined : await this.#cache.lookup(keyed.key);
-    if (known !== undefined) return this.#cached(vertex, known);
+    if (known !== undefined) {
+      if (this.#cache.isNew?.(known) === true) await this.#save(vertex, keyed, { result: known });
+      return this.#cached(vertex, known);
+    }
 
     const worthWaiting = !vertex.ignoreCache && (await this.#cache.knows(keyed.parts));
     if (!worthWaiting) vertex.op.prepare?.();
@@ -103,9 +107,10 @@ class Solver<R> {
     settled.catch(() => undefined); // heard by #settle, which a failing exec never reaches
     const inputs = worthWaiting ? await settled : outcomes.map((outcome) => outcome.early);
     if (worthWaiting) {
-      const same = await this.#cache.lookup(await contentKeyOf(keyed, inputs));
+      const contentInputs = await contentInputsOf(keyed, inputs);
+      const same = await this.#cache.lookup(cacheKey('content', keyed.parts, contentInputs));
       if (same !== undefined) {
-        await this.#save(vertex, keyed, { result: same, keys: [keyed.key] });
+        await this.#save(vertex, keyed, { result: same, contentInputs });
         return this.#cached(vertex, same);
       }
       vertex.op.prepare?.();
@@ -147,21 +152,23 @@ class Solver<R> {
   ): Promise<R> {
     await using _claim = ran.claim;
     const result = vertex.ignoreCache ? ran.early : await this.#cache.canonical(ran.early);
-    const contentKey = await contentKeyOf(keyed, await ran.parents);
-    await this.#save(vertex, keyed, { result, keys: [keyed.key, contentKey] });
+    const contentInputs = await contentInputsOf(keyed, await ran.parents);
+    await this.#save(vertex, keyed, { result, contentInputs });
     return result;
   }
 
   async #save(
     vertex: Vertex<R>,
     keyed: Keyed<R>,
-    saved: { readonly result: R; readonly keys: readonly Digest[] },
+    { result, contentInputs }: { readonly result: R; readonly contentInputs?: readonly InputKey[] },
   ): Promise<void> {
-    await this.#cache.save(saved.keys, {
-      result: saved.result,
+    const content = contentInputs === undefined ? [] : [cacheKey('content', keyed.parts, contentInputs)];
+    await this.#cache.save([keyed.key, ...content], {
+      result,
       parts: keyed.cacheMap.parts,
       partsDigest: keyed.parts,
       inputKeys: keyed.inputs,
+      contentInputs,
       identity: vertex.identity,
       created: new Date().toISOString(),
     });
@@ -206,7 +213,7 @@ class Solver<R> {
   }
 
   #cached(vertex: Vertex<R>, result: R): Outcome<R> {
-    this.#report.cached(vertex);
+    this.#report.cached(vertex, this.#cache.origin?.(result));
     this.#answered.add(vertex.id);
     this.#cachedIds.add(vertex.id);
     return { early: result, settled: Promise.resolve(result) };

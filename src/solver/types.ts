@@ -79,10 +79,17 @@ export interface CacheRecord<R> {
   readonly partsDigest: Digest;
   /** Of the definition key. */
   readonly inputKeys: readonly InputKey[];
+  /** Of the content key, where that was reckoned. */
+  readonly contentInputs?: readonly InputKey[] | undefined;
   readonly identity: string;
   /** ISO 8601. */
   readonly created: string;
+  /** What it was imported from. */
+  readonly origin?: string | undefined;
 }
+
+/** What a record says without its result. */
+export type RecordFacts = Omit<CacheRecord<unknown>, 'result'>;
 
 /** The right to make the result of a key; others who want it wait until it is disposed. */
 export interface Claim extends AsyncDisposable {
@@ -118,9 +125,13 @@ export interface ResultCache<R> {
    */
   remember(keys: ReadonlyMap<string, Digest | undefined>): Promise<void>;
   /** The record last remembered for that identity, to explain a miss by. */
-  nearest(identity: string): Promise<CacheRecord<R> | undefined>;
+  nearest(identity: string): Promise<RecordFacts | undefined>;
   /** The newest record with these parts, whatever its identity and inputs. */
-  latest(parts: Digest): Promise<CacheRecord<R> | undefined>;
+  latest(parts: Digest): Promise<RecordFacts | undefined>;
   /** ISO 8601: when records with these parts were last pruned, where that is known. */
   pruned?(parts: Digest): Promise<string | undefined>;
+  /** What a result that was looked up was imported from. */
+  origin?(result: R): string | undefined;
+  /** Whether a result that was looked up was imported just now: it is to be saved as the step's own. */
+  isNew?(result: R): boolean;
 }

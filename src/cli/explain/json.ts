@@ -17,11 +17,12 @@ export function explainJson(build: LastBuild, shown: readonly StepReport[]): str
     started,
     milliseconds,
     image: image ?? null,
-    steps: shown.map(({ id, name, status, milliseconds: time, reasons, usage }) => ({
+    steps: shown.map(({ id, name, status, milliseconds: time, from, reasons, usage }) => ({
       id,
       name,
       status,
       milliseconds: time,
+      ...(from !== undefined && { from }),
       ...(reasons !== undefined && {
         why: reasonText(reasons, { nameOf: (input) => names.get(input) ?? input, undecided: false }),
         reasons,

@@ -56,10 +56,11 @@ function headText(build: LastBuild, now: number): string {
 
 /** One line, or, of a step that was asked for by name, every change. */
 function whyLines(
-  { reasons = [] }: StepReport,
+  { reasons = [], from }: StepReport,
   nameOf: (id: StepReport['id']) => string,
   all: boolean,
 ): readonly string[] {
+  if (from !== undefined) return [`from ${from}`];
   if (reasons.length === 0) return [];
   const [first] = reasons;
   if (!all || first?.kind !== 'definition') return [reasonText(reasons, { nameOf, undecided: false })];

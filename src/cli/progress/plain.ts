@@ -81,7 +81,7 @@ export function plainProgress(
           if (explain && event.why !== undefined) because(event.step, event.why);
           return;
         case 'step-cached':
-          write(`#${view(event.step).number} CACHED\n`);
+          write(`#${view(event.step).number} CACHED${originText(event.from)}\n`);
           return;
         case 'step-log': {
           const step = view(event.step);
@@ -112,6 +112,10 @@ export function plainProgress(
       }
     },
   };
+}
+
+function originText(from: string | undefined): string {
+  return from === undefined ? '' : ` from ${printableLine(from)}`;
 }
 
 function placeOf({ file, range }: Extract<BuildEvent, { type: 'warning' }>): string {
