@@ -1,4 +1,4 @@
-import type { Digest } from '../core/index.ts';
+import { TsbuildError, type Digest } from '../core/index.ts';
 import {
   familiarName,
   formatReference,
@@ -11,8 +11,9 @@ import {
 import type { Descriptor, ImageConfig, Platform, Reference } from '../oci/index.ts';
 import type { Store } from '../store/types.ts';
 import { chooseManifest } from './choose.ts';
-import { createRegistryClient } from './client.ts';
+import { createRegistryClient, type FetchedManifest } from './client.ts';
 import { checkLayers } from './look-up.ts';
+import { fetchIndex } from './pull-index.ts';
 import { withRepository, type RegistryOptions } from './repository.ts';
 import { fetchBlob, fetchLayers } from './transfer.ts';
 import type { PullProgress, Transfers } from './transfer.ts';
@@ -20,6 +21,8 @@ import type { PullProgress, Transfers } from './transfer.ts';
 export interface PullOptions extends RegistryOptions {
   /** Which image of an index; this machine's unless told. */
   readonly platform?: Platform | undefined;
+  /** The index as it is, with the images for all its platforms; the name then stands for it. */
+  readonly allPlatforms?: boolean | undefined;
   readonly onProgress?: ((progress: PullProgress) => void) | undefined;
 }
 
@@ -55,6 +58,7 @@ export async function pullImage(
     return await pull({
       ...{ store, client: createRegistryClient(open), lease, reference, signal, failed },
       platform: options.platform ?? hostPlatform(),
+      allPlatforms: options.allPlatforms ?? false,
       onProgress: options.onProgress,
       counter: { transferred: 0 },
     });
@@ -64,11 +68,13 @@ export async function pullImage(
 interface Pull extends Transfers {
   readonly reference: Reference;
   readonly platform: Platform;
+  readonly allPlatforms: boolean;
 }
 
 async function pull(work: Pull): Promise<PulledImage> {
   const { store, client, reference, platform } = work;
   const named = await client.manifest(reference.digest ?? reference.tag ?? 'latest');
+  if (work.allPlatforms && named.parsed.kind === 'index') return pullIndex(work, named);
   const { manifest, descriptor, bytes } = await chooseManifest(client, named, {
     name: familiarName(reference),
     platform,
@@ -92,6 +98,20 @@ async function pull(work: Pull): Promise<PulledImage> {
     config,
     transferred: work.counter.transferred,
   };
+}
+
+async function pullIndex(work: Pull, named: FetchedManifest): Promise<PulledImage> {
+  const { store, reference, platform } = work;
+  const images = await fetchIndex(work, named, platform);
+  const [first] = images;
+  if (first === undefined)
+    throw new TsbuildError('IMAGE_INVALID', `${familiarName(reference)} is an index without images`);
+  const repoDigest = `${repositoryName(reference)}@${named.descriptor.digest}`;
+  for (const { id, manifest } of images) await record(store, { id, manifest, repoDigest });
+  const name = reference.digest === undefined ? formatReference(reference) : undefined;
+  if (name !== undefined) await store.refs.set({ name, target: named.descriptor });
+  const { digest } = named.descriptor;
+  return { ...first, digest, repoDigest, name, transferred: work.counter.transferred };
 }
 
 /** The registry's manifest takes the place of one of this store's own making: it is the one others know (design decision 3). */

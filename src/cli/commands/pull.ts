@@ -1,17 +1,27 @@
 import type { Command } from 'commander';
 
+import { TsbuildError } from '../../core/index.ts';
 import { makeCommand } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { pullProgress } from '../pull-progress.ts';
 import { storeRoot } from '../root.ts';
 import { withStore } from '../with-store.ts';
 
+interface PullFlags {
+  readonly platform?: string;
+  readonly allPlatforms?: boolean;
+  readonly quiet?: boolean;
+}
+
 export function pullCommand(): Command {
   const command = makeCommand('pull', 'Pull an image from its registry')
     .argument('<name>', 'name of the image')
     .option('--platform <platform>', "platform, as linux/arm64 (default: this machine's)")
+    .option('--all-platforms', 'the images for all platforms that the name stands for')
     .option('-q, --quiet', 'print the name only');
-  return command.action(async (name: string, flags: { platform?: string; quiet?: boolean }) => {
+  return command.action(async (name: string, flags: PullFlags) => {
+    if (flags.allPlatforms === true && flags.platform !== undefined)
+      throw new TsbuildError('USAGE', '--all-platforms and --platform exclude each other');
     using interrupt = interruptSignal();
     await withStore(storeRoot(command), async (store) => {
       const { pullImage } = await import('../../registry/index.ts');
@@ -21,10 +31,11 @@ export function pullCommand(): Command {
       const platform = flags.platform === undefined ? hostPlatform() : parsePlatform(flags.platform);
       const pulled = await pullImage(store, name, {
         platform,
+        allPlatforms: flags.allPlatforms,
         signal: interrupt.signal,
         onProgress: flags.quiet === true ? undefined : pullProgress(),
       });
-      warnOfPlatform(name, { wanted: platform, is: pulled.config });
+      if (flags.allPlatforms !== true) warnOfPlatform(name, { wanted: platform, is: pulled.config });
       await store.settle();
       if (flags.quiet !== true) process.stderr.write(`digest: ${pulled.digest}\n`);
       process.stdout.write(`${familiarName(pulled.name ?? pulled.repoDigest)}\n`);
