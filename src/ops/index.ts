@@ -5,13 +5,22 @@ export type { BuildContext } from './context.ts';
 export * from './doctor/index.ts';
 export { openStatCaches, type StatCaches } from './copy/stat-caches.ts';
 export { finishImage } from './finish.ts';
+export { stateOfLayers } from './layer-stack.ts';
 export { keepLastBuild, lastBuild, lastBuilds, type BuildScope, type LastBuild } from './last-build.ts';
 export { checkSecrets } from './secrets.ts';
 export { stepNetworks, type StepNetworks } from './run/networks.ts';
 export { sourcesOf } from './sources/fetchers.ts';
 export { openSshAgents, type SshAgents } from './ssh-agents.ts';
 export { parseSshSource } from './ssh-source.ts';
-export type { BuildServices, RunLimits, SecretSource, SettledState, SshSource, State } from './types.ts';
+export type {
+  BuildServices,
+  LayerState,
+  RunLimits,
+  SecretSource,
+  SettledState,
+  SshSource,
+  State,
+} from './types.ts';
 export { verticesOf } from './vertices.ts';
 export { prepareContainer, type ContainerOptions } from './container/prepare.ts';
 export {
