@@ -38,6 +38,15 @@ export async function knownForm(
   return { mediaType: layerMediaType(form.compression), digest, size };
 }
 
+/** Notes what the layer's compressed form is elsewhere, so that it need not be made to ask for it. */
+export async function rememberForm(
+  store: Store,
+  diffId: Digest,
+  { form, digest, size }: { readonly form: LayerForm; readonly digest: Digest; readonly size: number },
+): Promise<void> {
+  await store.records.put('distribution', keyOf(diffId, form), { digest, size });
+}
+
 /** A blob of the store as it is. */
 export function storedBlob(store: Store, { digest, size }: Pick<Descriptor, 'digest' | 'size'>): BlobSource {
   return fileBlob(store.blobs.path(digest), { digest, size });
@@ -58,7 +67,7 @@ function fileBlob(path: string, { digest, size }: { digest: Digest; size: number
 /** Writes the layer's tar, packed, into the folder, and remembers what came out. */
 export async function packLayer(
   store: Store,
-  layer: Layer,
+  layer: Pick<Layer, 'diffId' | 'open'>,
   { form, folder }: { readonly form: LayerForm; readonly folder: string },
 ): Promise<{ readonly descriptor: Descriptor; readonly source: BlobSource }> {
   const { compression, level } = form;
