@@ -36,7 +36,8 @@ export interface OutgoingLayer {
 export interface OutgoingImage {
   /** Bottom first. */
   readonly layers: readonly OutgoingLayer[];
-  readonly config: BlobSource;
+  /** Where it depends on how the layers were sent it is asked for after them. */
+  readonly config: BlobSource | ((layers: readonly Descriptor[]) => Promise<BlobSource>);
   /** The manifest once it is known how the layers were sent. */
   manifest(layers: readonly Descriptor[]): OutgoingManifest;
   /** All repositories that `mounts` may name. */
@@ -83,12 +84,13 @@ async function push(reference: Reference, image: OutgoingImage, work: PushWork):
       queue.add(async () => sendLayer(layer, work, counter)),
     ]),
   );
+  const { config } = image;
+  const sendConfig = async (source: BlobSource): Promise<undefined> => {
+    await sendBlob({ source, kind: 'config', mounts: [] }, work, counter);
+  };
   const transfers = [
     ...image.layers.map(async (layer) => distinct.get(layer)),
-    queue.add(async () => {
-      await sendBlob({ source: image.config, kind: 'config', mounts: [] }, work, counter);
-      return undefined;
-    }),
+    ...(typeof config === 'function' ? [] : [queue.add(async () => sendConfig(config))]),
   ];
   const arrived = await Promise.all(transfers).catch(async (error: unknown) => {
     work.failed.abort(error);
@@ -96,6 +98,7 @@ async function push(reference: Reference, image: OutgoingImage, work: PushWork):
     throw error;
   });
   const layers = arrived.flatMap((descriptor) => descriptor ?? []);
+  if (typeof config === 'function') await sendConfig(await config(layers));
   const outgoing = image.manifest(layers);
   const tag = reference.tag ?? digestOf(outgoing.bytes);
   const { descriptor } = await putManifest(work, tag, outgoing);
