@@ -17,10 +17,12 @@ export class StepReporter<R> {
   readonly #asked = new Set<Digest>();
   readonly #usage = new Map<Digest, Usage>();
 
-  constructor(target: Vertex<R>, emit: EmitBuildEvent) {
+  constructor(targets: readonly Vertex<R>[], emit: EmitBuildEvent) {
     this.#emit = emit;
+    // One target may stand on another, which reports for itself all the same.
+    for (const { id } of targets) this.#asked.add(id);
     const seen = new Set<Digest>();
-    const open = [target];
+    const open = [...targets];
     for (let vertex = open.pop(); vertex !== undefined; vertex = open.pop()) {
       if (seen.has(vertex.id)) continue;
       seen.add(vertex.id);

@@ -36,11 +36,20 @@ interface Begin<R> {
  * failure cancels the rest; the promise settles only when nothing runs any more.
  */
 export async function solve<R>(target: Vertex<R>, options: SolveOptions<R>): Promise<R> {
-  return new Solver(target, options).run();
+  const [result] = await solveAll([target], options);
+  return result as R;
+}
+
+/** As `solve` for several targets at once: what they share runs once. The results stand in the order of the targets. */
+export async function solveAll<R>(
+  targets: readonly Vertex<R>[],
+  options: SolveOptions<R>,
+): Promise<readonly R[]> {
+  return new Solver(targets, options).run();
 }
 
 class Solver<R> {
-  readonly #target: Vertex<R>;
+  readonly #targets: readonly Vertex<R>[];
   readonly #cache: ResultCache<R>;
   readonly #slots: JobSlots;
   readonly #work: InFlight;
@@ -54,22 +63,24 @@ class Solver<R> {
   readonly #answered = new Set<Digest>();
   #allParts: Promise<ReadonlySet<Digest>> | undefined;
 
-  constructor(target: Vertex<R>, options: SolveOptions<R>) {
-    this.#target = target;
+  constructor(targets: readonly Vertex<R>[], options: SolveOptions<R>) {
+    this.#targets = targets;
     this.#cache = options.cache;
     this.#slots = new JobSlots(options.jobs);
     this.#work = new InFlight(options.signal);
     this.#signal = this.#work.signal;
     this.#keys = new Keyring(this.#work);
-    this.#report = new StepReporter(target, options.emit);
+    this.#report = new StepReporter(targets, options.emit);
   }
 
-  async run(): Promise<R> {
+  async run(): Promise<readonly R[]> {
     let complete = false;
     try {
-      const result = await this.#work.run(async () => (await this.#outcome(this.#target)).settled);
+      const results = await this.#work.run(() =>
+        Promise.all(this.#targets.map(async (target) => (await this.#outcome(target)).settled)),
+      );
       complete = true;
-      return result;
+      return results;
     } finally {
       // For explaining only: it neither fails what was solved nor hides why something was not (a full disk).
       await this.#remember(complete).catch(() => undefined);
@@ -79,7 +90,7 @@ class Solver<R> {
   /** Of a graph that was solved, what nothing asked for is answered by what stands on it. */
   async #remember(complete: boolean): Promise<void> {
     const keys = new Map<string, Digest | undefined>();
-    for (const { id, identity } of inputsFirst(this.#target)) {
+    for (const { id, identity } of inputsFirst(...this.#targets)) {
       const key = this.#keys.known(id);
       keys.set(identity, complete || this.#answered.has(id) ? key : undefined);
     }
@@ -186,7 +197,7 @@ class Solver<R> {
   }
 
   async #partsOfAll(): Promise<ReadonlySet<Digest>> {
-    const all = await Promise.all(inputsFirst(this.#target).map((vertex) => this.#keys.of(vertex)));
+    const all = await Promise.all(inputsFirst(...this.#targets).map((vertex) => this.#keys.of(vertex)));
     return new Set(all.map(({ parts }) => parts));
   }
 
