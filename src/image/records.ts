@@ -31,6 +31,7 @@ export async function recordImage(store: Store, image: NewRecord): Promise<Image
     manifest: keepsEarlier ? earlier.manifest : image.manifest,
     added: earlier?.added ?? new Date().toISOString(),
     repoDigests: [...repoDigests].sort(),
+    attestations: earlier?.attestations,
   };
   await store.images.put(record);
   return record;

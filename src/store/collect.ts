@@ -62,6 +62,7 @@ async function mark(store: Store, paths: StorePaths, options: CollectOptions): P
   for (const image of await store.images.list()) {
     keep(image.id);
     keep(image.manifest.digest);
+    for (const { predicate } of image.attestations ?? []) keep(predicate);
   }
   for await (const item of options.liveItems()) {
     if ('blob' in item) keep(item.blob);

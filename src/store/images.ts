@@ -11,7 +11,7 @@ import {
   type Json,
 } from '../core/index.ts';
 import { publish, readJsonIfThere, removeIfThere, type Staging } from './files.ts';
-import type { ImageRecord, ImageRecordStore } from './types.ts';
+import type { ImageRecord, ImageRecordStore, KeptAttestation } from './types.ts';
 
 /** One file an image, named by its id. */
 export function openImages(folder: string, staging: Staging): ImageRecordStore {
@@ -41,5 +41,16 @@ function readImage(path: string): ImageRecord | undefined {
   if (typeof value?.id !== 'string' || !isDigest(value.id)) return undefined;
   if (typeof value.manifest?.digest !== 'string' || !isDigest(value.manifest.digest)) return undefined;
   if (typeof value.added !== 'string' || !Array.isArray(value.repoDigests)) return undefined;
-  return { id: value.id, manifest: value.manifest, added: value.added, repoDigests: value.repoDigests };
+  const { id, manifest, added, repoDigests } = value;
+  const attestations = attestationsIn(value.attestations);
+  return { id, manifest, added, repoDigests, ...(attestations.length === 0 ? {} : { attestations }) };
+}
+
+/** Those that are whole; the image is no worse for the others. */
+function attestationsIn(value: unknown): readonly KeptAttestation[] {
+  if (!Array.isArray(value)) return [];
+  return value.filter((one: Partial<KeptAttestation> | null): one is KeptAttestation => {
+    const texts = [one?.predicateType, one?.filename, one?.predicate];
+    return texts.every((text) => typeof text === 'string') && isDigest(String(one?.predicate));
+  });
 }

@@ -10,6 +10,7 @@ export type {
   BlobStore,
   ImageRecord,
   ImageRecordStore,
+  KeptAttestation,
   Lease,
   Lock,
   RecordCollection,

@@ -50,6 +50,18 @@ export interface ImageRecord {
   readonly added: string;
   /** Canonical names with digest under which it was pulled or pushed: `docker.io/library/debian@sha256:…`. */
   readonly repoDigests: readonly string[];
+  /** What is said of it, sent along when it is pushed. */
+  readonly attestations?: readonly KeptAttestation[] | undefined;
+}
+
+/** Provenance or an SBOM of an image; without its subject, which is the manifest that goes out. */
+export interface KeptAttestation {
+  /** URI, as `https://slsa.dev/provenance/v1`. */
+  readonly predicateType: string;
+  /** Plain file name for outputs. */
+  readonly filename: string;
+  /** Blob of the predicate, as JSON. */
+  readonly predicate: Digest;
 }
 
 export interface ImageRecordStore {
@@ -113,6 +125,8 @@ export interface Lock extends AsyncDisposable {
  * first, it could be collected in between. What this store puts while the lease lives is kept without asking.
  */
 export interface Lease extends AsyncDisposable {
+  /** Nobody else's, ever: what is named after it elsewhere can be told from that of the living. Sixteen hex digits. */
+  readonly id: string;
   keep(item: { readonly blob: Digest } | { readonly snapshot: string }): Promise<void>;
 }
 
@@ -140,9 +154,9 @@ export interface Store extends AsyncDisposable {
   lease(): Promise<Lease>;
   /**
    * When processes with a lease have died: removes the files of their locks, and has `clear` remove what others than the
-   * store know of. The next caller tries again if that fails.
+   * store know of, told the ids of the leases. The next caller tries again if that fails.
    */
-  afterDeaths(clear: () => Promise<unknown>): Promise<void>;
+  afterDeaths(clear: (leases: readonly string[]) => Promise<unknown>): Promise<void>;
   /**
    * One syncfs, after which all that was written before the call outlives a power loss, and the records of it are
    * trusted after a reboot. Called once before a build reports success.

@@ -47,7 +47,10 @@ export async function listImageNeeds(store: Store): Promise<readonly ImageNeeds[
     });
   };
   for (const { name, target } of await store.refs.list()) add(target, name, []);
-  for (const { manifest } of await store.images.list()) add(manifest, undefined, []);
+  for (const { id, manifest, attestations } of await store.images.list()) {
+    add(manifest, undefined, []);
+    for (const { predicate } of attestations ?? []) found.get(id)?.blobs.add(predicate);
+  }
   return Promise.all(
     [...found].map(async ([id, { names, blobs, chains }]) => ({
       id,

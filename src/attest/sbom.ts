@@ -1,0 +1,31 @@
+import type { Attestation } from '../image/index.ts';
+import type { RootDir } from '../sys/rootdir.ts';
+import { alpinePackages } from './packages/apk.ts';
+import { debianPackages } from './packages/dpkg.ts';
+import { npmPackages } from './packages/npm.ts';
+import { distributionOf } from './packages/os-release.ts';
+import type { Warn } from './packages/types.ts';
+import { spdxDocument, type SpdxFacts } from './spdx.ts';
+import type { SbomRequest } from './types.ts';
+
+export interface SbomFacts extends Pick<SpdxFacts, 'name' | 'id' | 'created' | 'tool'> {
+  readonly warn: Warn;
+}
+
+/**
+ * What the tree of an image has installed by Debian's, Alpine's and npm's package managers, as SPDX. The empty root has
+ * nothing. Throws ATTESTATION_FAILED for databases that are too large or no files.
+ */
+export function sbomOf(request: SbomRequest, root: RootDir | undefined, facts: SbomFacts): Attestation {
+  const { warn } = facts;
+  const packages =
+    root === undefined
+      ? []
+      : [...debianPackages(root, warn), ...alpinePackages(root, warn), ...npmPackages(root, warn)];
+  const distribution = root === undefined ? undefined : distributionOf(root);
+  return {
+    predicateType: 'https://spdx.dev/Document',
+    predicate: spdxDocument({ ...facts, distribution, packages }),
+    filename: request.filename,
+  };
+}
