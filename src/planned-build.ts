@@ -7,6 +7,7 @@ import {
   buildChecks,
   layoutResolver,
   checkSecrets,
+  clearAfterDeaths,
   openBuildInputs,
   openSshAgents,
   openStatCaches,
@@ -25,7 +26,7 @@ import {
   type StepNetworks,
 } from './ops/index.ts';
 import type { Dockerfile } from './dockerfile/types.ts';
-import { plan, type BuildPlan, type Entitlement, type RunNetwork } from './graph/index.ts';
+import { plan, type BuildPlan, type Entitlement, type PlanOptions, type RunNetwork } from './graph/index.ts';
 import { hostPlatform, type Platform } from './oci/index.ts';
 import { chooseIsolation, createRuntime, type HostEntry, type Isolation } from './runtime/index.ts';
 import { openSnapshotter, type LocalSnapshotter } from './snapshot/index.ts';
@@ -49,7 +50,8 @@ export interface PlanningOptions {
   readonly stdin?: StandardInput | undefined;
   readonly buildArgs?: ReadonlyMap<string, string> | undefined;
   readonly target?: string | undefined;
-  readonly platform?: Platform | undefined;
+  /** An image for each, in this order; this machine's unless told. */
+  readonly platforms?: readonly Platform[] | undefined;
   /** All stages, or those of these lower-cased names. */
   readonly noCache?: boolean | ReadonlySet<string> | undefined;
   readonly pull?: boolean | undefined;
@@ -75,13 +77,23 @@ export interface RunningOptions {
   readonly isolation?: 'auto' | Isolation | undefined;
 }
 
+/** What is to become the image of one platform. */
+export interface PlannedImage {
+  /** As asked for; the plan's is that of its base. */
+  readonly platform: Platform;
+  readonly plan: BuildPlan;
+  readonly target: Vertex<State>;
+}
+
 /** A build about to begin: all is read and planned, nothing has run. */
 export interface PlannedBuild extends AsyncDisposable {
   readonly store: Store;
   readonly snapshotter: LocalSnapshotter;
   readonly dockerfile: Dockerfile;
-  readonly plan: BuildPlan;
-  readonly target: Vertex<State>;
+  /** One for each platform, in the order asked for. */
+  readonly images: readonly PlannedImage[];
+  /** The images are to stand in an index. */
+  readonly indexed: boolean;
   readonly scope: BuildScope;
   readonly cache: StoreCache;
   readonly networks: Pick<StepNetworks, 'close'>;
@@ -123,16 +135,18 @@ export async function openPlannedBuild(
     }),
   );
   const { dockerfile, context, contexts, named } = inputs;
-  const checks = buildChecks(dockerfile, { ...options, context }, emit);
+  const platforms = options.platforms ?? [hostPlatform()];
+  const [platform = hostPlatform()] = platforms;
+  const checks = buildChecks(dockerfile, { ...options, platform, context }, emit);
 
   const { store, sources } = await opened();
   // Before the first look into the store: what is found from here on stays until the build ends (design decision 9).
   const lease = held.use(await store.lease());
   const extraHosts = options.extraHosts ?? [];
-  const planning = plan(dockerfile, {
+  const planOptions: Omit<PlanOptions, 'platform'> = {
     buildArgs,
     target: options.target,
-    platform: options.platform ?? hostPlatform(),
+    amongPlatforms: isIndexed(options),
     buildPlatform: hostPlatform(),
     labels: options.labels ?? [],
     noCache: options.noCache ?? false,
@@ -142,9 +156,10 @@ export async function openPlannedBuild(
     extraHosts: extraHosts.map(({ name }) => name),
     resolveLayout: layoutResolver({ store, lease, emit, bases }),
     resolveBase: checks.watch(baseResolver({ store, pull: options.pull ?? false, signal, emit, bases })),
-  });
-  const planned = await checks.around(planning);
-  for (const message of planned.warnings) emit({ type: 'warning', message });
+  };
+  const planning = planAll(dockerfile, platforms, planOptions);
+  const plans = await checks.around(planning);
+  for (const message of plans.flatMap(({ warnings }) => warnings)) emit({ type: 'warning', message });
 
   const jobs = options.jobs ?? availableParallelism();
   const { snapshotter, runtime } = machinery(
@@ -168,8 +183,11 @@ export async function openPlannedBuild(
     limits: options.limits ?? { resources: {}, rlimits: [] },
     networks,
   };
-  if (bases === 'pull') await store.afterDeaths(() => snapshotter.sweep());
-  const target = verticesOf(planned.target, services);
+  if (bases === 'pull') await clearAfterDeaths({ store, snapshotter }, services.limits.cgroupParent);
+  const targets = verticesOf(
+    plans.map((planned) => planned.target),
+    services,
+  );
   const scope = scopeOf(dockerfile.file, options.context);
   const cache = new StoreCache({ ...services, scope: JSON.stringify([scope.file, scope.context]) });
   const resources = held.move();
@@ -177,8 +195,8 @@ export async function openPlannedBuild(
     store,
     snapshotter,
     dockerfile,
-    plan: planned,
-    target,
+    images: imagesOf(platforms, plans, targets),
+    indexed: isIndexed(options),
     scope,
     cache,
     networks,
@@ -187,6 +205,34 @@ export async function openPlannedBuild(
     emit,
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
+}
+
+/** One image, or several below an index (O-30); BUILDKIT_MULTI_PLATFORM makes an index of one, too. */
+export function isIndexed({ platforms = [], buildArgs }: PlanningOptions): boolean {
+  return platforms.length > 1 || isTrue(buildArgs?.get('BUILDKIT_MULTI_PLATFORM'));
+}
+
+/** Side by side; what fails is told when none is under way any more. */
+async function planAll(
+  dockerfile: Dockerfile,
+  platforms: readonly Platform[],
+  options: Omit<PlanOptions, 'platform'>,
+): Promise<readonly BuildPlan[]> {
+  const planning = platforms.map((platform) => plan(dockerfile, { ...options, platform }));
+  await Promise.allSettled(planning);
+  return Promise.all(planning);
+}
+
+function imagesOf(
+  platforms: readonly Platform[],
+  plans: readonly BuildPlan[],
+  targets: readonly Vertex<State>[],
+): readonly PlannedImage[] {
+  return platforms.map((platform, index) => {
+    const [planned, target] = [plans[index], targets[index]];
+    if (planned === undefined || target === undefined) throw new Error('a platform without a plan');
+    return { platform, plan: planned, target };
+  });
 }
 
 /** What this machine has for trees and steps, or what stands in for it. */

@@ -49,6 +49,10 @@ export const errorCodes = {
   REGISTRY_DENIED: { exit: 6, meaning: 'The registry refused access.' },
   REGISTRY_ERROR: { exit: 6, meaning: 'The registry answered with an error.' },
   CREDENTIALS_INVALID: { exit: 6, meaning: 'A file or helper of registry credentials cannot be used.' },
+  REGISTRY_CONFIG_INVALID: {
+    exit: 6,
+    meaning: 'A file that configures registries, or a certificate for one, cannot be used.',
+  },
   DISK_FULL: { exit: 7, meaning: 'The disk is full.' },
   PERMISSION_DENIED: { exit: 7, meaning: 'The operating system refused access.' },
   IO_ERROR: { exit: 7, meaning: 'Reading or writing failed.' },
@@ -60,6 +64,8 @@ export const errorCodes = {
   CONTAINER_NOT_FOUND: { exit: 1, meaning: 'No such container.' },
   CONTAINER_NAME_IN_USE: { exit: 1, meaning: 'Another container has this name.' },
   CONTAINER_STATE: { exit: 1, meaning: 'The container is not in a state that allows this.' },
+  CACHE_NOT_FOUND: { exit: 1, meaning: 'No such cache mount in the store.' },
+  CACHE_IN_USE: { exit: 1, meaning: 'The cache mount is used by a build that runs.' },
   VOLUME_NOT_FOUND: { exit: 1, meaning: 'No such volume.' },
   VOLUME_IN_USE: { exit: 1, meaning: 'The volume is used by a container.' },
   PORT_IN_USE: { exit: 1, meaning: 'A port to publish is taken by a container or another program.' },
@@ -144,6 +150,11 @@ export function firstError(error: unknown): unknown {
   return first;
 }
 
+/** Node's rmSync says of most errors only that there was one (UV_UNKNOWN). */
+function isUnnamed(error: unknown): error is Error {
+  return error instanceof Error && 'errno' in error && error.errno === -4094;
+}
+
 /** A failed system call as an error a user understands; anything else unchanged. Of several errors, the first. */
 export function fromErrno(thrown: unknown, doing: string): unknown {
   const error = firstError(thrown);
@@ -157,7 +168,10 @@ export function fromErrno(thrown: unknown, doing: string): unknown {
   if (isErrno(error, 'EACCES', 'EPERM', 'EROFS')) {
     return new TsbuildError('PERMISSION_DENIED', `${doing}: ${error.message}`, { cause: error });
   }
-  if (isErrno(error, 'EIO', 'EMFILE', 'ENFILE', 'ENOTDIR', 'EISDIR', 'ENOENT', 'ENAMETOOLONG', 'ELOOP')) {
+  if (
+    isUnnamed(error) ||
+    isErrno(error, 'EIO', 'EMFILE', 'ENFILE', 'ENOTDIR', 'EISDIR', 'ENOENT', 'ENAMETOOLONG', 'ELOOP')
+  ) {
     return new TsbuildError('IO_ERROR', `${doing}: ${error.message}`, { cause: error });
   }
   return error;

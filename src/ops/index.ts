@@ -1,3 +1,4 @@
+export { clearAfterDeaths } from './after-deaths.ts';
 export { baseResolver } from './base.ts';
 export { StoreCache } from './cache.ts';
 export { buildChecks, checkOptionsOf, checkOptionsWithStore, type CheckRequest } from './checks.ts';
@@ -69,9 +70,15 @@ export {
 } from './contexts/index.ts';
 export { imageUse, inspectContainer } from './container/inspect.ts';
 export { runtimeState } from './container/state-json.ts';
+export type * from './cache-mounts/index.ts';
 export type * from './store-care/index.ts';
 
 /** Loaded when asked for: builds do without it. */
 export function storeCare() {
   return import('./store-care/index.ts');
+}
+
+/** Loaded when asked for, too. */
+export function cacheMounts() {
+  return import('./cache-mounts/index.ts');
 }

@@ -96,6 +96,17 @@ export function discardCgroups(name: CgroupName): void {
   }
 }
 
+/** The same for all whose id `isLeft` knows, below the parent that was asked for, and where all others are. */
+export function discardCgroupsOf(isLeft: (id: string) => boolean, parent?: string): void {
+  try {
+    const cgroups = cgroupManager('auto', { inUserNamespace: inUserNamespace() });
+    cgroups.discardBelow(undefined, isLeft);
+    if (parent !== undefined) cgroups.discardBelow(parent, isLeft);
+  } catch {
+    // A parent that none can have.
+  }
+}
+
 /** An id becomes the name of cgroup folders. */
 const validId = /^[A-Za-z0-9_.-]{1,128}$/;
 

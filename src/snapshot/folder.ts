@@ -4,14 +4,13 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 
 import { canonicalJson, isErrno, type ByteString } from '../core/index.ts';
-import { openRootDir, overlayXattrPrefix, tryFlock, type Flock } from '../sys/index.ts';
+import { openRootDir, overlayXattrPrefix, removeFile, tryFlock, type Flock } from '../sys/index.ts';
 import { markOwners, requireSameOwners } from './owners.ts';
 import { isSnapshotId, newSnapshotId } from './snapshot-id.ts';
 import type { SnapshotDriver, SnapshotId } from './types.ts';
@@ -86,7 +85,7 @@ export class SnapshotFolder {
     const text = canonicalJson({ version: formatVersion, driver: this.#driver, chain });
     writeFileSync(`${mark}.new`, text, { flag: 'wx', mode: 0o600 });
     renameSync(`${mark}.new`, mark);
-    rmSync(this.#lockFile(id), { force: true });
+    removeFile(this.#lockFile(id));
     lock.release();
   }
 
@@ -110,7 +109,7 @@ export class SnapshotFolder {
 
   remove(id: SnapshotId): void {
     // First the mark: whatever stops this half-way leaves a leftover, never half a snapshot.
-    rmSync(this.#mark(id), { force: true });
+    removeFile(this.#mark(id));
     using root = openRootDir(this.path);
     root.removeAll(id as string as ByteString);
   }
@@ -125,7 +124,7 @@ export class SnapshotFolder {
       try {
         // Its maker may have committed before the lock was free.
         if (this.#committedBy(id) !== undefined) {
-          rmSync(this.#lockFile(id), { force: true });
+          removeFile(this.#lockFile(id));
         } else {
           this.remove(id);
           count++;

@@ -1,9 +1,10 @@
-import { closeSync, fstatSync, openSync, readFileSync, rmSync, statSync, type Stats } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, statSync, type Stats } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 
 import { createDigester, digestParts, fromErrno, isErrno, TsbuildError, type Digest } from '../core/index.ts';
+import { removeFile } from '../sys/index.ts';
 
 const chunkSize = 512 * 1024;
 const defaultLimit = 8 * 1024 * 1024;
@@ -94,7 +95,7 @@ function damaged(path: string, found: { digest: Digest; actual: Digest; opened: 
   const { digest, actual, opened } = found;
   try {
     const there = statSync(path);
-    if (there.ino === opened.ino && there.dev === opened.dev) rmSync(path);
+    if (there.ino === opened.ino && there.dev === opened.dev) removeFile(path);
   } catch {
     // A store that cannot be written to is only read: the error below says what matters.
   }

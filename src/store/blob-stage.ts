@@ -2,7 +2,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 
 import { createDigester, digestParts, parseDigest, TsbuildError, type Digest } from '../core/index.ts';
-import { removeIfThere } from './files.ts';
+import { discard } from './files.ts';
 
 /** What the bytes were promised to be. */
 export interface Expected {
@@ -35,7 +35,7 @@ export async function stageStream(
     return content;
   } catch (error) {
     await handle?.close().catch(() => undefined);
-    removeIfThere(path);
+    discard(path);
     // Opening may fail before the source was ever asked for a byte: it would wait for ever, and its socket with it.
     await abandon(bytes);
     throw error;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { digestParts, fromErrno, isDigest, isErrno, parseDigest, type Digest } from '../core/index.ts';
 import { isIntact, openVerified, readVerified } from './blob-read.ts';
 import { abandon, checkContent, contentOf, stageStream, type Content, type Expected } from './blob-stage.ts';
-import { moveInto, publish, readIfThere, removeIfThere, type Staging } from './files.ts';
+import { discard, moveInto, publish, readIfThere, removeIfThere, type Staging } from './files.ts';
 import type { BlobStore } from './types.ts';
 
 const algorithms = ['sha256', 'sha512'] as const;
@@ -84,7 +84,7 @@ async function putStream(
     moveInto(staged, context.path(content.digest));
     return content;
   } catch (error) {
-    removeIfThere(staged);
+    discard(staged);
     throw fromErrno(error, `storing blob ${expected.digest ?? ''}`.trimEnd());
   }
 }

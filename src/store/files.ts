@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { fromErrno, isErrno } from '../core/index.ts';
+import { removeFile } from '../sys/index.ts';
 
 /** Hands out unused paths in a folder of this process on the store's file system. */
 export interface Staging {
@@ -16,7 +17,7 @@ export function publish(staging: Staging, path: string, bytes: Uint8Array | stri
     writeFileSync(staged, bytes, { flag: 'wx', mode: 0o644 });
     moveInto(staged, path);
   } catch (error) {
-    if (staged !== undefined) rmSync(staged, { force: true });
+    if (staged !== undefined) discard(staged);
     throw fromErrno(error, `writing ${path}`);
   }
 }
@@ -73,13 +74,20 @@ export function readJsonIfThere(path: string): unknown {
   }
 }
 
+/** Of a temporary file that is not needed any more. Why it was not is told; what resists goes with its folder. */
+export function discard(path: string): void {
+  try {
+    removeFile(path);
+  } catch {
+    return;
+  }
+}
+
 /** True when it was there. */
 export function removeIfThere(path: string): boolean {
   try {
-    rmSync(path);
-    return true;
+    return removeFile(path);
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return false;
     throw fromErrno(error, `removing ${path}`);
   }
 }

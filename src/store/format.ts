@@ -8,14 +8,13 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 
 import { fromErrno, isErrno, TsbuildError } from '../core/index.ts';
-import { makeFolder } from './files.ts';
+import { discard, makeFolder } from './files.ts';
 import { layoutIndex } from './layout-index.ts';
 
 /** The paths below a store's root. */
@@ -193,6 +192,6 @@ function createOnce(path: string, text: string): void {
     if (!isErrno(error, 'EPERM', 'ENOTSUP', 'ENOSYS')) throw error;
     renameSync(staged, path);
   } finally {
-    rmSync(staged, { force: true });
+    discard(staged);
   }
 }

@@ -23,7 +23,7 @@ export interface Leases {
   /** Named in every lease of this process. */
   keep(item: LeasedItem): void;
   /** See `Store.afterDeaths`. */
-  afterDeaths(clear: () => Promise<unknown>): Promise<void>;
+  afterDeaths(clear: (leases: readonly string[]) => Promise<unknown>): Promise<void>;
 }
 
 /** File systems stamp with the tick before the time that the program reads. */
@@ -40,6 +40,7 @@ export function openLeases(folder: string): Leases {
         const lease = createLease(folder);
         live.add(lease.write);
         return {
+          id: lease.id,
           keep: async (item) => lease.write(lineOf(item)),
           [Symbol.asyncDispose]: async () => {
             if (live.delete(lease.write)) lease.end();
@@ -50,21 +51,24 @@ export function openLeases(folder: string): Leases {
       }
     },
     async afterDeaths(clear) {
-      const dead = readdirSync(folder).flatMap((name) => tryTakeLock(join(folder, name)) ?? []);
+      const dead = readdirSync(folder).flatMap((name) => {
+        const lock = tryTakeLock(join(folder, name));
+        return lock === undefined ? [] : [{ name, lock }];
+      });
       if (dead.length === 0) return;
       try {
         // Killed in here, this process leaves them to the next one.
-        await clear();
+        await clear(dead.map(({ name }) => name));
       } catch (error) {
-        for (const lock of dead) lock.leave();
+        for (const { lock } of dead) lock.leave();
         throw error;
       }
-      for (const lock of dead) lock.release();
+      for (const { lock } of dead) lock.release();
     },
   };
 }
 
-/** Reads the leases of all processes and removes those whose holder died. */
+/** Reads the leases of all processes. Those of the dead stay: what they left behind is found by them. */
 export function readLeases(folder: string): LiveLeases {
   const blobs = new Set<Digest>();
   const snapshots = new Set<string>();
@@ -73,7 +77,7 @@ export function readLeases(folder: string): LiveLeases {
     const path = join(folder, name);
     const dead = tryTakeLock(path);
     if (dead !== undefined) {
-      dead.release();
+      dead.leave();
       continue;
     }
     for (const line of readIfThere(path)?.toString('utf8').split('\n') ?? []) {
@@ -87,12 +91,13 @@ export function readLeases(folder: string): LiveLeases {
 }
 
 interface LeaseFile {
+  readonly id: string;
   readonly write: (line: string) => void;
   readonly end: () => void;
 }
 
 function createLease(folder: string): LeaseFile {
-  const { path, release } = createLocked(folder);
+  const { id, path, release } = createLocked(folder);
   let fd: number | undefined;
   const end = (): void => {
     if (fd !== undefined) closeSync(fd);
@@ -108,18 +113,23 @@ function createLease(folder: string): LeaseFile {
       }
     };
     write(`since ${Date.now() - clockSlack}\n`);
-    return { write, end };
+    return { id, write, end };
   } catch (error) {
     end();
     throw error;
   }
 }
 
-function createLocked(folder: string): { readonly path: string; readonly release: () => void } {
+function createLocked(folder: string): {
+  readonly id: string;
+  readonly path: string;
+  readonly release: () => void;
+} {
   for (;;) {
-    const path = join(folder, randomBytes(8).toString('hex'));
+    const id = randomBytes(8).toString('hex');
+    const path = join(folder, id);
     const lock = tryTakeLock(path);
-    if (lock !== undefined) return { path, release: () => lock.release() };
+    if (lock !== undefined) return { id, path, release: () => lock.release() };
   }
 }
 

@@ -53,9 +53,9 @@ export async function openStore(root: string): Promise<Store> {
     tryLock: (name) => locks.tryLock(name),
     lease: () => leases.open(),
     afterDeaths: (clear) =>
-      leases.afterDeaths(async () => {
+      leases.afterDeaths(async (dead) => {
         removeDeadLocks(paths.locks);
-        await clear();
+        await clear(dead);
       }),
     settle: async () => settled.settle(),
     [Symbol.asyncDispose]: () => staging[Symbol.asyncDispose](),

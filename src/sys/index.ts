@@ -3,6 +3,7 @@ export { errno, errnoError } from './errno.ts';
 export { closeInheritedOnExec } from './inherited.ts';
 export { flock, isUnlocked, tryFlock, type Flock, type FlockOptions } from './lock.ts';
 export { removeDeadLocks, takeLock, tryTakeLock, type LinkedLock, type WaitOptions } from './linked-lock.ts';
+export { removeFile } from './remove-file.ts';
 export { openRootDir, rootDirOf } from './open-rootdir.ts';
 export { removeOutputFile, writeOutputFile, writeSmallFile, writeTo } from './output-file.ts';
 export {

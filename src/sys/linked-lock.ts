@@ -1,7 +1,8 @@
-import { fstatSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { fstatSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { isErrno } from '../core/index.ts';
+import { removeFile } from './remove-file.ts';
 import { flock, tryFlock, type Flock } from './lock.ts';
 
 export interface WaitOptions {
@@ -70,7 +71,7 @@ function linked(taken: Flock, path: string): LinkedLock {
     release: () => {
       try {
         // Unlinked while still held: the next taker finds either no file or a file nobody else can have.
-        if (!released) rmSync(path, { force: true });
+        if (!released) removeFile(path);
       } catch {
         // A file that nobody holds is in nobody's way; a lock that is never let go would be.
       }

@@ -134,6 +134,10 @@ describe('S-71 collecting while others work', () => {
       await blobs.kill();
       expect(await snapshots.finish()).toBe(0);
       expect(await collectGarbage(store, nothing)).toMatchObject({ blobs: 3, snapshots: 1 });
+      // What the dead one left elsewhere is found by its lease.
+      const left = readdirSync(join(store.root, 'leases'));
+      expect(left).toHaveLength(1);
+      await store.afterDeaths(async (leases) => expect(leases).toEqual(left));
       expect(readdirSync(join(store.root, 'leases'))).toEqual([]);
     });
   });

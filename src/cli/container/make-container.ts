@@ -3,7 +3,12 @@ import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { isErrno, TsbuildError } from '../../core/index.ts';
 import { findImage, openImage, type Image } from '../../image/index.ts';
 import { formatPlatform, hostPlatform } from '../../oci/index.ts';
-import { prepareContainer, type ContainerOptions, type ContainerRecord } from '../../ops/index.ts';
+import {
+  clearAfterDeaths,
+  prepareContainer,
+  type ContainerOptions,
+  type ContainerRecord,
+} from '../../ops/index.ts';
 import { namespaceHint } from '../../runtime/index.ts';
 import { openSnapshotter, type LocalSnapshotter } from '../../snapshot/index.ts';
 import type { Store } from '../../store/index.ts';
@@ -31,7 +36,7 @@ export async function makeContainer(store: Store, wanted: ContainerToMake): Prom
   await using lease = await store.lease();
   const image = await imageToRun(store, wanted, signal);
   warnOfPlatform(wanted.imageName, { wanted: wanted.platform ?? hostPlatform(), is: image.config });
-  await store.afterDeaths(() => snapshotter.sweep());
+  await clearAfterDeaths({ store, snapshotter }, wanted.container.limits.cgroupParent);
   const { starting, imageName } = wanted;
   const options = { ...wanted.container, image, imageName, starting, signal };
   const record = await prepareContainer({ store, lease, snapshotter }, options);

@@ -1,9 +1,10 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 
 import { digestOf, digestParts, type ByteString } from '../../core/index.ts';
 import type { Store } from '../../store/index.ts';
+import { removeFile } from '../../sys/index.ts';
 import type { BuildContext } from '../context.ts';
 import { StatCache } from './stat-cache.ts';
 
@@ -104,7 +105,7 @@ function removeOldest(folder: string): void {
     return { path, time: statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0 };
   });
   aged.sort((a, b) => b.time - a.time);
-  for (const { path } of aged.slice(mostFiles)) rmSync(path, { force: true });
+  for (const { path } of aged.slice(mostFiles)) removeFile(path);
 }
 
 function bootId(): string | undefined {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
@@ -15,6 +14,7 @@ import {
   type RootfsSource,
 } from '../../runtime/index.ts';
 import type { ActiveSnapshot, StateSource } from '../../snapshot/index.ts';
+import { stepContainerId } from '../after-deaths.ts';
 import type { BuildServices, State } from '../types.ts';
 import type { RunMounts } from './mounts.ts';
 import type { StepConnection } from './networks.ts';
@@ -32,7 +32,7 @@ export async function runSpec(parts: {
   const { step, services, active, mounts, devices, connection } = parts;
   await using view = await services.snapshotter.view(parts.parent.snapshot);
   const user = resolveUser(view.root, step.user);
-  const id = `build-${randomBytes(6).toString('hex')}`;
+  const id = stepContainerId(services.lease);
   const { cgroupParent } = services.limits;
   const insecure = step.security === 'insecure';
   const config = containerConfig({

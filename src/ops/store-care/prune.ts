@@ -6,7 +6,9 @@ import {
   removeLocksOfTheDead,
   type Store,
 } from '../../store/index.ts';
+import { openSnapshotter } from '../../snapshot/index.ts';
 import { diskSpace } from '../../sys/index.ts';
+import { clearAfterDeaths } from '../after-deaths.ts';
 import { rootsOf } from '../live.ts';
 import { listContainers } from '../container/records.ts';
 import { forgetWhatIsGone } from './companions.ts';
@@ -68,6 +70,7 @@ export async function prune(store: Store, options: PruneOptions = {}): Promise<P
   const left = chosen.all.filter((step) => !gone.has(step));
   await forgetWhatIsGone(store, { gone: chosen.steps, left, began: now });
   removeLocksOfTheDead(store);
+  await clearAfterDeaths({ store, snapshotter: openSnapshotter(store.snapshots) });
   // Whoever makes a temporary folder removes those of the killed.
   await using _temporary = await store.tempDir();
   return { removed: removed.map(({ id, type, text }) => ({ id, type, text })), bytes };

@@ -28,6 +28,7 @@ export function noCgroups(reason: string): CgroupManager {
     },
     usage: () => undefined,
     discard: () => undefined,
+    discardBelow: () => undefined,
   };
 }
 

@@ -13,6 +13,11 @@ export function cgroupFolders(mount: string, { id, path }: CgroupName): { above:
   return { above: folders.slice(0, -1), own: folders.at(-1) ?? mount };
 }
 
+/** Of containers with that parent, or with none of their own. Throws LIMIT_UNAVAILABLE. */
+export function parentFolder(mount: string, parent: string | undefined): string {
+  return join(mount, ...(parent === undefined ? [defaultParent] : splitPath(parent)));
+}
+
 function splitPath(path: string): string[] {
   // `..` would lead to the folders of others; systemd's form (slice:prefix:name) names no folder at all.
   const valid = /^(\/[A-Za-z0-9_.@-]{1,200}){1,16}$/.test(path) && posix.normalize(path) === path;

@@ -7,8 +7,8 @@ import { removeCgroup } from './files.ts';
 const abandonedAfterMs = 3_600_000;
 
 /**
- * Removes the empty folders below `parent` that nobody has entered for an hour. A builder that is killed after making a
- * folder and before its launcher knows of it leaves one; what has processes in it the kernel keeps.
+ * Removes the empty folders below `parent` that nobody has entered for an hour, of whatever builder. One that is killed
+ * after making a folder and before its launcher knows of it leaves one; what has processes in it the kernel keeps.
  */
 export function sweepCgroups(parent: string): void {
   for (const name of quietly(() => readdirSync(parent, { withFileTypes: true })) ?? []) {
@@ -22,6 +22,12 @@ export function sweepCgroups(parent: string): void {
 /** Of one container, which has ended: at once. The kernel keeps what has processes in it. */
 export function discardCgroup(path: string): void {
   quietly(() => removeCgroup(path));
+}
+
+/** Of containers whose builder is known to be dead: at once. */
+export function discardCgroupsIn(parent: string, isLeft: (id: string) => boolean): void {
+  for (const name of quietly(() => readdirSync(parent)) ?? [])
+    if (isLeft(name)) discardCgroup(join(parent, name));
 }
 
 /** Others sweep here too, and start containers. */

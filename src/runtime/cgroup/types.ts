@@ -43,4 +43,6 @@ export interface CgroupManager {
   usage(name: CgroupName): Usage | undefined;
   /** Removes what a killed process left of a container that has ended: folders without processes. */
   discard(name: CgroupName): void;
+  /** The same for all below the parent whose id `isLeft` knows; without a parent, where those without a path are. */
+  discardBelow(parent: string | undefined, isLeft: (id: string) => boolean): void;
 }

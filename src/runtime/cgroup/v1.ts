@@ -15,8 +15,8 @@ import {
   writeLimit,
 } from './files.ts';
 import { v1Writes } from './limits-v1.ts';
-import { cgroupFolders, defaultParent } from './place.ts';
-import { discardCgroup, sweepCgroups } from './sweep.ts';
+import { cgroupFolders, defaultParent, parentFolder } from './place.ts';
+import { discardCgroup, discardCgroupsIn, sweepCgroups } from './sweep.ts';
 import type { Cgroup, CgroupManager, CgroupName } from './types.ts';
 import { v1Accounting, v1Usage } from './usage-v1.ts';
 import type { ControlWrite } from './writes.ts';
@@ -35,6 +35,10 @@ export function v1Cgroups(mounts: Mounts): CgroupManager {
     },
     discard(name) {
       for (const mount of new Set(Object.values(mounts))) discardCgroup(cgroupFolders(mount, name).own);
+    },
+    discardBelow(parent, isLeft) {
+      for (const mount of new Set(Object.values(mounts)))
+        discardCgroupsIn(parentFolder(mount, parent), isLeft);
     },
     usage(name) {
       const folder = (controller: string): string | undefined => {

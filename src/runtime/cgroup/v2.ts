@@ -7,8 +7,8 @@ import { applyWrites } from './apply.ts';
 import { deviceProgram } from './device-program.ts';
 import { killCgroup, makeCgroup, readControl, removeCgroup, tryWriteControl, writeControl } from './files.ts';
 import { v2Writes } from './limits-v2.ts';
-import { cgroupFolders, defaultParent } from './place.ts';
-import { discardCgroup, sweepCgroups } from './sweep.ts';
+import { cgroupFolders, defaultParent, parentFolder } from './place.ts';
+import { discardCgroup, discardCgroupsIn, sweepCgroups } from './sweep.ts';
 import type { Cgroup, CgroupManager } from './types.ts';
 import { v2Accounting, v2Usage } from './usage-v2.ts';
 import type { ControlWrite } from './writes.ts';
@@ -47,6 +47,9 @@ export function v2Cgroups(base: string, { devices, isOwn = false }: V2Options): 
     },
     discard(name) {
       discardCgroup(cgroupFolders(base, name).own);
+    },
+    discardBelow(parent, isLeft) {
+      discardCgroupsIn(parentFolder(base, parent), isLeft);
     },
     usage(name) {
       const { own } = cgroupFolders(base, name);

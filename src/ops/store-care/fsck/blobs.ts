@@ -1,4 +1,4 @@
-import { closeSync, lstatSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 
 import {
@@ -10,6 +10,7 @@ import {
   type Digest,
 } from '../../../core/index.ts';
 import type { Store } from '../../../store/index.ts';
+import { removeFile } from '../../../sys/index.ts';
 import type { ImageNeeds } from '../images.ts';
 import { namesIn } from '../kept-folders.ts';
 import type { Examined, Finding } from './types.ts';
@@ -86,6 +87,6 @@ function hashOf(path: string, digest: Digest): Digest | undefined {
   }
 }
 
-export function removeFile(path: string): () => Promise<void> {
-  return async () => rmSync(path, { force: true });
+export function removing(path: string): () => Promise<unknown> {
+  return async () => removeFile(path);
 }

@@ -5,7 +5,7 @@ import { digestParts, isDigest, isJsonObject, type Digest, type Json } from '../
 import { familiarName, maxManifestBytes, parseManifestOrIndex } from '../../../oci/index.ts';
 import type { Descriptor } from '../../../oci/types.ts';
 import { layoutIndex } from '../../../store/index.ts';
-import { removeFile } from './blobs.ts';
+import { removing } from './blobs.ts';
 import type { Examined, Finding } from './types.ts';
 
 /** Names, records of images, and the index.json that other tools read. */
@@ -22,7 +22,7 @@ async function checkRefs(examined: Examined): Promise<readonly Finding[]> {
     const name = nameIn(path);
     const ref = name === undefined ? undefined : refs.find((known) => known.name === name);
     if (ref !== undefined) continue;
-    findings.push(broken(`refs/${file}`, 'names no image', removeFile(path)));
+    findings.push(broken(`refs/${file}`, 'names no image', removing(path)));
   }
   for (const { name, target } of refs) {
     const problem = problemOf(examined, target);
@@ -44,7 +44,7 @@ async function checkRecords(examined: Examined): Promise<readonly Finding[]> {
     const record = files.get(file);
     const path = join(paths.images, file);
     if (record === undefined) {
-      findings.push(broken(`images/${file}`, 'describes no image', removeFile(path)));
+      findings.push(broken(`images/${file}`, 'describes no image', removing(path)));
       continue;
     }
     const problem = problemOf(examined, record.manifest, record.id);

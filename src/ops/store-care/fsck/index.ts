@@ -5,6 +5,8 @@ import {
   storePaths,
   type Store,
 } from '../../../store/index.ts';
+import { openSnapshotter } from '../../../snapshot/index.ts';
+import { clearAfterDeaths } from '../../after-deaths.ts';
 import { rootsOf } from '../../live.ts';
 import { forgetWhatIsGone } from '../companions.ts';
 import { listImageNeeds } from '../images.ts';
@@ -44,6 +46,7 @@ export async function fsck(
     await forgetWhatIsGone(store, { gone: [], left: await listCachedSteps(store), began: Date.now() });
     await store.refs.reindex();
     removeLocksOfTheDead(store);
+    await clearAfterDeaths({ store, snapshotter: openSnapshotter(store.snapshots) });
   }
   return { findings: done };
 }
@@ -52,7 +55,6 @@ async function examine(store: Store): Promise<readonly Finding[]> {
   // A collector that runs meanwhile would make things vanish under the eyes.
   await using _lock = await store.lock('collect');
   const paths = storePaths(store.root);
-  // First: reading the leases removes those of the dead.
   const temporary = checkTemporary(paths);
   const leases = liveLeases(store);
   const needs = await listImageNeeds(store);
