@@ -5,7 +5,9 @@ import {
   annotationsOf,
   checkOutputs,
   shapeOf,
+  writeImageIndex,
   writeOutput,
+  type BuiltImage,
   type BuiltImages,
   type ImageShape,
   type OutputSpec,
@@ -13,12 +15,13 @@ import {
   type WrittenOutput,
 } from './output/index.ts';
 import {
+  isIndexed,
   openPlannedBuild,
   type PlannedBuild,
   type PlanningOptions,
   type RunningOptions,
 } from './planned-build.ts';
-import { solve } from './solver/index.ts';
+import { solveAll } from './solver/index.ts';
 import { writeTo } from './sys/index.ts';
 
 export interface BuildOptions extends PlanningOptions, RunningOptions {
@@ -62,7 +65,7 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   const outputs = options.outputs ?? [intoStore];
   const common = { ...options.shape, epoch: sourceDateEpoch(options) ?? options.shape?.epoch };
   const { signal: asked = new AbortController().signal } = options;
-  await checkOutputs(outputs, { names: tags, shape: common, indexed: false, signal: asked });
+  await checkOutputs(outputs, { names: tags, shape: common, indexed: isIndexed(options), signal: asked });
   await using planned = await openPlannedBuild(options, { bases: 'pull' });
   const { store, cache, signal, snapshotter } = planned;
   const { emit, steps } = collectSteps(planned.emit);
@@ -77,9 +80,10 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
       steps,
     });
   };
-  let state: State;
+  let states: readonly State[];
   try {
-    state = await solve(planned.target, { cache, jobs: planned.jobs, signal, emit });
+    const targets = planned.images.map(({ target }) => target);
+    states = await solveAll(targets, { cache, jobs: planned.jobs, signal, emit });
   } catch (error) {
     // What failed is told, whatever becomes of the report (a full disk).
     await keep(undefined).catch(() => undefined);
@@ -87,7 +91,7 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   }
   // The kernel takes its time to end networks: it does so beside what is left to do.
   const closed = planned.networks.close();
-  const finish = finisher(planned, await state.settled);
+  const finish = finisher(planned, await Promise.all(states.map(({ settled }) => settled)));
   const built = await finish(shapeOf(outputs[0] ?? intoStore, common));
   const { image } = firstOf(built);
   await keep(image.id);
@@ -104,19 +108,20 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   return { image, built, names, steps, outputs: written };
 }
 
-/** Writes the image of a state in the shapes asked for, each once. */
+/** Writes the images of a build's states in the shapes asked for, each once. */
 function finisher(
-  { store, plan }: PlannedBuild,
-  state: SettledState,
+  planned: PlannedBuild,
+  states: readonly SettledState[],
 ): (shape: ImageShape) => Promise<BuiltImages> {
   const finished = new Map<string, Promise<BuiltImages>>();
   const finish = async (shape: ImageShape): Promise<BuiltImages> => {
-    const { platform } = plan;
-    const annotations = annotationsOf(shape.annotations, 'manifest', platform);
-    const image = await finishImage(store, { plan, state }, { ...shape, annotations });
-    const own = state.layers.findIndex(({ created }) => created !== undefined);
-    const baseLayers = own < 0 ? state.layers.length : own;
-    return { images: [{ platform, image, snapshot: state.snapshot, baseLayers }], index: undefined };
+    const images: BuiltImage[] = [];
+    for (const [index, state] of states.entries())
+      images.push(await finishOne(planned, index, { state, shape }));
+    return {
+      images,
+      index: planned.indexed ? await writeImageIndex(planned.store, images, shape) : undefined,
+    };
   };
   return (shape) => {
     const key = canonicalJson(shape as unknown as Json);
@@ -124,6 +129,21 @@ function finisher(
     finished.set(key, known);
     return known;
   };
+}
+
+async function finishOne(
+  { store, images }: PlannedBuild,
+  index: number,
+  { state, shape }: { readonly state: SettledState; readonly shape: ImageShape },
+): Promise<BuiltImage> {
+  const planned = images[index];
+  if (planned === undefined) throw new Error('a result that was not planned');
+  const { platform, plan } = planned;
+  const annotations = annotationsOf(shape.annotations, 'manifest', platform);
+  const image = await finishImage(store, { plan, state }, { ...shape, annotations });
+  const own = state.layers.findIndex(({ created }) => created !== undefined);
+  const baseLayers = own < 0 ? state.layers.length : own;
+  return { platform, image, snapshot: state.snapshot, baseLayers };
 }
 
 function firstOf({ images }: BuiltImages): BuiltImages['images'][number] {

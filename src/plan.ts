@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import type { Digest, SourceExcerpt } from './core/index.ts';
+import { TsbuildError, type Digest, type SourceExcerpt } from './core/index.ts';
 import type { Dockerfile } from './dockerfile/types.ts';
 import type { Step, StepOp } from './graph/index.ts';
 import type { Platform } from './oci/index.ts';
@@ -46,8 +46,13 @@ export type InputRole = 'from' | 'source' | 'mount' | 'layer';
 export async function planBuild(options: PlanningOptions): Promise<BuildForecast> {
   using store = storeToRead(options.root);
   await using planned = await openPlannedBuild({ ...options, root: store.path }, { bases: 'look-up' });
-  const { cache, signal, plan, dockerfile } = planned;
-  const assessments = await assess(planned.target, { cache, signal });
+  const { cache, signal, dockerfile } = planned;
+  const [image, ...others] = planned.images;
+  if (image === undefined || others.length > 0) {
+    throw new TsbuildError('USAGE', 'a plan is for one platform', { hint: 'name one --platform' });
+  }
+  const { plan, target } = image;
+  const assessments = await assess(target, { cache, signal });
   const steps = stepsOf(plan.target);
   const found = assessments.map(({ vertex, key, outlook }): StepForecast => {
     const step = steps.get(vertex.id);

@@ -5,16 +5,16 @@ import type { Platform } from '../oci/types.ts';
 import type { NamedContext, SecretSource, SshSource } from '../ops/index.ts';
 import type { HostEntry } from '../runtime/index.ts';
 import { parseAllow, parseBuildArgs, parseNoCacheFilter, parseSecret } from './build-values.ts';
+import { platformOption, platformsOf, type PlatformFlags } from './build-platforms.ts';
 import { collect } from './command.ts';
 
 /** What says which steps there are: `build` runs them, `plan` shows them. */
-export interface PlanningFlags {
+export interface PlanningFlags extends PlatformFlags {
   readonly file?: string;
   readonly buildArg?: readonly string[];
   readonly target?: string;
   readonly cache: boolean;
   readonly pull?: boolean;
-  readonly platform?: string;
   readonly network: RunNetwork;
   readonly ignorefile?: string;
   readonly buildContext?: readonly string[];
@@ -51,7 +51,7 @@ export function addPlanningOptions(command: Command): Command {
     .option('--no-cache', 'run every step anew; the results are still kept')
     .addOption(noCacheFilterOption())
     .option('--pull', 'ask the registry for base images even when the store has them')
-    .option('--platform <platform>', 'platform of the base images, as linux/amd64')
+    .addOption(platformOption())
     .addOption(
       new Option(
         '--network <default|host|none>',
@@ -90,7 +90,7 @@ export interface PlanningOptions {
   readonly file: string | undefined;
   readonly buildArgs: ReadonlyMap<string, string>;
   readonly target: string | undefined;
-  readonly platform: Platform | undefined;
+  readonly platforms: readonly Platform[] | undefined;
   readonly noCache: boolean | ReadonlySet<string>;
   readonly pull: boolean | undefined;
   readonly network: RunNetwork;
@@ -104,7 +104,6 @@ export interface PlanningOptions {
 
 /** Throws USAGE and its kind for values that make no sense. */
 export async function planningOptionsOf(flags: PlanningFlags): Promise<PlanningOptions> {
-  const { parsePlatform } = await import('../oci/index.ts');
   const { parseBuildContext, parseSshSource } = await import('../ops/index.ts');
   const { hostGateway, parseAddHost } = await import('../runtime/index.ts');
   const sshSources = (flags.ssh ?? []).map((text) => parseSshSource(text));
@@ -112,7 +111,7 @@ export async function planningOptionsOf(flags: PlanningFlags): Promise<PlanningO
     file: flags.file,
     buildArgs: parseBuildArgs(flags.buildArg ?? []),
     target: flags.target,
-    platform: flags.platform === undefined ? undefined : parsePlatform(flags.platform),
+    platforms: await platformsOf(flags),
     noCache: flags.cache ? parseNoCacheFilter(flags.noCacheFilter ?? []) : true,
     pull: flags.pull,
     network: flags.network,

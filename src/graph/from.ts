@@ -39,6 +39,7 @@ export async function beginStage(
   const stage = stageIndex(context.dockerfile, image, syntax.index);
   if (stage !== undefined) {
     const parent = await around.stage(stage);
+    context.counter.platform = parent.platform;
     countBase(context, { from, onBuild: parent.config.OnBuild, steps: 0 });
     return stateOfStage(parent);
   }
@@ -73,6 +74,7 @@ export async function beginOnContext(
     const onBuild = whole ? undefined : base.config.config?.OnBuild;
     return beginOnImage(context, base, { from, text, onBuild });
   }
+  context.counter.platform = platform;
   countBase(context, { from, onBuild: undefined, steps: 1 });
   const tree = treeOf(reference, excerptOf(context.dockerfile, from.range));
   const step = nextStep({ ...context, ignoreCache: false }, { ...tree, text, at: from.range });
@@ -94,6 +96,7 @@ function beginOnImage(
   },
 ): StageState {
   const platform = platformOf(context, from);
+  context.counter.platform = platform;
   countBase(context, { from, onBuild, steps: 1 });
   const step = nextStep(context, { op: { kind: 'image', base, platform }, inputs: [], text, at: from.range });
   return stateOfBase(base, step, platform);

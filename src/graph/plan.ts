@@ -81,7 +81,7 @@ class Planner implements Surroundings {
       options: this.options,
       label: this.#label(syntax),
       onbuild: false,
-      counter: { next: 1, total: countSteps(instructions) },
+      counter: { next: 1, total: countSteps(instructions), platform: this.options.platform },
       ignoreCache: ignoresCache(this.options.noCache, syntax.name),
       globals: this.#globals,
       consumed: this.#consumed,

@@ -30,8 +30,8 @@ export interface StageContext {
   readonly label: string;
   /** True for triggers of the base. */
   readonly onbuild: boolean;
-  /** Counts the steps of the stage as progress shows them (O-92). */
-  readonly counter: { next: number; total: number };
+  /** Counts the steps of the stage as progress shows them (O-92), and says which platform they are for. */
+  readonly counter: { next: number; total: number; platform: Platform };
   /** Whether the cache is not asked for the stage's steps. */
   readonly ignoreCache: boolean;
   /** ARGs before the first FROM, with their values. */

@@ -1,5 +1,6 @@
 import { canonicalJson, digestOf, type Json, type SourceRange } from '../core/index.ts';
 import type { StageInstruction } from '../dockerfile/types.ts';
+import { formatPlatform, samePlatform } from '../oci/index.ts';
 import { requireEntitlements } from './entitlements.ts';
 import { excerptOf } from './place.ts';
 import type { StageContext } from './stage.ts';
@@ -25,13 +26,18 @@ export function nextStep(context: StageContext, request: StepRequest): Step {
   const position = context.counter.next++;
   const total = String(context.counter.total);
   const number = String(position).padStart(total.length); // ` 9/12`, so that the columns stand
-  const label = context.label === '' ? '' : `${context.label} `;
+  const { amongPlatforms, platform, buildPlatform } = context.options;
+  const platformLabel = amongPlatforms === true ? `${formatPlatform(context.counter.platform)} ` : '';
+  const label = platformLabel + (context.label === '' ? '' : `${context.label} `);
+  // Steps for this machine have the identity that they have in a build for it alone.
+  const isForeign = amongPlatforms === true && !samePlatform(platform, buildPlatform);
+  const stage = isForeign ? `${formatPlatform(platform)} ${context.label}` : context.label;
   return makeStep({
     op: request.op,
     inputs: request.inputs,
     at: request.at === undefined ? undefined : excerptOf(context.dockerfile, request.at),
     name: `[${label}${number}/${total}] ${context.onbuild ? 'ONBUILD ' : ''}${request.text}`,
-    identity: `${context.label}/${position}`,
+    identity: `${stage}/${position}`,
     ignoreCache: context.ignoreCache && request.op.kind !== 'image',
   });
 }

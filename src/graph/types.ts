@@ -175,6 +175,8 @@ export interface PlanOptions {
   readonly target?: string | undefined;
   readonly platform: Platform;
   readonly buildPlatform: Platform;
+  /** One of several plans of a build: names of steps say for which platform they are, and identities tell them apart. */
+  readonly amongPlatforms?: boolean | undefined;
   readonly labels: readonly (readonly [string, string])[];
   /** All stages, or those of these names, lower-cased (--no-cache-filter). */
   readonly noCache: boolean | ReadonlySet<string>;

@@ -12,8 +12,11 @@ import { emptyState, stateOf } from './state.ts';
 import type { BuildServices, State } from './types.ts';
 import { WorkdirOp } from './workdir.ts';
 
-/** The solver's graph of a plan: one vertex for each step, errors placed in the Dockerfile. */
-export function verticesOf(target: Step, services: BuildServices): Vertex<State> {
+/**
+ * The solver's graph of these targets' plans: one vertex for each step, also for one that several have in common. Errors are
+ * placed in the Dockerfile.
+ */
+export function verticesOf(targets: readonly Step[], services: BuildServices): readonly Vertex<State>[] {
   const made = new Map<string, Vertex<State>>();
   const visit = (step: Step): Vertex<State> => {
     const existing = made.get(step.id);
@@ -30,7 +33,7 @@ export function verticesOf(target: Step, services: BuildServices): Vertex<State>
     made.set(step.id, vertex);
     return vertex;
   };
-  return visit(target);
+  return targets.map(visit);
 }
 
 function opOf(op: StepOp, services: BuildServices): Op<State> {

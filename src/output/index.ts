@@ -5,5 +5,6 @@ export { formOf, type FormWords } from './form.ts';
 export { parseOutput } from './parse.ts';
 export { shapeOf } from './shape.ts';
 export * from './types.ts';
+export { writeImageIndex } from './image-index.ts';
 export { writeOutput } from './write.ts';
 export type { OutputWork } from './work.ts';

@@ -5,6 +5,7 @@ import type { Isolation } from '../../runtime/index.ts';
 import { addOutputOptions, outputOptionsOf, type OutputFlags } from '../build-outputs.ts';
 import { parseJobs, parseLabel } from '../build-values.ts';
 import { parseCall, runCall, type Call, type CallFlags } from '../call.ts';
+import { platformLines, platformsJson, resultId } from '../build-platforms.ts';
 import { collect, examples, makeCommand } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { addLimitOptions, addResourceOption, limitsOf, type LimitFlags } from '../limits.ts';
@@ -91,7 +92,8 @@ async function answerCall(
   { context, flags }: { readonly context: string; readonly flags: BuildFlags },
 ): Promise<number> {
   const planning = await planningOptionsOf(flags);
-  return runCall(call, { ...planning, root: storeRoot(command), context });
+  const request = { ...planning, platform: planning.platforms?.[0] };
+  return runCall(call, { ...request, root: storeRoot(command), context });
 }
 
 async function runBuild(
@@ -121,24 +123,28 @@ async function runBuild(
     signal: interrupt.signal,
     emit: (event) => progress.handle(event),
   });
-  if (flags.iidfile !== undefined) writeSmallFile(flags.iidfile, result.image.id);
+  if (flags.iidfile !== undefined) writeSmallFile(flags.iidfile, resultId(result));
   await tellResult(style, result);
 }
 
-async function tellResult(style: ProgressStyle, { image, names, steps }: BuildResult): Promise<void> {
+async function tellResult(style: ProgressStyle, result: BuildResult): Promise<void> {
+  const { names, steps } = result;
+  const image = resultId(result);
   switch (style) {
     case 'auto':
     case 'plain': {
       const { familiarName } = await import('../../oci/index.ts');
       const named = names.map((name) => `\n  as ${familiarName(name)}`).join('');
-      process.stderr.write(`built ${image.id}${named}\n`);
+      process.stderr.write(`built ${image}${await platformLines(result)}${named}\n`);
       return;
     }
     case 'rawjson':
-      process.stderr.write(`${JSON.stringify({ result: { image: image.id, names, steps } })}\n`);
+      process.stderr.write(
+        `${JSON.stringify({ result: { image, ...(await platformsJson(result)), names, steps } })}\n`,
+      );
       return;
     case 'quiet':
-      process.stdout.write(`${image.id}\n`);
+      process.stdout.write(`${image}\n`);
       return;
     case 'none':
       return;
