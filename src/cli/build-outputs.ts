@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander';
 
 import { TsbuildError } from '../core/index.ts';
-import type { ImageShape, OutgoingForm, OutputSpec } from '../output/types.ts';
+import type { Destination, ImageShape, OutputSpec } from '../output/types.ts';
 import { collect } from './command.ts';
 
 /** Where a build's result goes, and in what form. */
@@ -20,6 +20,7 @@ export interface OutputFlags {
   readonly reproducible?: boolean;
   readonly iidfile?: string;
   readonly metadataFile?: string;
+  readonly quiet?: boolean;
 }
 
 export function addOutputOptions(command: Command): Command {
@@ -67,46 +68,63 @@ export interface OutputOptions {
 
 /** Throws USAGE for values that make no sense, and for some that make none together. */
 export async function outputOptionsOf(flags: OutputFlags): Promise<OutputOptions> {
-  const { formOf, parseAnnotation, parseOutput } = await import('../output/index.ts');
-  const form = formOf({
-    compression: flags.compression,
-    level: flags.compressionLevel,
-    force: flags.forceCompression,
-  });
-  const isFormed =
-    flags.compression !== undefined ||
-    flags.compressionLevel !== undefined ||
-    flags.forceCompression === true;
-  const outputs = completed((flags.output ?? []).map(parseOutput), flags, form).map((spec) =>
-    isFormed && 'form' in spec ? { ...spec, form: { ...form, mediaTypes: spec.form.mediaTypes } } : spec,
-  );
+  const { parseAnnotation, parseOutput } = await import('../output/index.ts');
+  const given = (flags.output ?? []).map(parseOutput);
+  const outputs = await formed(completed(given, flags, parseOutput), flags);
   const annotations = (flags.annotation ?? []).flatMap(parseAnnotation);
   if (annotations.length > 0 && outputs.some((spec) => 'form' in spec && spec.form.mediaTypes === 'docker')) {
     throw new TsbuildError('USAGE', "Docker's manifests carry no annotations", {
       hint: 'leave oci-mediatypes=false out',
     });
   }
+  if (outputs.some((spec) => 'dest' in spec && isStandardOutput(spec.dest))) checkStandardOutput(flags);
   return { outputs, shape: { ...(await datesOf(flags)), squash: flags.squash, annotations } };
 }
 
 /** `--push` and `--load` say of the image of `--output` what they say, or are outputs of their own (C-12). */
 function completed(
   given: readonly OutputSpec[],
-  flags: OutputFlags,
-  form: OutgoingForm,
+  { push, load }: OutputFlags,
+  parse: (text: string) => OutputSpec,
 ): readonly OutputSpec[] {
   const outputs = [...given];
-  const parts = { names: [], form, shape: {} };
-  const image = { ...parts, kind: 'image', store: true, push: flags.push === true, byDigest: false } as const;
-  if (flags.push === true) {
+  if (push === true) {
     const at = outputs.findIndex(({ kind }) => kind === 'image');
     const found = outputs[at];
     if (found?.kind === 'image') outputs[at] = { ...found, push: true };
-    else outputs.push(image);
+    else outputs.push(parse('type=registry'));
   }
   const loads = outputs.some((spec) => spec.kind === 'docker' && spec.dest === undefined);
-  if (flags.load === true && !loads) outputs.push({ ...parts, kind: 'docker', dest: undefined });
-  return outputs.length === 0 ? [image] : outputs;
+  if (load === true && !loads) outputs.push(parse('type=docker'));
+  return outputs.length === 0 ? [parse('type=image')] : outputs;
+}
+
+/** The flags hold for every output that packs layers. */
+async function formed(outputs: readonly OutputSpec[], flags: OutputFlags): Promise<readonly OutputSpec[]> {
+  const { compression, compressionLevel: level, forceCompression: force } = flags;
+  if (compression === undefined && level === undefined && force !== true) return outputs;
+  const { formOf } = await import('../output/index.ts');
+  const form = formOf({ compression, level, force });
+  return outputs.map((spec) =>
+    'form' in spec ? { ...spec, form: { ...form, mediaTypes: spec.form.mediaTypes } } : spec,
+  );
+}
+
+function isStandardOutput(dest: Destination | string | undefined): boolean {
+  return typeof dest === 'object' && dest.kind === 'stdout';
+}
+
+function checkStandardOutput({ quiet }: OutputFlags): void {
+  if (process.stdout.isTTY) {
+    throw new TsbuildError('USAGE', 'refusing to write an archive to a terminal', {
+      hint: 'give dest=FILE, or redirect standard output',
+    });
+  }
+  if (quiet === true) {
+    throw new TsbuildError('USAGE', '--quiet prints the image id where the output goes: standard output', {
+      hint: 'give dest=FILE, or --iidfile FILE and --progress none instead of --quiet',
+    });
+  }
 }
 
 async function datesOf(flags: OutputFlags): Promise<Pick<ImageShape, 'epoch' | 'rewrite'>> {

@@ -1,4 +1,4 @@
-import { canonicalJson, TsbuildError, type Digest, type Json } from '../core/index.ts';
+import { TsbuildError, type Digest } from '../core/index.ts';
 import {
   formatReference,
   maxManifestBytes,
@@ -9,21 +9,19 @@ import {
 import type { Descriptor, Reference } from '../oci/index.ts';
 import { pushContent, type OutgoingLayer, type PushOptions } from '../registry/index.ts';
 import type { Store } from '../store/types.ts';
+import { keptAttestations } from './attestations/keep.ts';
+import { pushAttestations } from './attestations/push.ts';
+import type { Attestation } from './attestations/types.ts';
 import type { Image, Layer } from './image.ts';
-import { compressionOf } from './media.ts';
-import { manifestAs, mediaTypesOf } from './typed-manifest.ts';
-import { knownForm, packLayer, storedBlob, type LayerForm } from './outgoing.ts';
+import { knownForm, packLayer, storedBlob } from './outgoing.ts';
+import { layerPacking, packedManifest, packingOf, type Packing, type PackingOptions } from './packing.ts';
 import { loadImage } from './resolve.ts';
 
-export interface PushImageOptions extends PushOptions {
-  /** Every layer goes in this form. Unless told, plain layers go as gzip and all others as they are. */
-  readonly form?: LayerForm | undefined;
-  /** With `form`: only the plain ones are packed, the others go as they are. */
-  readonly plainOnly?: boolean | undefined;
-  /** Of manifest, config and layers; `docker` for registries and engines that know no others. */
-  readonly mediaTypes?: 'oci' | 'docker' | undefined;
+export interface PushImageOptions extends PushOptions, PackingOptions {
   /** What is pushed; unless told, the image that has the name in the store. */
   readonly image?: Descriptor | undefined;
+  /** What is said of it; what the store keeps, unless told. */
+  readonly attestations?: readonly Attestation[] | undefined;
   /** Under its digest alone: the name's tag is left as it is. */
   readonly byDigest?: boolean | undefined;
 }
@@ -61,8 +59,8 @@ export async function pushImage(
   }
   await using folder = await store.tempDir();
   const lenders = await findLenders(store, reference);
-  const plan = await planOf(store, image, options);
-  const work = { plan, folder: folder.path, lenders };
+  const packing = await packingOf(store, image, options);
+  const work = { packing, folder: folder.path, lenders };
   // An image may have the same layer twice.
   const distinct = new Map(image.layers.map((layer) => [layer.descriptor.digest, layer]));
   const outgoing = new Map<Digest, OutgoingLayer>();
@@ -73,77 +71,36 @@ export async function pushImage(
     {
       layers,
       config: storedBlob(store, image.manifest.config),
-      manifest: (sent) => manifestOf(image, sent, plan),
+      manifest: (sent) => packedManifest(image, sent, packing),
       mountRepositories: [...new Set([...lenders.values()].flat())].slice(0, maxLenders),
     },
     options,
   );
   const repoDigest = `${repositoryName(reference)}@${pushed.manifest.digest}`;
-  await recordRepoDigest(store, image, repoDigest);
+  const attestations = options.attestations ?? (await keptAttestations(store, image.id));
+  // What is pushed past the store is none of the store's images.
+  const isKept = options.image === undefined || (await store.images.get(image.id)) !== undefined;
+  if (isKept) await recordRepoDigest(store, image, repoDigest);
+  await pushAttestations(reference, pushed.manifest, { attestations, platform: image.config }, options);
   return { id: image.id, manifest: pushed.manifest, repoDigest, transferred: pushed.transferred };
-}
-
-/** `asIs`: the manifest goes byte for byte. */
-type Plan =
-  | { readonly kind: 'asIs' }
-  | {
-      readonly kind: 'packed';
-      readonly form: LayerForm;
-      readonly all: boolean;
-      readonly mediaTypes: 'oci' | 'docker';
-    };
-
-async function planOf(
-  store: Store,
-  image: Image,
-  { form, plainOnly, mediaTypes: types = 'oci' }: PushImageOptions,
-): Promise<Plan> {
-  const plan = { kind: 'packed', form: form ?? { compression: 'gzip' }, mediaTypes: types } as const;
-  if (form !== undefined) return { ...plan, all: plainOnly !== true };
-  const record = await store.images.get(image.id);
-  const wasPulled = record?.repoDigests.some((one) => one.endsWith(`@${image.digest}`)) ?? false;
-  const hasPlain = image.layers.some(isPlain);
-  const isTyped = mediaTypesOf(image.descriptor) === types;
-  return isTyped && (wasPulled || !hasPlain) ? { kind: 'asIs' } : { ...plan, all: false };
-}
-
-function isPlain({ descriptor }: Layer): boolean {
-  return compressionOf(descriptor.mediaType) === 'none';
 }
 
 async function outgoingLayer(
   store: Store,
   layer: Layer,
-  work: { readonly plan: Plan; readonly folder: string; readonly lenders: Lenders },
+  work: { readonly packing: Packing; readonly folder: string; readonly lenders: Lenders },
 ): Promise<OutgoingLayer> {
-  const { plan, folder, lenders } = work;
+  const { packing, folder, lenders } = work;
   const mounts = (digest: Digest): readonly string[] =>
     [...new Set([...(lenders.get(digest) ?? []), ...(lenders.get(layer.diffId) ?? [])])].slice(0, 3);
-  if (plan.kind === 'asIs' || !mustPack(layer, plan)) {
+  const form = layerPacking(layer, packing);
+  if (form === undefined) {
     const { descriptor } = layer;
     const source = storedBlob(store, descriptor);
     return { known: undefined, prepare: () => Promise.resolve({ descriptor, source }), mounts };
   }
-  const { form } = plan;
   const known = await knownForm(store, layer.diffId, form);
   return { known, prepare: async () => packLayer(store, layer, { form, folder }), mounts };
-}
-
-function mustPack(layer: Layer, { form, all }: Extract<Plan, { kind: 'packed' }>): boolean {
-  if (!all) return isPlain(layer);
-  const is = compressionOf(layer.descriptor.mediaType);
-  // A wish for a level can only be met by packing anew.
-  return is !== form.compression || form.level !== undefined;
-}
-
-function manifestOf(
-  image: Image,
-  layers: readonly Descriptor[],
-  plan: Plan,
-): { readonly bytes: Uint8Array; readonly mediaType: string } {
-  if (plan.kind === 'asIs') return { bytes: image.rawManifest, mediaType: image.descriptor.mediaType };
-  const { manifest, mediaType } = manifestAs(image.manifest, layers, plan.mediaTypes);
-  return { bytes: Buffer.from(canonicalJson(manifest as unknown as Json)), mediaType };
 }
 
 /** The image keeps its own manifest; the repo digest is that of the one that was pushed. */
@@ -155,6 +112,7 @@ async function recordRepoDigest(store: Store, image: Image, repoDigest: string):
     manifest: earlier?.manifest ?? image.descriptor,
     added: earlier?.added ?? new Date().toISOString(),
     repoDigests: [...new Set([...(earlier?.repoDigests ?? []), repoDigest])].sort(),
+    attestations: earlier?.attestations,
   });
 }
 

@@ -2,7 +2,7 @@ import { splitCsv, TsbuildError } from '../core/index.ts';
 import { parseAnnotationAttribute } from './annotations.ts';
 import { parseAttributes, type Attributes } from './attributes.ts';
 import { parseEpoch } from './epoch.ts';
-import { formOf } from './form.ts';
+import { formOf, type FormWords } from './form.ts';
 import type { Destination, ImageShape, OutgoingForm, OutputSpec } from './types.ts';
 
 const types = ['image', 'registry', 'oci', 'docker', 'local', 'tar', 'cacheonly'] as const;
@@ -36,17 +36,20 @@ function specOf(type: (typeof types)[number], attributes: Attributes): OutputSpe
     case 'registry':
       return image(attributes, { push: type === 'registry' });
     case 'oci': {
-      const dest = destination(attributes.required('dest'));
+      const dest = destination(attributes.take('dest'));
       const tar = attributes.flag('tar') ?? true;
       if (!tar && dest.kind === 'stdout') throw attributes.invalid('a folder cannot go to standard output');
       return { kind: 'oci', dest, tar, ...imageParts(attributes) };
     }
     case 'docker': {
       const dest = attributes.take('dest');
+      const context = attributes.take('context');
+      if (context?.startsWith('-') === true) throw attributes.invalid('there is no such context');
       return {
         kind: 'docker',
         dest: dest === undefined || dest === '' ? undefined : destination(dest),
-        ...imageParts(attributes),
+        context,
+        ...imageParts(attributes, archiveWords),
       };
     }
     case 'local': {
@@ -61,10 +64,9 @@ function specOf(type: (typeof types)[number], attributes: Attributes): OutputSpe
       };
     }
     case 'tar': {
-      const dest = attributes.take('dest');
       return {
         kind: 'tar',
-        dest: destination(dest === undefined || dest === '' ? '-' : dest),
+        dest: destination(attributes.take('dest')),
         shape: datesOf(attributes),
       };
     }
@@ -93,16 +95,24 @@ function image(attributes: Attributes, { push }: { readonly push: boolean }): Ou
   return spec;
 }
 
-function imageParts(attributes: Attributes): {
+/** Not every engine unpacks layers of an archive. */
+const archiveWords: FormWords = { compression: 'uncompressed', force: true };
+
+function imageParts(
+  attributes: Attributes,
+  usual: FormWords = {},
+): {
   readonly names: readonly string[];
   readonly form: OutgoingForm;
   readonly shape: ImageShape;
 } {
   const names = (attributes.take('name') ?? '').split(',').filter((name) => name !== '');
+  const compression = attributes.take('compression');
+  const force = attributes.flag('force-compression');
   const form = formOf({
-    compression: attributes.take('compression'),
+    ...(compression === undefined ? usual : { compression }),
+    ...(force === undefined ? {} : { force }),
     level: attributes.take('compression-level'),
-    force: attributes.flag('force-compression'),
     ociMediaTypes: attributes.flag('oci-mediatypes'),
   });
   const rewrite = attributes.flag('rewrite-timestamp') === true ? 'clamp' : undefined;
@@ -118,6 +128,6 @@ function datesOf(attributes: Attributes): Pick<ImageShape, 'epoch'> {
   return { epoch: text === undefined ? undefined : parseEpoch(text, 'source-date-epoch') };
 }
 
-function destination(path: string): Destination {
-  return path === '-' ? { kind: 'stdout' } : { kind: 'file', path };
+function destination(path: string | undefined): Destination {
+  return path === undefined || path === '' || path === '-' ? { kind: 'stdout' } : { kind: 'file', path };
 }

@@ -78,6 +78,8 @@ export type OutputSpec =
       readonly kind: 'docker';
       /** Undefined: into the store and the container engine of this machine. */
       readonly dest: Destination | undefined;
+      /** Of Docker's contexts the one whose engine it is. */
+      readonly context?: string | undefined;
     })
   | {
       readonly kind: 'local';

@@ -1,5 +1,8 @@
-import { TsbuildError } from '../core/index.ts';
+import { writeDockerOutput, writeOciOutput } from './archive-output.ts';
 import { writeImageOutput } from './image-output.ts';
+import { writeLoadOutput } from './load-output.ts';
+import { writeLocalOutput } from './local-output.ts';
+import { writeTarOutput } from './tar-output.ts';
 import type { BuiltImages, OutputSpec, WrittenOutput } from './types.ts';
 import type { OutputWork } from './work.ts';
 
@@ -13,11 +16,16 @@ export async function writeOutput(
   switch (spec.kind) {
     case 'image':
       return writeImageOutput(spec, built, work);
-    case 'oci':
-    case 'docker':
     case 'local':
+      return writeLocalOutput(spec, built, work);
     case 'tar':
-      throw new TsbuildError('USAGE', `the output ${spec.kind} is not there`);
+      return writeTarOutput(spec, built, work);
+    case 'oci':
+      return writeOciOutput(spec, built, work);
+    case 'docker':
+      return spec.dest === undefined
+        ? writeLoadOutput(spec, built, work)
+        : writeDockerOutput({ ...spec, dest: spec.dest }, built, work);
     case 'cacheonly':
       return { kind: 'cacheonly', names: [], descriptor: undefined, repoDigests: [] };
   }

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
 import { digestParts } from '../../core/index.ts';
-import type { Json } from '../../core/index.ts';
+import type { Digest, Json } from '../../core/index.ts';
 import { familiarName, mediaTypes } from '../../oci/index.ts';
 import type { Descriptor } from '../../oci/index.ts';
 import type { Store } from '../../store/types.ts';
 import type { TarSink } from '../../tar/index.ts';
 import { assembleManifest } from '../assemble.ts';
-import type { Image, Layer } from '../image.ts';
+import type { Layer } from '../image.ts';
 import { blobPath, createArchiveWriter, encode, writeLayoutDocuments } from './archive-writer.ts';
 import type { ArchiveWriter } from './archive-writer.ts';
 import type { NamedImage } from './save.ts';
@@ -40,9 +40,31 @@ export async function writeDockerArchive(
     listed.push({ names, manifest: descriptor });
   }
   await writeLayoutDocuments(writer, listed);
+  await writeDockerDocuments(
+    writer,
+    images.map(({ image, names }) => ({
+      id: image.id,
+      names,
+      layers: image.layers.map(({ diffId }) => diffId),
+    })),
+  );
+  await writer.finish();
+}
+
+/** An image of a docker archive: its config, and the blobs of its layers, bottom first. */
+export interface DockerArchiveEntry {
+  readonly id: Digest;
+  readonly names: readonly string[];
+  readonly layers: readonly Digest[];
+}
+
+/** What makes a docker archive of an OCI layout. */
+export async function writeDockerDocuments(
+  writer: ArchiveWriter,
+  images: readonly DockerArchiveEntry[],
+): Promise<void> {
   await writer.document('manifest.json', encode(images.map(manifestEntry)));
   await writer.document('repositories', encode(repositories(images)));
-  await writer.finish();
 }
 
 /** Returns the size of the plain tar, which must be known before its first byte is written: unpacked aside, if need be. */
@@ -62,27 +84,23 @@ async function writePlainLayer(store: Store, writer: ArchiveWriter, layer: Layer
   return file.bytesWritten;
 }
 
-function manifestEntry({ image, names }: NamedImage): Json {
+function manifestEntry({ id, names, layers }: DockerArchiveEntry): Json {
   return {
-    Config: blobPath(image.id),
+    Config: blobPath(id),
     RepoTags: names.length === 0 ? null : names.map(familiarName),
-    Layers: image.layers.map((layer) => blobPath(layer.diffId)),
+    Layers: layers.map(blobPath),
   };
 }
 
 /** The older index of names: repository, tag, topmost layer. */
-function repositories(images: readonly NamedImage[]): Json {
+function repositories(images: readonly DockerArchiveEntry[]): Json {
   const byRepository: Record<string, Record<string, string>> = {};
-  for (const { image, names } of images) {
+  for (const { id, names, layers } of images) {
     for (const name of names.map(familiarName)) {
       const colon = name.lastIndexOf(':');
       const tags = (byRepository[name.slice(0, colon)] ??= {});
-      tags[name.slice(colon + 1)] = topLayer(image);
+      tags[name.slice(colon + 1)] = digestParts(layers.at(-1) ?? id).hex;
     }
   }
   return byRepository;
-}
-
-function topLayer(image: Image): string {
-  return digestParts(image.layers.at(-1)?.diffId ?? image.id).hex;
 }

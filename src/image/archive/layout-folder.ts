@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto';
+import {
+  createWriteStream,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+
+import {
+  canonicalJson,
+  digestParts,
+  isErrno,
+  TsbuildError,
+  type Digest,
+  type Json,
+} from '../../core/index.ts';
+import { maxManifestBytes, mediaTypes, parseIndex } from '../../oci/index.ts';
+import type { Descriptor } from '../../oci/types.ts';
+import { layoutIndex } from '../../store/index.ts';
+import type { PackedImage } from '../packed-image.ts';
+import { annotated, writePackedImage, type PackedArchiveOptions } from './packed-archive.ts';
+
+const refName = 'org.opencontainers.image.ref.name';
+
+/**
+ * One image into an OCI layout that is a folder (image-layout.md): a new one, or one more image of one that is there,
+ * where it takes over its names. Blobs come first and appear whole, index.json last: who reads meanwhile finds what it
+ * names. Throws IO_ERROR when the folder holds something else, IMAGE_INVALID when its index is damaged.
+ */
+export async function writeLayoutFolder(
+  packed: PackedImage,
+  folder: string,
+  { names, annotations = {} }: Omit<PackedArchiveOptions, 'format'>,
+): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  const earlier = entriesOf(folder);
+  const writer = {
+    has: (digest: Digest): boolean => isWhole(blobFile(folder, digest)),
+    blob: (blob: Pick<Descriptor, 'digest' | 'size'>, bytes: AsyncIterable<Uint8Array> | Uint8Array) =>
+      writeBlob(folder, blob, bytes),
+  };
+  const manifest = annotated(await writePackedImage(writer, packed), annotations);
+  const own = names.length === 0 ? [manifest] : namedEntries(names, manifest);
+  const taken = new Set(own.map((entry) => entry.annotations?.[refName] ?? entry.digest));
+  const others = earlier.filter((entry) => !taken.has(entry.annotations?.[refName] ?? entry.digest));
+  replaceFile(join(folder, 'oci-layout'), canonicalJson({ imageLayoutVersion: '1.0.0' }));
+  const index = { schemaVersion: 2, mediaType: mediaTypes.index, manifests: [...others, ...own] };
+  replaceFile(join(folder, 'index.json'), canonicalJson(index as unknown as Json));
+}
+
+function namedEntries(names: readonly string[], target: Descriptor): readonly Descriptor[] {
+  return parseIndex(Buffer.from(layoutIndex(names.map((name) => ({ name, target }))))).manifests;
+}
+
+function entriesOf(folder: string): readonly Descriptor[] {
+  const index = join(folder, 'index.json');
+  try {
+    if (statSync(index).size > maxManifestBytes) {
+      throw new TsbuildError('IMAGE_INVALID', `${index} is larger than ${maxManifestBytes} bytes`);
+    }
+    return parseIndex(readFileSync(index)).manifests;
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+  }
+  // A run that was killed before it had written the index leaves these.
+  const foreign = readdirSync(folder).find((name) => name !== 'blobs' && name !== 'oci-layout');
+  if (foreign === undefined) return [];
+  throw new TsbuildError('IO_ERROR', `cannot write an OCI layout into ${folder}: it has other files`, {
+    hint: 'name an empty folder, or one that is an OCI layout',
+  });
+}
+
+function blobFile(folder: string, digest: Digest): string {
+  const { algorithm, hex } = digestParts(digest);
+  return join(folder, 'blobs', algorithm, hex);
+}
+
+/** Blobs appear by rename: one that is there is whole. */
+function isWhole(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+async function writeBlob(
+  folder: string,
+  { digest }: Pick<Descriptor, 'digest'>,
+  bytes: AsyncIterable<Uint8Array> | Uint8Array,
+): Promise<void> {
+  const path = blobFile(folder, digest);
+  if (isWhole(path)) return;
+  mkdirSync(join(folder, 'blobs', digestParts(digest).algorithm), { recursive: true });
+  const aside = asideOf(path);
+  try {
+    if (bytes instanceof Uint8Array) writeFileSync(aside, bytes, { flag: 'wx' });
+    else await pipeline(bytes, createWriteStream(aside, { flags: 'wx' }));
+    renameSync(aside, path);
+  } catch (error) {
+    rmSync(aside, { force: true });
+    throw error;
+  }
+}
+
+function replaceFile(path: string, text: string): void {
+  const aside = asideOf(path);
+  writeFileSync(aside, text, { flag: 'wx' });
+  renameSync(aside, path);
+}
+
+function asideOf(path: string): string {
+  return `${path}.${randomBytes(4).toString('hex')}.tmp`;
+}

@@ -1,0 +1,112 @@
+import { randomBytes } from 'node:crypto';
+import { lstatSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+
+import { fromErrno, fromText, isErrno, type ByteString } from '../core/index.ts';
+import { openRootDir, type RootDir } from '../sys/index.ts';
+import { CopyOut } from './copy-out.ts';
+import { platformFolder } from './platform-folder.ts';
+import type { BuiltImages, OutputSpec, WrittenOutput } from './types.ts';
+import type { OutputWork } from './work.ts';
+
+type LocalSpec = Extract<OutputSpec, { kind: 'local' }>;
+
+/**
+ * The files of the result in a folder of the host (O-04), several platforms in a folder each. A folder that is not there yet
+ * appears when it is whole; one that is there is added to, file by file, each of them whole. Throws IO_ERROR,
+ * PERMISSION_DENIED, DISK_FULL, INTERRUPTED.
+ */
+export async function writeLocalOutput(
+  spec: LocalSpec,
+  built: BuiltImages,
+  work: OutputWork,
+): Promise<WrittenOutput> {
+  const path = resolve(spec.dest);
+  try {
+    const isNew = statSync(path, { throwIfNoEntry: false }) === undefined && !isDanglingLink(path);
+    if (isNew) await fillNew(path, (folder) => fill(folder, { spec, built, work }));
+    else await fill(path, { spec, built, work });
+  } catch (error) {
+    throw fromErrno(error, `writing ${spec.dest}`);
+  }
+  return { kind: 'local', names: [], descriptor: undefined, repoDigests: [], place: spec.dest };
+}
+
+function isDanglingLink(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** Beside its place, so that renaming it there is one step. */
+async function fillNew(path: string, write: (folder: string) => Promise<void>): Promise<void> {
+  const parent = dirname(path);
+  mkdirSync(parent, { recursive: true });
+  const aside = `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`;
+  mkdirSync(join(parent, aside));
+  try {
+    await write(join(parent, aside));
+    moveToItsPlace(join(parent, aside), path);
+  } catch (error) {
+    using above = openRootDir(parent);
+    above.removeAll(fromText(aside));
+    throw error;
+  }
+}
+
+function moveToItsPlace(aside: string, path: string): void {
+  try {
+    renameSync(aside, path);
+  } catch (error) {
+    if (!isErrno(error, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR')) throw error;
+    throw Object.assign(new Error(`${path} came into being meanwhile`, { cause: error }), { code: 'EIO' });
+  }
+}
+
+async function fill(
+  folder: string,
+  { spec, built, work }: { readonly spec: LocalSpec; readonly built: BuiltImages; readonly work: OutputWork },
+): Promise<void> {
+  using top = openRootDir(folder);
+  const copy = new CopyOut(top, {
+    time: spec.shape.epoch,
+    deletes: spec.mode === 'delete',
+    special: spec.specialFiles,
+    signal: work.signal,
+  });
+  const { images } = built;
+  const isSplit = spec.platformSplit ?? images.length > 1;
+  for (const { platform, snapshot } of images) {
+    await using view = await work.snapshotter.view(snapshot);
+    if (isSplit) {
+      const name = fromText(platformFolder(platform));
+      makeFolder(top, name);
+      await copy.copy(view.root, name);
+    } else await copy.copy(view.root);
+  }
+  if (isSplit && spec.mode === 'delete') {
+    const kept = new Set(images.map(({ platform }) => fromText(platformFolder(platform))));
+    for (const name of top.list('.' as ByteString)) if (!kept.has(name)) top.removeAll(name);
+  }
+  tellLeftOut(copy, spec, work);
+}
+
+function makeFolder(top: RootDir, name: ByteString): void {
+  const before = top.tryLstat(name);
+  if (before?.type === 'directory') return;
+  if (before !== undefined) top.unlink(name);
+  top.mkdir(name, 0o755);
+}
+
+function tellLeftOut({ leftOut }: CopyOut, { dest }: LocalSpec, { emit }: OutputWork): void {
+  const { devices, privileges } = leftOut;
+  const parts = [
+    ...(devices === 0 ? [] : [`${devices} device ${devices === 1 ? 'file' : 'files'}`]),
+    ...(privileges === 0
+      ? []
+      : [`the set-id bits or capabilities of ${privileges} ${privileges === 1 ? 'file' : 'files'}`]),
+  ];
+  if (parts.length === 0) return;
+  emit({
+    type: 'warning',
+    message: `left out of ${dest}: ${parts.join(' and ')}; special-files=true copies them, type=tar keeps owners, too`,
+  });
+}
