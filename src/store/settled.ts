@@ -11,10 +11,11 @@ import { publish, readJsonIfThere, type Staging } from './files.ts';
  *
  * - every record carries the boot it was written in and the time of that boot's monotonic clock, taken after what it
  *   points to was written; the clock is one for all processes and never steps back;
- * - `settle` reads the clock, calls syncfs, and then writes that time into `settled/<boot>`: what was written before it is
- *   on the disk now, whoever wrote it;
+ * - `settle` reads the clock, calls syncfs, and then writes that time into one of two files of `settled/<boot>`: what was
+ *   written before it is on the disk now, whoever wrote it. The file is the one with the older time, so that the other,
+ *   which this syncfs has put on the disk, still says what it said should the new one be lost or damaged;
  * - a record of the running boot is trusted, since the page cache shows all writes; one of another boot only up to the
- *   time in that boot's file.
+ *   later time of that boot's files.
  *
  * A lost or old settled file only makes misses. A record itself may be torn or even hold the bytes of another deleted
  * one (file systems without ordered data): it does not parse, or it names another key.
@@ -45,8 +46,9 @@ export function openSettled(options: SettledOptions): Settled {
   let running = options.boot;
   const boot = (): string => (running ??= readBootId());
 
+  const timesOf = (of: string): readonly number[] => slots.map((slot) => readTime(folder, of, slot));
   const settledAt = (of: string): number => {
-    const at = known.get(of) ?? readTime(pathOf(folder, of));
+    const at = known.get(of) ?? Math.max(...timesOf(of));
     known.set(of, at);
     return at;
   };
@@ -56,25 +58,32 @@ export function openSettled(options: SettledOptions): Settled {
     trusts: (stamp) => stamp.boot === boot() || (isBootId(stamp.boot) && stamp.at <= settledAt(stamp.boot)),
     settle() {
       const at = now();
+      const times = timesOf(boot());
       try {
         options.sync();
       } catch (error) {
         throw fromErrno(error, 'writing the store to the disk');
       }
-      const path = pathOf(folder, boot());
       // Two builds may end together: the later clock stands for both.
-      if (at > readTime(path)) publish(staging, path, canonicalJson({ at } satisfies Json));
+      if (at <= Math.max(...times)) return;
+      const slot = slots[times.indexOf(Math.min(...times))] ?? slots[0];
+      publish(staging, pathOf(folder, boot(), slot), canonicalJson({ boot: boot(), at } satisfies Json));
     },
   };
 }
 
-function pathOf(folder: string, boot: string): string {
-  return join(folder, `${boot}.json`);
+/** What follows the boot in the files' names. */
+const slots = ['', '.1'] as const;
+type Slot = (typeof slots)[number];
+
+function pathOf(folder: string, boot: string, slot: Slot): string {
+  return join(folder, `${boot}${slot}.json`);
 }
 
-function readTime(path: string): number {
-  const value = readJsonIfThere(path) as { readonly at?: unknown } | null | undefined;
-  return typeof value?.at === 'number' ? value.at : -1;
+/** The boot inside tells it from the bytes of another that a crash left in its place. */
+function readTime(folder: string, boot: string, slot: Slot): number {
+  const value = readJsonIfThere(pathOf(folder, boot, slot)) as Partial<Stamp> | null | undefined;
+  return value?.boot === boot && typeof value.at === 'number' ? value.at : -1;
 }
 
 /** As a double: exact to a microsecond for the next hundred years of uptime. */

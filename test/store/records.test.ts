@@ -152,6 +152,32 @@ describe('power loss (records and boots)', () => {
     expect(await reader.get('results', digestOf('b'))).toBe(2);
   });
 
+  it.each(['', '{"at":9', `{"at":9e15,"boot":"${laterBoot}"}`])(
+    'S-70 what was settled before stays so when the newest mark reads %j after the power loss',
+    async (damaged) => {
+      using folder = tempFolder('boot');
+      await using store = await openStore(folder.path);
+      const writer = recordsOf(store, thisBoot);
+      const marks = join(store.root, 'settled');
+      const kept = new Map<string, string>();
+      for (const name of ['a', 'b', 'c', 'd']) {
+        await writer.records.put('results', digestOf(name), name);
+        writer.settle();
+        const changed = readdirSync(marks).filter((mark) => {
+          const text = readFileSync(join(marks, mark), 'utf8');
+          return text !== kept.get(mark) && kept.set(mark, text);
+        });
+        expect(changed).toHaveLength(1);
+        writeFileSync(join(marks, changed[0] ?? ''), damaged);
+        const reader = recordsOf(store, laterBoot).records;
+        const known = ['a', 'b', 'c', 'd'].filter((each) => each < name);
+        for (const each of known) expect(await reader.get('results', digestOf(each))).toBe(each);
+        expect(await reader.get('results', digestOf(name))).toBeUndefined();
+        writeFileSync(join(marks, changed[0] ?? ''), kept.get(changed[0] ?? '') ?? '');
+      }
+    },
+  );
+
   it('a sync that fails settles nothing', async () => {
     using folder = tempFolder('boot');
     await using store = await openStore(folder.path);
