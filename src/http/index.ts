@@ -1,13 +1,15 @@
+export type { TlsSettings } from './fetch.ts';
 export { isLoopback, isPrivateLiteral } from './hosts.ts';
 export { certificateHint, failureReason, type FailureReason } from './reason.ts';
 export {
+  countTries,
   CutOffError,
   defaultRetryPolicy,
   HttpStatusError,
   networkCode,
   parseRetryAfter,
-  retryDelay,
   withRetries,
+  type RateLimits,
   type RetryPolicy,
 } from './retry.ts';
 export {

@@ -1,12 +1,15 @@
 import { TsbuildError } from '../core/index.ts';
-import { HttpStatusError, networkCode, parseRetryAfter } from './retry.ts';
+import { fetchFor, type TlsSettings } from './fetch.ts';
 import { isLoopback } from './hosts.ts';
+import { HttpStatusError, networkCode, parseRateLimits, parseRetryAfter } from './retry.ts';
 
 export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   /** Where plain http may be redirected to: this machine alone unless told; `any` where the user himself wrote `http://`. */
   readonly plainHttp?: 'loopback' | 'any' | undefined;
+  /** Asked for every host that the request comes to: what one host is trusted with is nothing to the next. */
+  readonly tls?: ((url: URL) => TlsSettings | undefined) | undefined;
 }
 
 /** Content to send, which can be read again: after a redirect, or with another token. */
@@ -43,7 +46,7 @@ export async function send(url: URL, request: HttpSending): Promise<Response> {
   let at = url;
   let headers = request.headers;
   for (let hops = 0; ; hops += 1) {
-    const fetchIt = await fetchFor(at);
+    const fetchIt = await fetchFor(at, request.tls?.(at));
     const response = await fetchIt(at.href, {
       method,
       // Blobs are compressed already, and a transfer coding would be undone here behind the digest's back.
@@ -79,41 +82,13 @@ function mayFollow(from: URL, to: URL, { plainHttp, redirects }: HttpSending): b
   if (to.username !== '' || to.password !== '') return false;
   if (to.protocol === 'https:') return true;
   if (to.protocol !== 'http:' || from.protocol !== 'http:') return false;
-  return plainHttp === 'any' || isLoopback(to);
+  return plainHttp === 'any' || isLoopback(to) || to.hostname === from.hostname;
 }
 
 function withoutCredentials(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(headers).filter(([name]) => !['authorization', 'cookie'].includes(name.toLowerCase())),
   );
-}
-
-interface FetchOptions {
-  readonly method: string;
-  readonly body?: AsyncIterable<Uint8Array>;
-  readonly duplex?: 'half';
-  readonly headers: Record<string, string>;
-  readonly redirect: 'manual';
-  readonly signal: AbortSignal;
-}
-
-type Fetch = (url: string, options: FetchOptions) => Promise<Response>;
-
-let proxied: Promise<Fetch> | undefined;
-
-/** Node's own fetch; through a proxy only where the environment names one, since that needs a larger library. */
-async function fetchFor(url: URL): Promise<Fetch> {
-  const names = ['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy'];
-  const direct = isLoopback(url) || names.every((name) => (process.env[name] ?? '') === '');
-  if (direct) return fetch;
-  proxied ??= proxiedFetch();
-  return proxied;
-}
-
-async function proxiedFetch(): Promise<Fetch> {
-  const undici = await import('undici');
-  const dispatcher = new undici.EnvHttpProxyAgent();
-  return async (url, options) => undici.fetch(url, { ...options, dispatcher });
 }
 
 /** Frees the connection of an answer that nobody reads. */
@@ -153,6 +128,7 @@ export async function statusError(response: Response): Promise<HttpStatusError> 
     status: response.status,
     detail: errorDetail(body.toString('utf8')),
     retryAfter: parseRetryAfter(response.headers.get('retry-after')),
+    limits: parseRateLimits(response.headers),
   });
 }
 

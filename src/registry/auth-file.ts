@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import * as z from 'zod/mini';
 
-import { fromErrno, isErrno, TsbuildError } from '../core/index.ts';
+import { fromErrno, TsbuildError } from '../core/index.ts';
 import type { Credentials } from './credentials.ts';
+import { readSmallFile } from './small-file.ts';
 
 /** docker's config.json and podman's auth.json, as far as credentials go (G-18). */
 export interface AuthFile {
@@ -12,8 +13,6 @@ export interface AuthFile {
   readonly credHelpers: Readonly<Record<string, string>>;
   readonly credsStore: string | undefined;
 }
-
-const maxBytes = 2 ** 20;
 
 const entrySchema = z.object({
   auth: z.optional(z.string()),
@@ -89,15 +88,7 @@ export function changeAuthFile(
 }
 
 function readText(path: string): string | undefined {
-  try {
-    const found = statSync(path);
-    if (!found.isFile()) throw invalid(path, 'it is not a file');
-    if (found.size > maxBytes) throw invalid(path, `it is larger than ${maxBytes} bytes`);
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
-    throw fromErrno(error, `reading ${path}`);
-  }
+  return readSmallFile(path, (why) => invalid(path, why));
 }
 
 function parseObject(text: string, path: string): unknown {

@@ -1,15 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { TsbuildError } from '../core/index.ts';
-import { bodyOf, CutOffError, retryDelay, type RetryPolicy } from '../http/index.ts';
+import { bodyOf, countTries, CutOffError, type RetryPolicy } from '../http/index.ts';
 import type { Descriptor } from '../oci/index.ts';
 
 export interface BlobTransfer {
   readonly signal: AbortSignal;
-  readonly retry: RetryPolicy;
+  /** Of the place that is asked now. */
+  readonly retry: () => RetryPolicy;
   /** Milliseconds without a byte after which the transfer is begun anew. */
   readonly stall: number;
   readonly request: (path: string, headers: Record<string, string>, signal: AbortSignal) => Promise<Response>;
+  /** Turns to the next place that has the blob; false when there is none. */
+  readonly next?: ((why: unknown) => boolean) | undefined;
 }
 
 /**
@@ -22,8 +25,8 @@ export async function* readBlob(
   transfer: BlobTransfer,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let received = 0;
-  let failed = 0;
-  while (received < size || failed === 0) {
+  let tries = countTries(transfer.retry());
+  for (;;) {
     const before = received;
     try {
       for await (const chunk of bytesFrom(digest, before, transfer)) {
@@ -35,9 +38,13 @@ export async function* readBlob(
       throw new CutOffError(`the blob ${digest} ended after ${received} of ${size} bytes`);
     } catch (error) {
       transfer.signal.throwIfAborted();
-      failed = received > before ? 1 : failed + 1;
-      const delay = retryDelay(error, failed, transfer.retry);
-      if (delay === undefined) throw error;
+      if (received > before) tries.progressed();
+      const delay = tries.next(error);
+      if (delay === undefined) {
+        if (received > size || transfer.next?.(error) !== true) throw error;
+        tries = countTries(transfer.retry());
+        continue;
+      }
       await sleep(delay, undefined, { signal: transfer.signal });
     }
   }

@@ -1,5 +1,5 @@
 import { createDigester, digestParts, isDigest, TsbuildError } from '../core/index.ts';
-import { readBody, withRetries } from '../http/index.ts';
+import { failureReason, HttpStatusError, readBody, withRetries } from '../http/index.ts';
 import type { Digest } from '../core/index.ts';
 import { maxManifestBytes, mediaTypes, parseManifestOrIndex } from '../oci/index.ts';
 import type { Descriptor, ManifestOrIndex } from '../oci/index.ts';
@@ -13,12 +13,14 @@ export interface FetchedManifest {
   readonly parsed: ManifestOrIndex;
 }
 
-/** One repository of a registry, read only (distribution-spec, "Pull"). */
+/** One repository of a registry and its mirrors, read only (distribution-spec, "Pull"). */
 export interface RegistryClient {
   /** By tag or digest; a digest is verified. Schema 1 is refused. */
   manifest(reference: string): Promise<FetchedManifest>;
   /** The blob's bytes; a transfer that is cut is resumed where it stopped. Whoever stores them verifies them. */
   blob(descriptor: Descriptor): AsyncIterable<Uint8Array>;
+  /** What came as this blob was not it: true when a mirror sent it, and the registry itself is asked from now on. */
+  distrust(digest: Digest, why: unknown): boolean;
 }
 
 const acceptedManifests = [
@@ -28,25 +30,82 @@ const acceptedManifests = [
   mediaTypes.dockerList,
 ].join(', ');
 
-export function createRegistryClient(options: OpenRepository): RegistryClient {
-  const { request } = options.conversation;
-  return {
-    manifest: async (reference) =>
-      withRetries(
-        async () =>
-          withDeadline(options, async (signal) => {
-            const headers = { accept: acceptedManifests };
-            const response = await request(`manifests/${reference}`, { headers, signal });
-            return readManifest(response, reference);
-          }),
-        { policy: options.retry, signal: options.signal },
-      ),
-    blob: (descriptor) =>
-      readBlob(descriptor, {
-        ...options,
-        request: async (path, headers, signal) => request(path, { headers, signal }),
-      }),
+/** A mirror that does not do gets little patience: there is another place to ask. */
+const mirrorTries = 2;
+
+/** Mirrors are asked in their order and the registry itself at last; whichever answered is asked first from then on. */
+export function createRegistryClient(open: OpenRepository): RegistryClient {
+  const { mirrors } = open;
+  let at = 0;
+  /** Which place a blob was last asked for at. */
+  const askedAt = new Map<Digest, number>();
+
+  const passOver = (from: number, to: number, why: unknown): boolean => {
+    const host = mirrors[from]?.host;
+    if (host === undefined || open.signal.aborted) return false;
+    // Of several transfers that fail together the first one turns away for all.
+    if (at >= to) return true;
+    at = to;
+    const isAbsent = why instanceof HttpStatusError && why.status === 404;
+    if (!isAbsent) open.onWarning?.(`the mirror ${host} is passed over: ${reasonOf(why)}`);
+    return true;
   };
+  const placeAt = (index: number): Place => {
+    const mirror = mirrors[index];
+    if (mirror === undefined) return open;
+    const retry = { ...open.retry, tries: Math.min(mirrorTries, open.retry.tries) };
+    return { conversation: mirror.conversation, retry };
+  };
+
+  return {
+    distrust: (digest, why) => passOver(askedAt.get(digest) ?? mirrors.length, mirrors.length, why),
+    async manifest(reference) {
+      for (;;) {
+        const from = at;
+        try {
+          return await fetchManifest(reference, { ...open, ...placeAt(from) });
+        } catch (error) {
+          if (!passOver(from, from + 1, error)) throw error;
+        }
+      }
+    },
+    blob(descriptor) {
+      let from = at;
+      return readBlob(descriptor, {
+        ...open,
+        retry: () => placeAt(from).retry,
+        next: (why) => {
+          const more = passOver(from, from + 1, why);
+          from = at;
+          return more;
+        },
+        request: async (path, headers, signal) => {
+          askedAt.set(descriptor.digest, from);
+          return placeAt(from).conversation.request(path, { headers, signal });
+        },
+      });
+    },
+  };
+}
+
+type Place = Pick<OpenRepository, 'conversation' | 'retry'>;
+
+async function fetchManifest(reference: string, open: OpenRepository): Promise<FetchedManifest> {
+  const { conversation, retry, signal: stopped } = open;
+  return withRetries(
+    async () =>
+      withDeadline(open, async (signal) => {
+        const headers = { accept: acceptedManifests };
+        const response = await conversation.request(`manifests/${reference}`, { headers, signal });
+        return readManifest(response, reference);
+      }),
+    { policy: retry, signal: stopped },
+  );
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof HttpStatusError) return `status ${error.status}`;
+  return failureReason(error)?.why ?? (error instanceof Error ? error.message : String(error));
 }
 
 /** Content and header must say the same kind: one manifest read as two is how content is smuggled past a check (end-3). */

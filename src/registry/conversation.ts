@@ -1,3 +1,4 @@
+import { TsbuildError } from '../core/index.ts';
 import {
   certificateProblem,
   CutOffError,
@@ -8,14 +9,15 @@ import {
   statusError,
   type HttpSending,
   type RetryPolicy,
+  type TlsSettings,
 } from '../http/index.ts';
 import { findCredentials, type CredentialLookup } from './credentials.ts';
+import type { RegistryPlace, RegistrySettings } from './settings.ts';
 import { createAuthorizer, type Authorizer } from './token.ts';
 
 export interface ConversationOptions {
-  /** Host to dial, with its port. */
-  readonly host: string;
-  readonly repository: string;
+  readonly place: RegistryPlace;
+  readonly settings: RegistrySettings;
   readonly signal: AbortSignal;
   readonly retry: RetryPolicy;
   /** Milliseconds without a byte after which a transfer is begun anew. */
@@ -39,6 +41,7 @@ export interface Conversation {
 
 export function createConversation(options: ConversationOptions): Conversation {
   let connected: Promise<Connection> | undefined;
+  const tls = (url: URL): TlsSettings | undefined => options.settings.tls(url, options.place);
   return {
     async request(path, { method = 'GET', headers = {}, ...rest }) {
       connected ??= connect(options);
@@ -46,12 +49,12 @@ export function createConversation(options: ConversationOptions): Conversation {
         connected = undefined;
         throw error;
       });
-      const url =
-        typeof path === 'string' ? new URL(`/v2/${options.repository}/${path}`, base) : within(path, base);
+      const url = typeof path === 'string' ? urlOf(path, base, options.place) : within(path, base);
       const attempt = async (authorization: string | undefined): Promise<Response> =>
         send(url, {
           ...rest,
           method,
+          tls,
           headers: authorization === undefined ? headers : { ...headers, authorization },
         });
       // Where uploads go may be another host, which our token is none of the business of (G-16).
@@ -76,6 +79,13 @@ export async function withDeadline<T>(
   }
 }
 
+/** A mirror of several registries is told by `ns` which of them is meant (checklist G-38). */
+function urlOf(path: string, base: URL, { repository, mirrors }: RegistryPlace): URL {
+  const url = new URL(`/v2/${repository}/${path}`, base);
+  if (mirrors !== undefined) url.searchParams.set('ns', mirrors);
+  return url;
+}
+
 /** Registries behind a proxy that ends TLS name themselves by http: the scheme of the connection is kept. */
 function within(url: URL, base: URL): URL {
   if (url.protocol !== 'http:' || base.protocol !== 'https:' || url.hostname !== base.hostname) return url;
@@ -90,9 +100,9 @@ interface Connection {
   readonly authorizer: Authorizer;
 }
 
-/** https, and plain http only to this machine, where it turns out that https is not spoken (checklist G-37). */
 async function connect(options: ConversationOptions): Promise<Connection> {
-  const { host, repository, signal, access, alsoRead = [] } = options;
+  const { place, settings, signal, access, alsoRead = [] } = options;
+  const { host, repository } = place;
   const scopes = [
     `repository:${repository}:${access === 'push' ? 'pull,push' : 'pull'}`,
     ...alsoRead.map((other) => `repository:${other}:pull`),
@@ -100,21 +110,30 @@ async function connect(options: ConversationOptions): Promise<Connection> {
   const credentials: CredentialLookup =
     options.credentials ??
     (async (stop) => findCredentials({ registry: host, repository }, { signal: stop }));
-  const registry = await registryBase(host, signal);
-  return { base: registry, authorizer: createAuthorizer({ registry, scopes, credentials }) };
+  const registry = await registryBase(place, settings, signal);
+  const tls = (url: URL): TlsSettings | undefined => settings.tls(url, place);
+  return { base: registry, authorizer: createAuthorizer({ registry, scopes, credentials, tls }) };
 }
 
-/** The scheme and host by which a registry is spoken to. */
-export async function registryBase(host: string, signal: AbortSignal): Promise<URL> {
-  const secure = new URL(`https://${host}`);
-  if (!isLoopback(secure)) return secure;
+/**
+ * The scheme and host by which a registry is spoken to: https, and plain http only to this machine or to a host that the
+ * user named for it, where it turns out that https is not spoken (checklist G-37).
+ */
+export async function registryBase(
+  place: Pick<RegistryPlace, 'host' | 'insecure'>,
+  settings: RegistrySettings,
+  signal: AbortSignal,
+): Promise<URL> {
+  const secure = new URL(`https://${place.host}`);
+  if (!isLoopback(secure) && !place.insecure) return secure;
   try {
-    await discard(await get(new URL('/v2/', secure), { headers: {}, signal }));
+    const tls = (url: URL): TlsSettings | undefined => settings.tls(url, place);
+    await discard(await get(new URL('/v2/', secure), { headers: {}, signal, tls }));
     return secure;
   } catch (error) {
     signal.throwIfAborted();
-    if (certificateProblem(error) !== undefined) throw error;
-    return new URL(`http://${host}`);
+    if (error instanceof TsbuildError || certificateProblem(error) !== undefined) throw error;
+    return new URL(`http://${place.host}`);
   }
 }
 

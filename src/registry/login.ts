@@ -1,11 +1,12 @@
 import { TsbuildError } from '../core/index.ts';
-import { discard, get } from '../http/index.ts';
+import { discard, get, type TlsSettings } from '../http/index.ts';
 import { registryHost } from '../oci/index.ts';
 import { changeAuthFile, readAuthFile } from './auth-file.ts';
 import { authorized, registryBase } from './conversation.ts';
 import { helperErase, helperStore } from './credential-helper.ts';
 import { aliases, authFiles, helperOf, registryOf, serverKey } from './credentials.ts';
 import { registryFailure } from './failure.ts';
+import { registrySettings } from './settings.ts';
 import { createAuthorizer } from './token.ts';
 
 export interface LoginOptions {
@@ -29,7 +30,7 @@ export async function logIn(
   user: { readonly username: string; readonly password: string },
   options: LoginOptions,
 ): Promise<LoginPlace> {
-  await verify(registry, user, options.signal);
+  await verify(registry, user, options);
   const place = placeOf(registry, options);
   if (place.helper !== undefined) {
     await helperStore(place.helper, { server: serverKey(registry), ...user }, options.signal);
@@ -67,19 +68,23 @@ function without(auths: Record<string, unknown>, registry: string): Record<strin
 async function verify(
   registry: string,
   user: { readonly username: string; readonly password: string },
-  signal: AbortSignal,
+  { signal, environment }: LoginOptions,
 ): Promise<void> {
   const host = registryHost(registry);
   try {
-    const base = await registryBase(host, signal);
+    const settings = registrySettings({ environment });
+    const place = { host, insecure: settings.isInsecure(host) };
+    const base = await registryBase(place, settings, signal);
+    const tls = (url: URL): TlsSettings | undefined => settings.tls(url, place);
     const authorizer = createAuthorizer({
       registry: base,
       scopes: [],
+      tls,
       credentials: () => Promise.resolve({ kind: 'password', ...user }),
     });
     const url = new URL('/v2/', base);
     const answer = await authorized(authorizer, signal, async (authorization) =>
-      get(url, { headers: authorization === undefined ? {} : { authorization }, signal }),
+      get(url, { headers: authorization === undefined ? {} : { authorization }, signal, tls }),
     );
     await discard(answer);
   } catch (error) {

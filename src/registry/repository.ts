@@ -1,9 +1,10 @@
 import { TsbuildError } from '../core/index.ts';
 import { defaultRetryPolicy, type RetryPolicy } from '../http/index.ts';
-import { familiarName, registryHost, type Reference } from '../oci/index.ts';
+import { familiarName, type Reference } from '../oci/index.ts';
 import { createConversation, type Conversation } from './conversation.ts';
 import type { CredentialLookup } from './credentials.ts';
 import { registryFailure } from './failure.ts';
+import { registrySettings, type RegistrySettings } from './settings.ts';
 
 /** What every operation on a registry may be told. */
 export interface RegistryOptions {
@@ -13,17 +14,29 @@ export interface RegistryOptions {
   readonly stall?: number | undefined;
   /** The user's own, from his files and helpers, unless told. */
   readonly credentials?: CredentialLookup | undefined;
+  /** Mirrors, certificates and what is insecure: as the files of the user and the machine say, unless told. */
+  readonly settings?: RegistrySettings | undefined;
+  /** Told what the user should know and what is no failure, one line each. */
+  readonly onWarning?: ((message: string) => void) | undefined;
 }
 
 /** One repository, spoken to. */
 export interface OpenRepository {
   readonly conversation: Conversation;
+  /** What is asked before the registry itself, when something is read. */
+  readonly mirrors: readonly Mirror[];
   /** Follows the caller's signal and `failed`. */
   readonly signal: AbortSignal;
   /** Stops whatever else is under way. */
   readonly failed: AbortController;
   readonly retry: RetryPolicy;
   readonly stall: number;
+  readonly onWarning: RegistryOptions['onWarning'];
+}
+
+export interface Mirror {
+  readonly host: string;
+  readonly conversation: Conversation;
 }
 
 export interface Visit extends RegistryOptions {
@@ -40,21 +53,26 @@ export async function withRepository<T>(
   visit: Visit,
   task: (repository: OpenRepository) => Promise<T>,
 ): Promise<T> {
-  const { access, retry = defaultRetryPolicy, stall = defaultStall, alsoRead, credentials } = visit;
-  const host = registryHost(reference.registry);
+  const { access, retry = defaultRetryPolicy, stall = defaultStall, onWarning } = visit;
   const name = familiarName(reference);
   const failed = new AbortController();
   const signal = visit.signal === undefined ? failed.signal : AbortSignal.any([visit.signal, failed.signal]);
-  const conversation = createConversation({
-    ...{ host, repository: reference.repository, signal, stall, retry, access },
-    ...{ alsoRead, credentials },
-  });
+  const settings = visit.settings ?? registrySettings();
+  const shared = { settings, signal, stall, retry, access };
+  const place = settings.pushTo(reference);
+  const mirrors = settings
+    .readTo(reference)
+    .filter(({ mirrors: of }) => access === 'pull' && of !== undefined)
+    // Not with the credentials that were given for the registry: a mirror is another's (S-60).
+    .map((mirror) => ({ host: mirror.host, conversation: createConversation({ ...shared, place: mirror }) }));
+  const { alsoRead, credentials } = visit;
+  const conversation = createConversation({ ...shared, place, alsoRead, credentials });
   try {
-    return await task({ conversation, signal, failed, retry, stall });
+    return await task({ conversation, mirrors, signal, failed, retry, stall, onWarning });
   } catch (error) {
     if (visit.signal?.aborted === true) {
       throw new TsbuildError('INTERRUPTED', `the ${access} of ${name} was stopped`, { cause: error });
     }
-    throw registryFailure(error, { name, host, doing: access });
+    throw registryFailure(error, { name, host: place.host, doing: access });
   }
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 
 import { TsbuildError } from '../core/index.ts';
-import { discard, get, readBody, send, statusError } from '../http/index.ts';
+import { discard, get, readBody, send, statusError, type HttpRequest } from '../http/index.ts';
 import { checkRealm, parseChallenges } from './challenge.ts';
 import type { CredentialLookup, Credentials } from './credentials.ts';
 
@@ -35,6 +35,8 @@ export interface Access {
   readonly scopes: readonly string[];
   /** Asked at the first 401, not before: public images need none. */
   readonly credentials: CredentialLookup;
+  /** How the token service's certificate is checked. */
+  readonly tls: HttpRequest['tls'];
 }
 
 /** Basic, or a token from the service that the registry names, with the user's credentials or without (G-11, G-14). */
@@ -109,10 +111,10 @@ async function fetchToken(
   service: string | undefined,
   request: TokenRequest & { readonly held: Credentials | undefined },
 ): Promise<Token> {
-  const { held, signal, scopes } = request;
+  const { held, scopes } = request;
   const form = held === undefined || held.kind === 'bearer' ? undefined : oauthForm(held, service, scopes);
   let answer: Response | undefined;
-  if (held?.kind === 'identity' && form !== undefined) answer = await postForm(realm, form, signal);
+  if (held?.kind === 'identity' && form !== undefined) answer = await postForm(realm, form, request);
   // A service without OAuth (G-12).
   if (answer !== undefined && [400, 401, 404, 405].includes(answer.status)) {
     await discard(answer);
@@ -121,7 +123,7 @@ async function fetchToken(
   answer ??= await getToken(realm, service, request);
   if (held?.kind === 'password' && form !== undefined && [404, 405].includes(answer.status)) {
     await discard(answer);
-    answer = await postForm(realm, form, signal);
+    answer = await postForm(realm, form, request);
   }
   if (!answer.ok) throw await statusError(answer);
   return readToken(answer, realm);
@@ -132,13 +134,13 @@ async function getToken(
   service: string | undefined,
   request: TokenRequest & { readonly held: Credentials | undefined },
 ): Promise<Response> {
-  const { held, scopes, signal } = request;
+  const { held, scopes, signal, tls } = request;
   const url = new URL(realm);
   if (service !== undefined) url.searchParams.set('service', service);
   for (const scope of scopes) url.searchParams.append('scope', scope);
   const headers: Record<string, string> =
     held === undefined || held.kind === 'bearer' ? {} : { authorization: basic(held) };
-  return get(url, { headers, signal });
+  return get(url, { headers, signal, tls });
 }
 
 function oauthForm(
@@ -160,7 +162,7 @@ function oauthForm(
 }
 
 /** A secret in the body, never in the URL; it follows no redirect to somewhere else. */
-async function postForm(realm: URL, form: URLSearchParams, signal: AbortSignal): Promise<Response> {
+async function postForm(realm: URL, form: URLSearchParams, { signal, tls }: TokenRequest): Promise<Response> {
   const bytes = Buffer.from(form.toString());
   return send(realm, {
     method: 'POST',
@@ -168,6 +170,7 @@ async function postForm(realm: URL, form: URLSearchParams, signal: AbortSignal):
     body: { size: bytes.byteLength, open: () => once(bytes) },
     redirects: 'same-origin',
     signal,
+    tls,
   });
 }
 

@@ -75,6 +75,7 @@ export async function fetchBlob(
   report('waiting', 0);
   let current = 0;
   const counted = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
+    current = 0;
     for await (const chunk of client.blob(job.descriptor)) {
       current += chunk.byteLength;
       work.counter.transferred += chunk.byteLength;
@@ -82,6 +83,14 @@ export async function fetchBlob(
       yield chunk;
     }
   };
-  await store.blobs.put(counted(), { digest, size });
+  for (;;) {
+    try {
+      await store.blobs.put(counted(), { digest, size });
+      break;
+    } catch (error) {
+      const spoilt = error instanceof TsbuildError && error.code === 'DIGEST_MISMATCH';
+      if (!spoilt || !client.distrust(digest, error)) throw error;
+    }
+  }
   report('done', size);
 }

@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Digest } from '../core/index.ts';
 import {
+  countTries,
   CutOffError,
   discard,
   HttpStatusError,
-  retryDelay,
   withRetries,
   type RetryPolicy,
 } from '../http/index.ts';
@@ -69,7 +69,8 @@ export async function pushBlob(source: BlobSource, work: UploadWork): Promise<Ar
   let session: Session | undefined;
   let best = 0;
   let doubted = false;
-  for (let failed = 0; ;) {
+  const tries = countTries(work.retry);
+  for (;;) {
     try {
       // Also after a failure: the answer may be what was lost.
       if (await hasBlob(source.digest, work)) return session === undefined ? 'present' : 'sent';
@@ -82,7 +83,7 @@ export async function pushBlob(source: BlobSource, work: UploadWork): Promise<Ar
       }
       while (source.size - session.offset > Math.max(work.chunk, session.least)) {
         session = await sendPiece(source, session, work);
-        if (session.offset > best) failed = 0;
+        if (session.offset > best) tries.progressed();
         best = Math.max(best, session.offset);
       }
       await finish(source, session, work);
@@ -91,16 +92,11 @@ export async function pushBlob(source: BlobSource, work: UploadWork): Promise<Ar
       work.signal.throwIfAborted();
       // What was put together from two halves is not what it should be: once more, in one go.
       const spoilt = error instanceof HttpStatusError && error.status === 400 && session !== undefined;
-      if (spoilt && failed > 0 && !doubted) {
+      if (spoilt && tries.failed > 0 && !doubted) {
         doubted = true;
         session = undefined;
       }
-      failed += 1;
-      const delay = retryDelay(
-        doubted && spoilt ? new CutOffError('damaged') : asPassing(error),
-        failed,
-        work.retry,
-      );
+      const delay = tries.next(doubted && spoilt ? new CutOffError('damaged') : asPassing(error));
       if (delay === undefined) throw error;
       await sleep(delay, undefined, { signal: work.signal });
     }

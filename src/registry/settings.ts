@@ -1,0 +1,105 @@
+import { TsbuildError } from '../core/index.ts';
+import type { TlsSettings } from '../http/index.ts';
+import { familiarName, formatReference, registryHost, type Reference } from '../oci/index.ts';
+import { aliases } from './credentials.ts';
+import { hostCertificates } from './host-certificates.ts';
+import {
+  covered,
+  readRegistryRules,
+  ruleFor,
+  type ConfigPlaces,
+  type MirrorRule,
+} from './registries-conf.ts';
+
+/** Where the content of a name may be. */
+export interface RegistryPlace {
+  /** Host to dial, with its port. */
+  readonly host: string;
+  readonly repository: string;
+  /** The user said of it by name that plain http and any certificate will do. */
+  readonly insecure: boolean;
+  /** Of a mirror: the registry that it stands for. */
+  readonly mirrors?: string | undefined;
+}
+
+/** What the machine and the user have decided about registries. */
+export interface RegistrySettings {
+  /** Where a name is read from: mirrors in their order, then the registry itself. Throws REGISTRY_DENIED where it is blocked. */
+  readTo(reference: Reference): readonly RegistryPlace[];
+  /** Where a name is pushed to: never a mirror. Throws REGISTRY_DENIED. */
+  pushTo(reference: Reference): RegistryPlace;
+  /** How the certificate of a host is checked while a place is spoken to; undefined for as any other's. */
+  tls(url: URL, place: Pick<RegistryPlace, 'host' | 'insecure'>): TlsSettings | undefined;
+  /** Of a host that was named for it on the command line or in the environment. */
+  isInsecure(host: string): boolean;
+}
+
+/** Hosts separated by commas; `--insecure-registry` adds to it. */
+export const insecureVariable = 'TSBUILD_INSECURE_REGISTRIES';
+
+/** Read from registries.conf, certs.d and the environment, whose files may change between two calls. */
+export function registrySettings(places: ConfigPlaces = {}): RegistrySettings {
+  const { environment = process.env } = places;
+  const rules = readRegistryRules(places);
+  const named = (environment[insecureVariable] ?? '').split(',').flatMap((name) => name.trim() || []);
+  const isInsecure = (host: string): boolean => aliases(host).some((name) => named.includes(name));
+  const certificates = new Map<string, TlsSettings | undefined>();
+
+  const placesOf = (reference: Reference): readonly RegistryPlace[] => {
+    const name = formatReference(reference);
+    const rule = ruleFor(rules, name);
+    if (rule === undefined) return [placeOf(name, { insecure: false })];
+    if (rule.blocked) {
+      throw new TsbuildError('REGISTRY_DENIED', `${familiarName(reference)} is blocked by ${rule.path}`);
+    }
+    const from = covered(rule.prefix, name) ?? '';
+    const moved = (location: string): string => location + name.slice(from.length);
+    const own = placeOf(moved(rule.location ?? from), rule);
+    const mirrors = rule.mirrors
+      .filter((mirror) => isServed(mirror, reference))
+      .map((mirror) => ({ ...placeOf(moved(mirror.location), mirror), mirrors: reference.registry }));
+    return [...mirrors, own];
+  };
+
+  const placeOf = (name: string, { insecure }: { readonly insecure: boolean }): RegistryPlace => {
+    const slash = name.indexOf('/');
+    const host = registryHost(slash === -1 ? name : name.slice(0, slash));
+    const repository = name
+      .slice(slash + 1)
+      .replace(/@.*$/, '')
+      .replace(/:[^/]*$/, '');
+    return { host, repository, insecure: insecure || isInsecure(host) };
+  };
+
+  return {
+    isInsecure,
+    readTo: placesOf,
+    pushTo(reference) {
+      const own = placesOf(reference).at(-1);
+      if (own === undefined) throw new Error('a name without a place');
+      return own;
+    },
+    tls(url, place) {
+      // A URL leaves out the port that its scheme has anyway.
+      const isPlace = new URL(`${url.protocol}//${place.host}`).host === url.host;
+      const host = isPlace ? place.host : url.host;
+      const insecure = (isPlace && place.insecure) || isInsecure(host);
+      const key = `${String(insecure)} ${host}`;
+      if (!certificates.has(key)) certificates.set(key, tlsOf(host, { insecure, places }));
+      return certificates.get(key);
+    },
+  };
+}
+
+function isServed({ serves }: MirrorRule, { digest }: Reference): boolean {
+  return serves === 'all' || (serves === 'digest-only') === (digest !== undefined);
+}
+
+function tlsOf(
+  host: string,
+  { insecure, places }: { readonly insecure: boolean; readonly places: ConfigPlaces },
+): TlsSettings | undefined {
+  const found = aliases(host).flatMap((name) => hostCertificates(name, places) ?? [])[0];
+  if (found === undefined && !insecure) return undefined;
+  return { authorities: [], ...found, verify: !insecure };
+}
