@@ -1,6 +1,8 @@
 // Bundles the command line into dist/: CommonJS, since it starts faster than ES modules, with everything behind a
 // dynamic import evaluated only when first needed; and the library as one ES module.
+import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 
 const bundler = (() => {
   try {
@@ -14,11 +16,72 @@ const bundler = (() => {
 })();
 const common = { bundle: true, platform: 'node', target: 'node22', logLevel: 'warning', sourcemap: false };
 
+/** Read and compiled only by the few commands that need them: large, and each behind a dynamic import. */
+const apart = ['undici', 'yaml'];
+
+/** What of zod the sources use: modules that a dynamic import leads to keep everything else that they export. */
+function zodNames() {
+  const files = readdirSync('src', { recursive: true }).filter((name) => name.endsWith('.ts'));
+  const uses = files
+    .map((name) => readFileSync(join('src', name), 'utf8'))
+    .filter((text) => text.includes("'zod"))
+    .flatMap((text) => [...text.matchAll(/\bz\.([a-z]\w*)(?=[(<])/g)].map(([, name]) => name));
+  return [...new Set(uses)].sort();
+}
+
+const names = zodNames();
+const zod = await bundler.build({
+  ...common,
+  target: 'esnext',
+  stdin: {
+    contents: `
+      import * as mini from 'zod/mini';
+      import * as classic from 'zod';
+      export const [miniUsed, classicUsed] = [{ ${names.map((name) => `${name}: mini.${name}`)} },
+        { ${names.map((name) => `${name}: classic.${name}`)} }];`,
+    resolveDir: process.cwd(),
+  },
+  format: 'esm',
+  write: false,
+  logOverride: { 'import-is-undefined': 'silent' },
+});
+
+const packages = {
+  name: 'packages',
+  setup(build) {
+    build.onResolve({ filter: new RegExp(`^(${apart.join('|')})$`) }, ({ path }) => ({
+      path: `./${path}.cjs`,
+      external: true,
+    }));
+    build.onResolve({ filter: /^zod(\/mini)?$/ }, ({ path }) => ({ path, namespace: 'zod' }));
+    build.onLoad({ filter: /^all$/, namespace: 'zod' }, () => ({ contents: zod.outputFiles[0].text }));
+    build.onLoad({ filter: /./, namespace: 'zod' }, ({ path }) => ({
+      contents:
+        path === 'zod'
+          ? "import { classicUsed } from 'zod-all'; export const z = classicUsed;"
+          : `import { miniUsed } from 'zod-all'; export const { ${names} } = miniUsed;`,
+    }));
+    build.onResolve({ filter: /^zod-all$/ }, () => ({ path: 'all', namespace: 'zod' }));
+  },
+};
+
+await bundler.build({
+  ...common,
+  entryPoints: Object.fromEntries(apart.map((name) => [name, name])),
+  outdir: 'dist',
+  outExtension: { '.js': '.cjs' },
+  format: 'cjs',
+  minifySyntax: true,
+  minifyWhitespace: true,
+});
 await bundler.build({
   ...common,
   entryPoints: { cli: 'src/cli/main.ts', enter: 'src/cli/rootless/enter.ts', monitor: 'src/cli/monitor.ts' },
   outdir: 'dist',
   outExtension: { '.js': '.cjs' },
+  plugins: [packages],
+  // A name of zod that the search above has not found.
+  logOverride: { 'import-is-undefined': 'error' },
   format: 'cjs',
   minifySyntax: true,
   minifyWhitespace: true,

@@ -96,7 +96,7 @@ export function parseDockerArchiveManifest(bytes: Uint8Array): readonly DockerAr
 /** config.json of a runtime bundle. Throws IMAGE_INVALID. */
 export function parseRuntimeConfig(bytes: Uint8Array): RuntimeConfig {
   const what = 'the runtime config';
-  return check(runtimeConfigSchema, parseBoundedJson(bytes, { what, limit: maxConfigBytes }), what);
+  return check(runtimeConfigSchema(), parseBoundedJson(bytes, { what, limit: maxConfigBytes }), what);
 }
 
 function refuseSchema1(document: Readonly<Record<string, unknown>>): void {

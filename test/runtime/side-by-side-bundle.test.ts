@@ -40,7 +40,7 @@ describe('run --print-bundle', () => {
     const bundle = join(folder, 'bundle');
     const rest = ['--hostname', 'box', '--network', 'none', ...flags, 'busybox:1', 'sh', '-c', what];
     expect(await cli.ok(['run', '--print-bundle', bundle, ...rest])).toBe('');
-    runtimeConfigSchema.parse(JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8')));
+    runtimeConfigSchema().parse(JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8')));
     const id = `tsbuild-bundle-${process.pid}`;
     const theirs = await runCommand(['runc', '--root', join(folder, 'state'), 'run', '-b', bundle, id]);
     const ours = await cli.run(['run', '--rm', ...rest]);

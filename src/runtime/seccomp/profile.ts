@@ -34,7 +34,7 @@ function makeProfile(capabilities: readonly string[]): SeccompConfig {
       'SCMP_ARCH_ARM',
     ],
     syscalls: [
-      allow(allowedAlways),
+      allow(allowedAlways()),
       ...socketRules(),
       ...personalityRules(),
       ...(capabilities.includes('CAP_SYS_ADMIN') ? [] : cloneRules()),

@@ -28,19 +28,25 @@ const beyondNumbers = 0x1_0000_0000;
 /** The native interface of each machine first, then the 32-bit one that its kernel may offer besides. */
 export const abisOf: Readonly<Record<SeccompArch, readonly [SyscallAbi, SyscallAbi]>> = {
   x86_64: [
-    { name: 'SCMP_ARCH_X86_64', audit: 0xc000_003e, numbers: parseNumbers(x8664Numbers), end: x32Bit },
-    { name: 'SCMP_ARCH_X86', audit: 0x4000_0003, numbers: parseNumbers(i386Numbers), end: beyondNumbers },
+    abi(x8664Numbers, { name: 'SCMP_ARCH_X86_64', audit: 0xc000_003e, end: x32Bit }),
+    abi(i386Numbers, { name: 'SCMP_ARCH_X86', audit: 0x4000_0003, end: beyondNumbers }),
   ],
   arm64: [
-    {
-      name: 'SCMP_ARCH_AARCH64',
-      audit: 0xc000_00b7,
-      numbers: parseNumbers(arm64Numbers),
-      end: beyondNumbers,
-    },
-    { name: 'SCMP_ARCH_ARM', audit: 0x4000_0028, numbers: parseNumbers(armNumbers), end: beyondNumbers },
+    abi(arm64Numbers, { name: 'SCMP_ARCH_AARCH64', audit: 0xc000_00b7, end: beyondNumbers }),
+    abi(armNumbers, { name: 'SCMP_ARCH_ARM', audit: 0x4000_0028, end: beyondNumbers }),
   ],
 };
+
+/** The table is read when first asked for: most commands start no container, and none one of the other machine. */
+function abi(table: string, rest: Omit<SyscallAbi, 'numbers'>): SyscallAbi {
+  let numbers: ReadonlyMap<string, number> | undefined;
+  return {
+    ...rest,
+    get numbers() {
+      return (numbers ??= parseNumbers(table));
+    },
+  };
+}
 
 /** The machine this process runs on, or undefined for one without tables. */
 export function hostSeccompArch(architecture: string = process.arch): SeccompArch | undefined {
