@@ -71,7 +71,7 @@ export interface PlanningOptions {
 export interface RunningOptions {
   readonly labels?: readonly (readonly [string, string])[] | undefined;
   readonly limits?: RunLimits | undefined;
-  /** Steps that execute at once; default the number of processors. */
+  /** Steps that execute at once; default twice as many as there are processors, and four at least. */
   readonly jobs?: number | undefined;
   /** How RUN steps are kept apart from the machine; default `auto`, see `chooseIsolation`. */
   readonly isolation?: 'auto' | Isolation | undefined;
@@ -161,7 +161,7 @@ export async function openPlannedBuild(
   const plans = await checks.around(planning);
   for (const message of plans.flatMap(({ warnings }) => warnings)) emit({ type: 'warning', message });
 
-  const jobs = options.jobs ?? availableParallelism();
+  const jobs = options.jobs ?? defaultJobs();
   const { snapshotter, runtime } = machinery(
     store,
     bases === 'pull' ? (options.isolation ?? 'auto') : 'namespaces',
@@ -233,6 +233,11 @@ function imagesOf(
     if (planned === undefined || target === undefined) throw new Error('a platform without a plan');
     return { platform, plan: planned, target };
   });
+}
+
+/** Steps wait for the network and the disk as often as they compute. */
+function defaultJobs(): number {
+  return Math.max(4, 2 * availableParallelism());
 }
 
 /** What this machine has for trees and steps, or what stands in for it. */

@@ -2,6 +2,7 @@ import { Option, type Command } from 'commander';
 
 import type { BuildResult } from '../../build.ts';
 import type { Isolation } from '../../runtime/index.ts';
+import { metadataOf, outputLines, outputsJson } from '../build-metadata.ts';
 import { addOutputOptions, outputOptionsOf, type OutputFlags } from '../build-outputs.ts';
 import { parseJobs, parseLabel } from '../build-values.ts';
 import { parseCall, runCall, type Call, type CallFlags } from '../call.ts';
@@ -42,7 +43,7 @@ export function buildCommand(status: ExitStatusHolder): Command {
         .choices(['auto', 'namespaces', 'chroot'])
         .env('TSBUILD_ISOLATION'),
     )
-    .option('--jobs <number>', 'steps that run at once (default: number of processors)')
+    .option('--jobs <number>', 'steps that run at once (default: twice the number of processors, 4 at least)')
     .option('--check', 'find likely mistakes in the Dockerfile and build nothing')
     .option(
       '--call <method>',
@@ -108,7 +109,7 @@ async function runBuild(
   const { context, flags, style, progress } = request;
   const { build } = await import('../../build.ts');
   // A script must not take the id of an earlier build for that of one that failed.
-  if (flags.iidfile !== undefined) removeOutputFile(flags.iidfile);
+  for (const file of [flags.iidfile, flags.metadataFile]) if (file !== undefined) removeOutputFile(file);
   using interrupt = interruptSignal();
   const result = await build({
     ...(await planningOptionsOf(flags)),
@@ -124,6 +125,9 @@ async function runBuild(
     emit: (event) => progress.handle(event),
   });
   if (flags.iidfile !== undefined) writeSmallFile(flags.iidfile, resultId(result));
+  if (flags.metadataFile !== undefined) {
+    writeSmallFile(flags.metadataFile, `${JSON.stringify(metadataOf(result), undefined, 2)}\n`);
+  }
   await tellResult(style, result);
 }
 
@@ -135,12 +139,14 @@ async function tellResult(style: ProgressStyle, result: BuildResult): Promise<vo
     case 'plain': {
       const { familiarName } = await import('../../oci/index.ts');
       const named = names.map((name) => `\n  as ${familiarName(name)}`).join('');
-      process.stderr.write(`built ${image}${await platformLines(result)}${named}\n`);
+      process.stderr.write(
+        `built ${image}${await platformLines(result)}${named}${outputLines(result.outputs)}\n`,
+      );
       return;
     }
     case 'rawjson':
       process.stderr.write(
-        `${JSON.stringify({ result: { image, ...(await platformsJson(result)), names, steps } })}\n`,
+        `${JSON.stringify({ result: { image, ...(await platformsJson(result)), names, outputs: outputsJson(result.outputs), steps } })}\n`,
       );
       return;
     case 'quiet':
