@@ -42,7 +42,7 @@ export async function writeLoadOutput(
   await using folder = await store.tempDir();
   const packed = await packImage(store, image, { ...packingFor(spec.form), folder: folder.path });
   await load(engine, { packed, names, signal });
-  return { ...written, place: engine.name };
+  return { ...written, engine: engine.name };
 }
 
 async function findEngine(context: string | undefined, signal: AbortSignal): Promise<Engine | undefined> {

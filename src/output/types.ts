@@ -106,6 +106,8 @@ export interface WrittenOutput {
   readonly descriptor: Descriptor | undefined;
   /** `localhost:5000/app@sha256:…`, of what was pushed. */
   readonly repoDigests: readonly string[];
-  /** What was written, for people: a path; undefined for standard output and the store. */
+  /** The path that was written, as given; undefined for standard output and the store. */
   readonly place?: string | undefined;
+  /** The container engine that took the image. */
+  readonly engine?: string | undefined;
 }
