@@ -45,6 +45,10 @@ export const errorCodes = {
     meaning: 'The store was written by a newer version, or for another user or driver.',
   },
   STORE_DAMAGED: { exit: 1, meaning: 'A file of the store does not hold what it should.' },
+  CACHE_MISMATCH: {
+    exit: 1,
+    meaning: 'A step that was made again differs from what an imported cache says of it.',
+  },
   REGISTRY_UNREACHABLE: { exit: 6, meaning: 'The registry could not be reached.' },
   REGISTRY_DENIED: { exit: 6, meaning: 'The registry refused access.' },
   REGISTRY_ERROR: { exit: 6, meaning: 'The registry answered with an error.' },
