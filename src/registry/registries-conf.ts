@@ -34,7 +34,15 @@ export interface ConfigPlaces {
 }
 
 const flag = z.optional(z.boolean());
-const place = z.string().check(z.maxLength(1024), z.regex(/^(?:\*\.)?[A-Za-z0-9[][A-Za-z0-9._:/@[\]-]*$/));
+// A host, perhaps with a port, a path, a tag and a digest. What stands here becomes part of URLs.
+const host = String.raw`(?:(?:\*\.)?[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[A-Fa-f0-9:]+\])(?::\d{1,5})?`;
+const path = String.raw`(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*`;
+const place = z
+  .string()
+  .check(
+    z.maxLength(1024),
+    z.regex(new RegExp(`^${host}${path}(?::[A-Za-z0-9_.-]{1,128})?(?:@[a-z0-9]+:[a-f0-9]+)?$`)),
+  );
 
 const fileSchema = z.object({
   registry: z.optional(
