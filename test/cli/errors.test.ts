@@ -112,6 +112,7 @@ const situations: Readonly<Record<ErrorCode, ((world: World) => Situation | Prom
   REGISTRY_DENIED: ({ server }) => ({ args: ['pull', `${server}/401/app:1`] }),
   REGISTRY_ERROR: ({ server }) => ({ args: ['pull', `${server}/418/app:1`] }),
   CREDENTIALS_INVALID: 'test/registry/credentials.test.ts',
+  REGISTRY_CONFIG_INVALID: 'test/registry/settings.test.ts',
   DISK_FULL: command('save', '-o', '/dev/full', 'busybox:1'),
   PERMISSION_DENIED: () => ({ args: ['images'], cli: tsbuild('/sys/kernel/tsbuild') }),
   IO_ERROR: () => ({ args: ['images'], cli: tsbuild('/dev/null/tsbuild') }),
@@ -129,6 +130,8 @@ const situations: Readonly<Record<ErrorCode, ((world: World) => Situation | Prom
     await cli.ok(['run', '--name', 'over', 'busybox:1', 'true']);
     return { args: ['kill', 'over'] };
   },
+  CACHE_NOT_FOUND: command('cache', 'rm', '/root/.npm'),
+  CACHE_IN_USE: 'test/ops/cache-mounts/refusals.test.ts',
   VOLUME_NOT_FOUND: command('volume', 'rm', 'dta'),
   VOLUME_IN_USE: async ({ cli }) => {
     await cli.ok(['run', '--name', 'db', '-v', 'data:/data', 'busybox:1', 'true']);
