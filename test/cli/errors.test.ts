@@ -108,6 +108,7 @@ const situations: Readonly<Record<ErrorCode, ((world: World) => Situation | Prom
       writeFileSync(join(root, 'format.json'), 'oh');
     }),
   }),
+  CACHE_MISMATCH: 'test/remote-cache/verify.test.ts',
   REGISTRY_UNREACHABLE: ({ closed }) => build(`FROM busybox:1 AS a\nFROM ${closed}/team/base:1 AS b\n`)(),
   REGISTRY_DENIED: ({ server }) => ({ args: ['pull', `${server}/401/app:1`] }),
   REGISTRY_ERROR: ({ server }) => ({ args: ['pull', `${server}/418/app:1`] }),
