@@ -1,8 +1,7 @@
-import { accessSync, constants, statSync } from 'node:fs';
-
 import { Option, type Command } from 'commander';
 
 import { TsbuildError } from '../../core/index.ts';
+import { archiveSource } from '../archive-source.ts';
 import { examples, makeCommand } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { writeOutputFile, writeTo } from '../output-file.ts';
@@ -93,23 +92,4 @@ export function importCommand(): Command {
       process.stdout.write(`${image.id}\n`);
     });
   });
-}
-
-/** The archive to read: a file that is there and can be read, or standard input unless somebody sits there. */
-function archiveSource(file: string | undefined, hint: string): string | NodeJS.ReadStream {
-  if (file === undefined) {
-    if (process.stdin.isTTY)
-      throw new TsbuildError('USAGE', 'no archive: standard input is a terminal', { hint });
-    return process.stdin;
-  }
-  let isFolder: boolean;
-  try {
-    isFolder = statSync(file).isDirectory();
-    accessSync(file, constants.R_OK);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new TsbuildError('USAGE', `cannot read the archive ${file}: ${why}`, { cause: error });
-  }
-  if (isFolder) throw new TsbuildError('USAGE', `cannot read the archive ${file}: it is a folder`);
-  return file;
 }

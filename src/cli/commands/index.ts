@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { ExitStatusHolder } from '../program.ts';
 import { importCommand, loadCommand, saveCommand } from './archives.ts';
 import { buildCommand } from './build.ts';
+import { cacheCommand } from './cache.ts';
 import { killCommand, rmCommand, stopCommand, waitCommand } from './containers.ts';
 import { cpCommand } from './cp.ts';
 import { createCommand } from './create.ts';
@@ -37,6 +38,7 @@ import { volumeCommand } from './volume.ts';
 export const commandBuilders = {
   attach: attachCommand,
   build: buildCommand,
+  cache: cacheCommand,
   create: createCommand,
   commit: commitCommand,
   cp: cpCommand,
@@ -95,7 +97,7 @@ export const commandGroups: readonly (readonly [heading: string, names: readonly
     ['ps', 'logs', 'port', 'top', 'stats', 'state', 'exec', 'attach', 'cp', 'diff', 'commit'],
   ],
   ['Volumes:', ['volume']],
-  ['Store:', ['du', 'prune', 'fsck']],
+  ['Store:', ['du', 'prune', 'fsck', 'cache']],
   ['Registries:', ['login', 'logout']],
   ['Other:', ['doctor', 'features', 'version']],
 ];

@@ -1,11 +1,19 @@
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join, posix } from 'node:path';
 
-import { canonicalJson, digestOf, digestParts, fromText, type Digest } from '../../core/index.ts';
+import { fromText } from '../../core/index.ts';
 import type { PlannedMount } from '../../graph/index.ts';
 import type { RunContext } from '../../solver/index.ts';
 import type { Store } from '../../store/index.ts';
 import { openRootDir } from '../../sys/index.ts';
+import {
+  folderOf,
+  identityJson,
+  leaseOfCacheMount,
+  makingLockOf,
+  type CacheAttributes,
+  type CacheIdentity,
+} from '../cache-mounts/identity.ts';
 import { lockAside } from '../lock-aside.ts';
 import type { BuildServices, State } from '../types.ts';
 import { fillFromSeed, type Seed } from './seed.ts';
@@ -36,11 +44,12 @@ export async function cacheFolders(
   }
   const copies = new Map<string, string>();
   const folders = new Map<PlannedMount, string>();
-  for (const { mount, key, seed } of caches) {
+  for (const cache of caches) {
+    const { mount, key, seed } = cache;
     const name =
       mount.sharing === 'private' ? (copies.get(key) ?? (await privateCopy(key, services.store, held))) : key;
     if (mount.sharing === 'private') copies.set(key, name);
-    const folder = await ensureFolder(name, { mount, seed }, request);
+    const folder = await ensureFolder(name, cache, request);
     if (seed === undefined) makeInside(folder, mount);
     folders.set(mount, folder);
   }
@@ -49,23 +58,24 @@ export async function cacheFolders(
 
 interface Cache {
   readonly mount: PlannedMount;
+  readonly identity: CacheIdentity;
+  /** Of its folder. */
   readonly key: string;
   readonly seed: Seed | undefined;
 }
 
-/**
- * A folder is named by a digest of the cache's id, never by the id itself (S-36). As with BuildKit, what a cache begins
- * with is part of what it is: other content to start from, or another owner or mode, is another cache of the same id.
- */
 async function cacheOf(mount: PlannedMount, { services, inputs, context }: CacheRequest): Promise<Cache> {
   const id = idOf(mount);
   const state = mount.input === undefined ? undefined : inputs[mount.input];
   const path = sourcePathOf(mount);
   const attributes = state !== undefined || path === '/' ? attributesOf(mount) : undefined;
-  if (state === undefined) return { mount, key: nameOf(id, attributes), seed: undefined };
+  if (state === undefined) {
+    const identity = { id, attributes };
+    return { mount, identity, key: folderOf(identity), seed: undefined };
+  }
   const digest = await digestOfSource(services, { state, path }, context.signal);
-  const key = nameOf(id, attributes, { path, digest });
-  return { mount, key, seed: { state, path, name: sourceNameOf(mount) } };
+  const identity = { id, attributes, seed: { path, digest } };
+  return { mount, identity, key: folderOf(identity), seed: { state, path, name: sourceNameOf(mount) } };
 }
 
 function idOf(mount: PlannedMount): string {
@@ -76,28 +86,9 @@ function shownAs(mount: PlannedMount): string {
   return `the cache mount ${JSON.stringify(idOf(mount))}`;
 }
 
-/** As a lease names the folder of a cache mount, which is no snapshot. */
-export function leaseOfCacheMount(name: string): string {
-  return `cache-${name}`;
-}
-
-type Attributes = ReturnType<typeof attributesOf>;
-
-/** Undefined for those of a cache that nobody said anything about. */
-function attributesOf({ mode, uid, gid }: PlannedMount) {
+function attributesOf({ mode, uid, gid }: PlannedMount): CacheAttributes | undefined {
   if ((mode ?? 0o755) === 0o755 && (uid ?? 0) === 0 && (gid ?? 0) === 0) return undefined;
   return { mode: mode ?? 0o755, uid: uid ?? 0, gid: gid ?? 0 };
-}
-
-function nameOf(
-  id: string,
-  attributes: Attributes,
-  seed?: { readonly path: string; readonly digest: Digest },
-): string {
-  const plain = attributes === undefined && seed === undefined;
-  return digestParts(
-    digestOf(plain ? id : canonicalJson({ id, attributes: attributes ?? null, seed: seed ?? null })),
-  ).hex;
 }
 
 function lockName(name: string): string {
@@ -122,19 +113,21 @@ async function privateCopy(key: string, store: Store, held: AsyncDisposableStack
  */
 async function ensureFolder(
   name: string,
-  { mount, seed }: { readonly mount: PlannedMount; readonly seed: Seed | undefined },
+  { mount, identity, seed }: Cache,
   { services, context }: CacheRequest,
 ): Promise<string> {
   const { store, lease } = services;
   const folder = join(store.root, 'cache-mounts', name);
   // Under its lock, so that pruning either finds the lease or is done before the look.
-  await using _lock = await lockAside(store, `cache-made-${name}`, { what: shownAs(mount), context });
+  await using _lock = await lockAside(store, makingLockOf(name), { what: shownAs(mount), context });
   await lease.keep({ snapshot: leaseOfCacheMount(name) });
   if (existsSync(folder)) {
-    await store.records.touch('mounts', name);
+    // One of before a power loss is not trusted, and would stay so.
+    if (await store.records.has('mounts', name)) await store.records.touch('mounts', name);
+    else await store.records.put('mounts', name, identityJson(identity));
     return folder;
   }
-  await store.records.put('mounts', name, { id: idOf(mount) });
+  await store.records.put('mounts', name, identityJson(identity));
   await using aside = await store.tempDir();
   const fresh = join(aside.path, 'cache');
   mkdirSync(fresh, { mode: 0o755 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fromText, isErrno, isJsonObject } from '../../core/index.ts';
 import { DiskMeter, liveLeases, type Store } from '../../store/index.ts';
 import { openRootDir } from '../../sys/index.ts';
-import { leaseOfCacheMount } from '../run/cache-mounts.ts';
+import { isCacheFolder, leaseOfCacheMount, makingLockOf } from '../cache-mounts/identity.ts';
 import type { CacheType } from './step-text.ts';
 
 /** What the store keeps beside steps to make builds faster: a folder or a file that a build can do without. */
@@ -24,16 +24,14 @@ export interface KeptFolder {
 /** Cache mounts, git repositories and downloads. */
 export async function listKeptFolders(store: Store): Promise<readonly KeptFolder[]> {
   const leases = liveLeases(store);
-  const mounts = namesIn(join(store.root, 'cache-mounts')).filter((name) =>
-    /^[0-9a-f]{64}(-\d+)?$/.test(name),
-  );
+  const mounts = namesIn(join(store.root, 'cache-mounts')).filter(isCacheFolder);
   const cacheMounts = mounts.map(async (name): Promise<KeptFolder> => {
     const [key = ''] = name.split('-');
     const record = (await store.records.get('mounts', name)) ?? (await store.records.get('mounts', key));
     const stat = await store.records.stat('mounts', name);
     const path = join(store.root, 'cache-mounts', name);
     return {
-      id: idOf(name),
+      id: idOfFolder(name),
       type: 'exec.cachemount',
       text: isJsonObject(record) && typeof record['id'] === 'string' ? record['id'] : '',
       used: stat?.used ?? modified(path),
@@ -52,7 +50,7 @@ function listRepositories(store: Store): readonly KeptFolder[] {
   return namesIn(join(store.root, 'git')).map((name) => {
     const path = join(store.root, 'git', name);
     return {
-      id: idOf(name),
+      id: idOfFolder(name),
       type: 'source.git',
       text: 'git repository',
       used: newestIn(path),
@@ -67,7 +65,7 @@ function listDownloads(store: Store, since: number | undefined): readonly KeptFo
   const folder = join(store.root, 'downloads/files');
   return namesIn(folder).map((name) => {
     const path = join(folder, name);
-    const id = idOf(name.replace(/^sha\d+-/, ''));
+    const id = idOfFolder(name.replace(/^sha\d+-/, ''));
     return {
       id,
       type: 'source.http',
@@ -114,11 +112,12 @@ async function moveAside(
 
 /** Of whoever makes the folder, or works in it. */
 function lockOf({ type }: KeptFolder, name: string): string {
-  if (type === 'exec.cachemount') return `cache-made-${name}`;
+  if (type === 'exec.cachemount') return makingLockOf(name);
   return type === 'source.git' ? `git-${name.replace(/\.sha\d+$/, '')}` : `download-${name}`;
 }
 
-function idOf(name: string): string {
+/** The id by which `du` and `prune` show it. */
+export function idOfFolder(name: string): string {
   const copy = /-\d+$/.exec(name)?.[0] ?? '';
   return `${name.slice(0, 12 - copy.length)}${copy}`;
 }

@@ -3,19 +3,23 @@ import { closeSync, constants, fstatSync, readSync } from 'node:fs';
 import { isErrno, type ByteString } from '../../../core/index.ts';
 import { Breath, entryOf, keptXattrs } from '../../../snapshot/index.ts';
 import type { FileStat, RootDir } from '../../../sys/index.ts';
-import { createTarWriter, type TarSink, type TarWriter } from '../../../tar/index.ts';
+import { createTarWriter, type TarHeader, type TarSink, type TarWriter } from '../../../tar/index.ts';
 
 export interface TreeArchiveOptions {
   /** Name of the top entry in the archive; `''` is the archive's root. */
   readonly name: ByteString;
   /** Whether a folder, by its path below the tree's root, is written as an empty one. */
   readonly hollow?: ((path: ByteString) => boolean) | undefined;
+  /** What of the tree is left out: a folder with all below it. */
+  readonly omits?: ((stat: FileStat) => boolean) | undefined;
+  /** Seconds unless told. */
+  readonly times?: 'seconds' | 'nanoseconds' | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Writes what stands at a path of a tree, which may change meanwhile, as a tar: names in bytewise order, hard links as
- * such, times in seconds, xattrs as in layers; sockets are left out. The same tree gives the same bytes. The last
+ * such, xattrs as in layers; sockets are left out. The same tree gives the same bytes. The last
  * component of the path is not followed. Throws INTERRUPTED when the signal is aborted.
  */
 export async function writeTreeArchive(
@@ -25,14 +29,25 @@ export async function writeTreeArchive(
   options: TreeArchiveOptions,
 ): Promise<void> {
   const writer = createTarWriter(sink);
+  await addTree(writer, { root, path }, options);
+  await writer.finish();
+}
+
+/** The same, as a part of an archive. */
+export async function addTree(
+  writer: TarWriter,
+  { root, path }: { readonly root: RootDir; readonly path: ByteString },
+  options: TreeArchiveOptions,
+): Promise<void> {
   const archive: Archive = {
     writer,
     linked: new Map(),
     hollow: options.hollow ?? (() => false),
+    omits: options.omits ?? (() => false),
+    nanos: options.times === 'nanoseconds',
     breath: new Breath(options.signal),
   };
   await addEntry(archive, { folder: root, name: path, path, shown: options.name });
-  await writer.finish();
 }
 
 interface Archive {
@@ -40,6 +55,8 @@ interface Archive {
   /** The first name in the archive of each inode that has several. */
   readonly linked: Map<string, ByteString>;
   readonly hollow: (path: ByteString) => boolean;
+  readonly omits: (stat: FileStat) => boolean;
+  readonly nanos: boolean;
   readonly breath: Breath;
 }
 
@@ -56,15 +73,16 @@ async function addEntry(archive: Archive, place: Place): Promise<void> {
   await archive.breath.due();
   const stat = place.folder.tryLstat(place.name);
   if (stat === undefined) return; // gone since it was listed
+  if (archive.omits(stat)) return;
   if (stat.type === 'directory') return addFolder(archive, place, stat);
   const first = stat.links > 1 ? archive.linked.get(stat.inode) : undefined;
   if (first !== undefined) {
     const { mode, uid, gid, mtime } = stat;
     const link = { mode, uid, gid, mtime, size: 0, link: first, xattrs: [] };
-    return archive.writer.entry({ ...link, type: 'hardlink', path: place.shown });
+    return archive.writer.entry({ ...link, ...finer(archive, stat), type: 'hardlink', path: place.shown });
   }
   const isWritten =
-    stat.type === 'file' ? await addFile(archive, place) : await addOther(archive, place, stat);
+    stat.type === 'file' ? await addFile(archive, place, stat) : await addOther(archive, place, stat);
   if (isWritten && stat.links > 1) archive.linked.set(stat.inode, place.shown);
 }
 
@@ -87,12 +105,16 @@ async function addOther(archive: Archive, place: Place, stat: FileStat): Promise
   const { folder, name } = place;
   const entry = unlessGone(() => entryOf(folder, name, { stat, xattrs: keptXattrs(folder, name) }));
   if (entry === undefined) return false;
-  await archive.writer.entry({ ...entry, path: place.shown });
+  await archive.writer.entry({ ...entry, ...finer(archive, stat), path: place.shown });
   return true;
 }
 
+function finer({ nanos }: Archive, { mtime, mtimeNanos }: FileStat): Partial<TarHeader> {
+  return nanos ? { mtime, mtimeNanos } : {};
+}
+
 /** The size is that of the file at hand: one that grows is cut there, one that shrinks is filled up with zeros, as GNU tar does. */
-async function addFile(archive: Archive, { folder, name, shown }: Place): Promise<boolean> {
+async function addFile(archive: Archive, { folder, name, shown }: Place, found: FileStat): Promise<boolean> {
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const opened = unlessGone(() => ({ fd: folder.open(name, flags), xattrs: keptXattrs(folder, name) }));
   if (opened === undefined) return false;
@@ -111,6 +133,7 @@ async function addFile(archive: Archive, { folder, name, shown }: Place): Promis
       mtime,
       size,
       xattrs,
+      ...finer(archive, found),
     });
     for (let left = size; left > 0;) {
       const chunk = Buffer.alloc(Math.min(left, chunkBytes));
