@@ -1,5 +1,6 @@
+import type { AttestationRequests, Attester } from './attest/index.ts';
 import { canonicalJson, collectSteps, type Digest, type Json, type StepReport } from './core/index.ts';
-import { finishImage, keepLastBuild, type SettledState, type State } from './ops/index.ts';
+import { countBaseLayers, finishImage, keepLastBuild, type SettledState, type State } from './ops/index.ts';
 import type { Image } from './image/index.ts';
 import {
   annotationsOf,
@@ -31,6 +32,8 @@ export interface BuildOptions extends PlanningOptions, RunningOptions {
   readonly outputs?: readonly OutputSpec[] | undefined;
   /** For all outputs. */
   readonly shape?: ImageShape | undefined;
+  /** What is said of the images, beside them; nothing unless told. */
+  readonly attestations?: AttestationRequests | undefined;
   /** Takes what goes to standard output; this process's own unless told. */
   readonly stdout?: OutputWork['stdout'] | undefined;
   readonly onPush?: OutputWork['onPush'];
@@ -91,7 +94,9 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   }
   // The kernel takes its time to end networks: it does so beside what is left to do.
   const closed = planned.networks.close();
-  const finish = finisher(planned, await Promise.all(states.map(({ settled }) => settled)));
+  const settled = await Promise.all(states.map((state) => state.settled));
+  const attest = await attesterOf(options, planned, { started, shape: common });
+  const finish = finisher(planned, settled, attest);
   const built = await finish(shapeOf(outputs[0] ?? intoStore, common));
   const { image } = firstOf(built);
   await keep(image.id);
@@ -112,12 +117,13 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
 function finisher(
   planned: PlannedBuild,
   states: readonly SettledState[],
+  attest: Attester,
 ): (shape: ImageShape) => Promise<BuiltImages> {
   const finished = new Map<string, Promise<BuiltImages>>();
   const finish = async (shape: ImageShape): Promise<BuiltImages> => {
     const images: BuiltImage[] = [];
     for (const [index, state] of states.entries())
-      images.push(await finishOne(planned, index, { state, shape }));
+      images.push(await finishOne(planned, index, { state, shape, attest }));
     return {
       images,
       index: planned.indexed ? await writeImageIndex(planned.store, images, shape) : undefined,
@@ -132,18 +138,43 @@ function finisher(
 }
 
 async function finishOne(
-  { store, images }: PlannedBuild,
+  { store, snapshotter, lease, signal, images }: PlannedBuild,
   index: number,
-  { state, shape }: { readonly state: SettledState; readonly shape: ImageShape },
+  work: { readonly state: SettledState; readonly shape: ImageShape; readonly attest: Attester },
 ): Promise<BuiltImage> {
+  const { state, shape, attest } = work;
   const planned = images[index];
   if (planned === undefined) throw new Error('a result that was not planned');
   const { platform, plan } = planned;
   const annotations = annotationsOf(shape.annotations, 'manifest', platform);
-  const image = await finishImage(store, { plan, state }, { ...shape, annotations });
-  const own = state.layers.findIndex(({ created }) => created !== undefined);
-  const baseLayers = own < 0 ? state.layers.length : own;
-  return { platform, image, snapshot: state.snapshot, baseLayers };
+  const image = await finishImage(
+    { store, snapshotter, lease },
+    { plan, state, signal },
+    { ...shape, annotations },
+  );
+  const baseLayers = countBaseLayers(state);
+  const { snapshot } = state;
+  const attestations = await attest({ plan, image, snapshot });
+  return { platform, image, snapshot, baseLayers, attestations };
+}
+
+/** Loaded only for those who ask. */
+async function attesterOf(
+  options: BuildOptions,
+  planned: PlannedBuild,
+  { started, shape }: { readonly started: Date; readonly shape: ImageShape },
+): Promise<Attester> {
+  const { attestations } = options;
+  if (attestations?.provenance === undefined && attestations?.sbom === undefined) return async () => [];
+  const { createAttester } = await import('./attest/index.ts');
+  const { dockerfile, snapshotter, emit } = planned;
+  return createAttester(attestations, {
+    ...{ parameters: options, dockerfile, snapshotter, started },
+    fetched: planned.fetched(),
+    epoch: shape.epoch ?? (shape.rewrite === undefined ? undefined : 0),
+    name: options.tags?.[0] ?? 'image',
+    warn: (message) => emit({ type: 'warning', message }),
+  });
 }
 
 function firstOf({ images }: BuiltImages): BuiltImages['images'][number] {

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 
-import type { EmitBuildEvent } from './core/index.ts';
+import type { Digest, EmitBuildEvent } from './core/index.ts';
 import {
   baseResolver,
   buildChecks,
@@ -26,13 +26,15 @@ import {
   type StepNetworks,
 } from './ops/index.ts';
 import type { Dockerfile } from './dockerfile/types.ts';
+import type { BuildCaches, BuildCachesOptions, CacheWishes } from './remote-cache/index.ts';
 import { plan, type BuildPlan, type Entitlement, type PlanOptions, type RunNetwork } from './graph/index.ts';
-import { hostPlatform, type Platform } from './oci/index.ts';
+import { hostPlatform, type Descriptor, type Platform } from './oci/index.ts';
 import { chooseIsolation, createRuntime, type HostEntry, type Isolation } from './runtime/index.ts';
 import { openSnapshotter, type LocalSnapshotter } from './snapshot/index.ts';
 import type { Vertex } from './solver/index.ts';
-import type { Sources } from './source/types.ts';
-import { openStore, type Store } from './store/index.ts';
+import { watchSources } from './source/index.ts';
+import type { FetchedSource, Sources } from './source/types.ts';
+import { openStore, type Lease, type Store } from './store/index.ts';
 
 /** What says which steps there are. */
 export interface PlanningOptions {
@@ -75,6 +77,8 @@ export interface RunningOptions {
   readonly jobs?: number | undefined;
   /** How RUN steps are kept apart from the machine; default `auto`, see `chooseIsolation`. */
   readonly isolation?: 'auto' | Isolation | undefined;
+  /** Caches elsewhere that answer steps, and that are given the results. */
+  readonly caches?: CacheWishes | undefined;
 }
 
 /** What is to become the image of one platform. */
@@ -88,6 +92,8 @@ export interface PlannedImage {
 /** A build about to begin: all is read and planned, nothing has run. */
 export interface PlannedBuild extends AsyncDisposable {
   readonly store: Store;
+  /** Of the whole build: what it names stays until the end. */
+  readonly lease: Lease;
   readonly snapshotter: LocalSnapshotter;
   readonly dockerfile: Dockerfile;
   /** One for each platform, in the order asked for. */
@@ -96,10 +102,14 @@ export interface PlannedBuild extends AsyncDisposable {
   readonly indexed: boolean;
   readonly scope: BuildScope;
   readonly cache: StoreCache;
+  /** Where caches elsewhere are to be asked, or to be given something: in the place of `cache`. */
+  readonly caches: BuildCaches | undefined;
   readonly networks: Pick<StepNetworks, 'close'>;
   readonly jobs: number;
   readonly signal: AbortSignal;
   readonly emit: EmitBuildEvent;
+  /** What has come from repositories and URLs so far. */
+  fetched(): readonly FetchedSource[];
 }
 
 /**
@@ -139,7 +149,7 @@ export async function openPlannedBuild(
   const [platform = hostPlatform()] = platforms;
   const checks = buildChecks(dockerfile, { ...options, platform, context }, emit);
 
-  const { store, sources } = await opened();
+  const { store, sources, fetched } = await opened();
   // Before the first look into the store: what is found from here on stays until the build ends (design decision 9).
   const lease = held.use(await store.lease());
   const extraHosts = options.extraHosts ?? [];
@@ -190,21 +200,54 @@ export async function openPlannedBuild(
   );
   const scope = scopeOf(dockerfile.file, options.context);
   const cache = new StoreCache({ ...services, scope: JSON.stringify([scope.file, scope.context]) });
+  const caches = await cachesOf(options.caches, {
+    ...{ store, snapshotter, lease, own: cache, platforms, signal, emit },
+    bases: baseLayers(plans),
+    build: { ...scope, target: options.target },
+  });
   const resources = held.move();
   return {
     store,
+    lease,
     snapshotter,
     dockerfile,
     images: imagesOf(platforms, plans, targets),
     indexed: isIndexed(options),
     scope,
     cache,
+    caches,
     networks,
     jobs,
     signal,
     emit,
+    fetched,
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
+}
+
+/** Loaded where they are asked for: most builds do without them. */
+async function cachesOf(
+  wishes: CacheWishes | undefined,
+  services: Omit<BuildCachesOptions, keyof CacheWishes>,
+): Promise<BuildCaches | undefined> {
+  if (wishes === undefined || wishes.from.length + wishes.to.length === 0) return undefined;
+  const { openBuildCaches } = await import('./remote-cache/index.ts');
+  return openBuildCaches({ ...wishes, ...services });
+}
+
+/** How the store has the layers of the base images, by diff id. */
+function baseLayers(plans: readonly BuildPlan[]): ReadonlyMap<Digest, Descriptor> {
+  const layers = new Map<Digest, Descriptor>();
+  const seen = new Set(plans.map(({ target }) => target));
+  for (const { op, inputs } of seen) {
+    for (const input of inputs) seen.add(input);
+    if (op.kind !== 'image') continue;
+    for (const [index, diffId] of op.base.config.rootfs.diff_ids.entries()) {
+      const descriptor = op.base.layers[index];
+      if (descriptor !== undefined) layers.set(diffId, descriptor);
+    }
+  }
+  return layers;
 }
 
 /** One image, or several below an index (O-30); BUILDKIT_MULTI_PLATFORM makes an index of one, too. */
@@ -258,6 +301,7 @@ interface OpenedStore {
   readonly store: Store;
   /** One for context and steps, so that a ref that moves meanwhile means one commit (S-66). */
   readonly sources: Sources;
+  fetched(): readonly FetchedSource[];
 }
 
 async function openWithSources(
@@ -266,7 +310,7 @@ async function openWithSources(
   held: AsyncDisposableStack,
 ): Promise<OpenedStore> {
   const store = held.use(await openStore(root));
-  return { store, sources: sourcesOf(store, fetching) };
+  return { store, ...watchSources(sourcesOf(store, fetching)) };
 }
 
 /** What is compared with what, when a miss is explained: builds of one Dockerfile with one context. */

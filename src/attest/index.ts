@@ -1,4 +1,3 @@
-export { sbomOfImage, type AttestedImage } from './attest.ts';
+export { createAttester, type AttestedBuild, type AttestedImage, type Attester } from './attest.ts';
 export { provenanceOf, type BuildFacts } from './provenance.ts';
-export { watchSources } from './watch-sources.ts';
 export type * from './types.ts';

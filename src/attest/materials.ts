@@ -2,7 +2,8 @@ import { digestParts } from '../core/index.ts';
 import type { BuildPlan, Step } from '../graph/types.ts';
 import { imageUrl } from '../image/index.ts';
 import { formatPlatform, type Platform } from '../oci/index.ts';
-import type { FetchedSource, Material } from './types.ts';
+import type { FetchedSource } from '../source/types.ts';
+import type { Material } from './types.ts';
 import { withoutCredentials } from './urls.ts';
 
 /** All steps of a plan, each once, what a step takes before the step. */

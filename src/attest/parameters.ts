@@ -2,8 +2,9 @@ import { basename } from 'node:path';
 
 import type { JsonObject } from '../core/index.ts';
 import { parseGitContext } from '../dockerfile/index.ts';
+import type { FetchedSource } from '../source/types.ts';
 import { fetchedMaterial } from './materials.ts';
-import type { BuildParameters, FetchedSource, Material } from './types.ts';
+import type { BuildParameters, Material } from './types.ts';
 
 /** What was asked for, by the names that BuildKit has for it. */
 export interface Parameters {

@@ -5,10 +5,11 @@ import type { Dockerfile } from '../dockerfile/types.ts';
 import type { BuildPlan } from '../graph/types.ts';
 import type { Attestation } from '../image/index.ts';
 import { formatPlatform, hostPlatform } from '../oci/index.ts';
+import type { FetchedSource } from '../source/types.ts';
 import { buildConfigOf, contextsRead } from './build-config.ts';
 import { materialsOf, stepsOf } from './materials.ts';
 import { configSourceOf, parametersOf, requestJson } from './parameters.ts';
-import type { BuildParameters, FetchedSource, Material, ProvenanceRequest } from './types.ts';
+import type { BuildParameters, Material, ProvenanceRequest } from './types.ts';
 import { withoutCredentialsInside } from './urls.ts';
 
 /** A finished build, as provenance tells of it. */

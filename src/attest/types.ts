@@ -1,7 +1,3 @@
-import type { Digest } from '../core/index.ts';
-import type { GitSource, HttpSource } from '../dockerfile/types.ts';
-import type { GitCommit } from '../source/types.ts';
-
 /** `--attest type=provenance,…` (buildx). */
 export interface ProvenanceRequest {
   /** `min` leaves out build arguments, labels, ids of secrets, and the Dockerfile (O-80). */
@@ -25,11 +21,6 @@ export interface AttestationRequests {
   readonly provenance?: ProvenanceRequest | undefined;
   readonly sbom?: SbomRequest | undefined;
 }
-
-/** What a build fetched, and what it got. */
-export type FetchedSource =
-  | { readonly kind: 'git'; readonly source: GitSource; readonly commit: GitCommit }
-  | { readonly kind: 'http'; readonly source: HttpSource; readonly digest: Digest };
 
 /** What the user asked for, as far as provenance tells of it: options of a build fit. */
 export interface BuildParameters {

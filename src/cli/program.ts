@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 
 import { fromErrno, isErrno, nearestName, TsbuildError } from '../core/index.ts';
+import { version } from '../sys/index.ts';
 import { examples, globalGroup, quiet, rootOption } from './command.ts';
 import { commandOf } from './command-line.ts';
 import { fullCommandLine } from './command-words.ts';
@@ -8,7 +9,6 @@ import { commandBuilders, commandGroups } from './commands/index.ts';
 import { reportError } from './report.ts';
 import { resumeSession } from './rootless/session.ts';
 import { usageError } from './usage.ts';
-import { version } from './version.ts';
 
 /** What a command's action may say about the end of the process. */
 export interface ExitStatusHolder {

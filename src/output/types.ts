@@ -1,4 +1,4 @@
-import type { Image } from '../image/index.ts';
+import type { Attestation, Image } from '../image/index.ts';
 import type { Descriptor, Platform } from '../oci/types.ts';
 import type { Snapshot } from '../snapshot/index.ts';
 
@@ -9,6 +9,8 @@ export interface BuiltImage {
   readonly snapshot: Snapshot | undefined;
   /** Layers below this index came with the base image. */
   readonly baseLayers: number;
+  /** What is said of it, beside it. */
+  readonly attestations: readonly Attestation[];
 }
 
 /** What a build came to: one image a platform, in the order asked for; `index` when several were asked for (O-30). */

@@ -49,3 +49,8 @@ export interface Sources {
   readonly git: GitFetcher;
   readonly http: HttpFetcher;
 }
+
+/** What a build fetched, and what it got. */
+export type FetchedSource =
+  | { readonly kind: 'git'; readonly source: GitSource; readonly commit: GitCommit }
+  | { readonly kind: 'http'; readonly source: HttpSource; readonly digest: Digest };

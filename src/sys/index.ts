@@ -4,6 +4,7 @@ export { closeInheritedOnExec } from './inherited.ts';
 export { flock, isUnlocked, tryFlock, type Flock, type FlockOptions } from './lock.ts';
 export { removeDeadLocks, takeLock, tryTakeLock, type LinkedLock, type WaitOptions } from './linked-lock.ts';
 export { removeFile } from './remove-file.ts';
+export { statOfDescriptor } from './name-calls.ts';
 export { openRootDir, rootDirOf } from './open-rootdir.ts';
 export { removeOutputFile, writeOutputFile, writeSmallFile, writeTo } from './output-file.ts';
 export {
@@ -22,6 +23,7 @@ export {
   type NetworkNamespace,
 } from './network.ts';
 export { nativePath, packageRoot } from './paths.ts';
+export { version } from './version.ts';
 export { openPidfd, signalPidfd } from './pidfd.ts';
 export {
   diskSpace,

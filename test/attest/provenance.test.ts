@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 
-import { provenanceOf, watchSources } from '../../src/attest/index.ts';
-import type { BuildParameters, FetchedSource, ProvenanceRequest } from '../../src/attest/types.ts';
+import { provenanceOf } from '../../src/attest/index.ts';
+import type { BuildParameters, ProvenanceRequest } from '../../src/attest/types.ts';
 import { digestOf, type Json } from '../../src/core/index.ts';
 import { parseGitContext } from '../../src/dockerfile/index.ts';
 import { statementOf } from '../../src/image/index.ts';
-import type { GitCommit, Sources } from '../../src/source/types.ts';
+import { watchSources } from '../../src/source/index.ts';
+import type { FetchedSource, GitCommit, Sources } from '../../src/source/types.ts';
 import { planCase, type PlanCase } from '../support/plan-text.ts';
 import { slsa02, slsa1 } from '../support/slsa-schema.ts';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { commandBuilders, commandGroups } from '../../src/cli/commands/index.ts';
-import { version } from '../../src/cli/version.ts';
+import { version } from '../../src/sys/index.ts';
 import { tsbuild, tsbuildProgram } from '../support/cli.ts';
 import { makeContext } from '../support/context.ts';
 import { runCommand, type CommandResult } from '../support/run-command.ts';

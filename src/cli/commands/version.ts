@@ -2,9 +2,9 @@ import { machine, release } from 'node:os';
 
 import type { Command } from 'commander';
 
+import { version } from '../../sys/index.ts';
 import { makeCommand } from '../command.ts';
 import { formatOption, printList, type ListFormat } from '../list.ts';
-import { version } from '../version.ts';
 
 export function versionCommand(): Command {
   return makeCommand('version', 'Print the versions of tsbuild and of what it runs on')

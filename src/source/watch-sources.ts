@@ -1,6 +1,5 @@
 import { canonicalJson } from '../core/index.ts';
-import type { Sources } from '../source/types.ts';
-import type { FetchedSource } from './types.ts';
+import type { FetchedSource, Sources } from './types.ts';
 
 /** The same fetchers, and a list of what they were asked for and gave: provenance names what was used, never what is there later. */
 export function watchSources(sources: Sources): {
