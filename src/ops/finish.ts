@@ -1,4 +1,4 @@
-import { digestParts } from '../core/index.ts';
+import { digestParts, type Json } from '../core/index.ts';
 import type { BuildPlan } from '../graph/index.ts';
 import { storeImage, type Image } from '../image/index.ts';
 import { chainId } from '../oci/index.ts';
@@ -11,6 +11,8 @@ export interface FinishOptions {
   readonly epoch?: number | undefined;
   /** Of the manifest. */
   readonly annotations?: Readonly<Record<string, string>> | undefined;
+  /** Further members of the config. */
+  readonly extra?: Readonly<Record<string, Json>> | undefined;
 }
 
 /**
@@ -27,6 +29,7 @@ export async function finishImage(
   const history = datedHistory(plan.history, state.layers, options.epoch);
   return storeImage(store, {
     annotations: options.annotations,
+    extra: options.extra,
     platform: plan.platform,
     author: plan.author,
     config: plan.config,
