@@ -70,7 +70,8 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   const { signal: asked = new AbortController().signal } = options;
   await checkOutputs(outputs, { names: tags, shape: common, indexed: isIndexed(options), signal: asked });
   await using planned = await openPlannedBuild(options, { bases: 'pull' });
-  const { store, cache, signal, snapshotter } = planned;
+  const { store, caches, signal, snapshotter } = planned;
+  const cache = caches?.cache ?? planned.cache;
   const { emit, steps } = collectSteps(planned.emit);
   const started = new Date();
   const keep = (image: Digest | undefined): Promise<void> => {
@@ -87,6 +88,7 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   try {
     const targets = planned.images.map(({ target }) => target);
     states = await solveAll(targets, { cache, jobs: planned.jobs, signal, emit });
+    await caches?.verify(targets, planned.jobs);
   } catch (error) {
     // What failed is told, whatever becomes of the report (a full disk).
     await keep(undefined).catch(() => undefined);
@@ -106,6 +108,7 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   for (const spec of outputs) {
     written.push(await writeOutput(spec, await finish(shapeOf(spec, common)), work));
   }
+  await caches?.export(states);
   // One flush for everything the build wrote, before it says that it is done (design decision 10).
   await store.settle();
   await closed;
@@ -138,7 +141,7 @@ function finisher(
 }
 
 async function finishOne(
-  { store, snapshotter, lease, signal, images }: PlannedBuild,
+  { store, snapshotter, lease, signal, images, caches }: PlannedBuild,
   index: number,
   work: { readonly state: SettledState; readonly shape: ImageShape; readonly attest: Attester },
 ): Promise<BuiltImage> {
@@ -147,10 +150,11 @@ async function finishOne(
   if (planned === undefined) throw new Error('a result that was not planned');
   const { platform, plan } = planned;
   const annotations = annotationsOf(shape.annotations, 'manifest', platform);
+  const extra = await caches?.inline(state);
   const image = await finishImage(
     { store, snapshotter, lease },
     { plan, state, signal },
-    { ...shape, annotations },
+    { ...shape, annotations, extra },
   );
   const baseLayers = countBaseLayers(state);
   const { snapshot } = state;
