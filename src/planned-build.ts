@@ -230,7 +230,7 @@ async function cachesOf(
   wishes: CacheWishes | undefined,
   services: Omit<BuildCachesOptions, keyof CacheWishes>,
 ): Promise<BuildCaches | undefined> {
-  if (wishes === undefined || wishes.from.length + wishes.to.length === 0) return undefined;
+  if (wishes === undefined) return undefined;
   const { openBuildCaches } = await import('./remote-cache/index.ts');
   return openBuildCaches({ ...wishes, ...services });
 }
