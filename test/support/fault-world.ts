@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { storeCare } from '../../src/ops/index.ts';
 import { openStore } from '../../src/store/index.ts';
@@ -16,9 +16,11 @@ export interface FaultWorld {
   readonly context: string;
   /** `tsbuild build` of the context, as `app:1`. Twice the same image, to the byte. */
   readonly build: readonly string[];
-  /** Takes the store back to what it was when it was saved last. */
-  restore(): Promise<void>;
+  /** Changes what a file of the context holds, or puts it back. */
+  setFile(content?: string): void;
   save(): Promise<void>;
+  /** Takes the store back to what it was when it was saved last, or to its beginning. */
+  restore(to?: 'saved' | 'begin'): Promise<void>;
 }
 
 /** Of everything a build can write something: base, copy, RUN that adds and removes, two stages, cache mount, metadata. */
@@ -53,21 +55,25 @@ export async function faultWorld(): Promise<FaultWorld> {
   await cli.ok(['import', await smallestBase(), 'busybox:1'], {
     env: { ...process.env, ...faultEnvironment },
   });
-  const saved = `${folder}/saved`;
   const copy = async (from: string, to: string): Promise<void> => {
     rmSync(to, { recursive: true, force: true });
     await runOk(['cp', '-a', '--reflink=auto', from, to]);
   };
-  const world: FaultWorld = {
+  const save = (as: 'saved' | 'begin'): Promise<void> => copy(cli.root, join(folder, as));
+  for (const as of ['begin', 'saved'] as const) await save(as);
+  return {
     cli,
     folder,
     context,
     build: ['build', '--progress=plain', '-t', 'app:1', context],
-    restore: () => copy(saved, cli.root),
-    save: () => copy(cli.root, saved),
+    setFile(content = 'x') {
+      const path = join(context, 'source/file');
+      writeFileSync(path, content);
+      utimesSync(path, 1000, 1000);
+    },
+    save: () => save('saved'),
+    restore: (to = 'saved') => copy(join(folder, to), cli.root),
   };
-  await world.save();
-  return world;
 }
 
 /** What of a store others see and rely on; ids of snapshots, times and leftovers are not among it. */
