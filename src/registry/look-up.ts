@@ -1,17 +1,15 @@
 import { TsbuildError, type Digest } from '../core/index.ts';
-import type { RetryPolicy } from '../http/index.ts';
 import { familiarName, maxConfigBytes, parseImageConfig } from '../oci/index.ts';
 import type { ImageConfig, Manifest, Platform, Reference } from '../oci/index.ts';
 import { chooseManifest } from './choose.ts';
 import { createRegistryClient } from './client.ts';
 import { readBytes } from './read.ts';
-import { withRepository } from './repository.ts';
+import { withRepository, type RegistryOptions } from './repository.ts';
 
-export interface LookUpOptions {
+export interface LookUpOptions extends RegistryOptions {
   /** Which image of an index. */
   readonly platform: Platform;
   readonly signal: AbortSignal;
-  readonly retry?: RetryPolicy | undefined;
 }
 
 /** An image of a registry as far as its manifest and config tell. */
@@ -26,9 +24,9 @@ export interface FoundImage {
 
 /** Asks for manifest and config, and stores nothing. Throws as `pullImage` does. */
 export async function lookUpImage(reference: Reference, options: LookUpOptions): Promise<FoundImage> {
-  const { platform, signal } = options;
+  const { platform } = options;
   const name = familiarName(reference);
-  return withRepository(reference, { signal, retry: options.retry, access: 'pull' }, async (open) => {
+  return withRepository(reference, { ...options, access: 'pull' }, async (open) => {
     const client = createRegistryClient(open);
     const named = await client.manifest(reference.digest ?? reference.tag ?? 'latest');
     const { manifest, descriptor } = await chooseManifest(client, named, { name, platform });

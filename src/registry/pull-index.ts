@@ -1,5 +1,5 @@
 import { TsbuildError, type Digest } from '../core/index.ts';
-import { maxConfigBytes, mediaTypes, parseImageConfig, selectPlatform } from '../oci/index.ts';
+import { isAttestation, maxConfigBytes, mediaTypes, parseImageConfig, selectPlatform } from '../oci/index.ts';
 import type { Descriptor, ImageConfig, Index, Manifest, Platform } from '../oci/index.ts';
 import type { FetchedManifest } from './client.ts';
 import { checkLayers } from './look-up.ts';
@@ -23,7 +23,7 @@ export async function fetchIndex(
   named: FetchedManifest,
   platform: Platform,
 ): Promise<readonly IndexImage[]> {
-  const images = await fetchEntries(work, named, 0);
+  const images = await fetchEntries(work, named, { depth: 0, isImage: true });
   const own = selectPlatform(
     platform,
     images.map((image) => ({ image, platform: image.config })),
@@ -34,9 +34,9 @@ export async function fetchIndex(
 async function fetchEntries(
   work: Transfers,
   { parsed, bytes, descriptor }: FetchedManifest,
-  depth: number,
+  { depth, isImage }: { readonly depth: number; readonly isImage: boolean },
 ): Promise<readonly IndexImage[]> {
-  if (parsed.kind === 'manifest') return fetchManifest(work, parsed.manifest, { bytes, descriptor });
+  if (parsed.kind === 'manifest') return fetchManifest(work, parsed.manifest, { bytes, descriptor, isImage });
   if (depth >= maxNesting)
     throw new TsbuildError('IMAGE_INVALID', `${descriptor.digest} is an index of indexes of indexes`);
   const images: IndexImage[] = [];
@@ -48,7 +48,8 @@ async function fetchEntries(
         `the manifest ${entry.digest} has another size than its index says`,
       );
     }
-    images.push(...(await fetchEntries(work, fetched, depth + 1)));
+    const below = { depth: depth + 1, isImage: isImage && !isAttestation(entry) };
+    images.push(...(await fetchEntries(work, fetched, below)));
   }
   // After all that it names: what finds it finds it whole.
   await work.store.blobs.put(bytes, { digest: descriptor.digest, size: descriptor.size });
@@ -63,19 +64,20 @@ function entriesOf({ manifests }: Index): readonly Descriptor[] {
 async function fetchManifest(
   work: Transfers,
   manifest: Manifest,
-  { bytes, descriptor }: Pick<FetchedManifest, 'bytes' | 'descriptor'>,
+  fetched: Pick<FetchedManifest, 'bytes' | 'descriptor'> & { readonly isImage: boolean },
 ): Promise<readonly IndexImage[]> {
   const { store } = work;
   const { mediaType } = manifest.config;
-  const hasConfig = mediaType === mediaTypes.config || mediaType === mediaTypes.dockerConfig;
-  await fetchBlob(work, { descriptor: manifest.config, kind: hasConfig ? 'config' : 'layer' });
-  const config = hasConfig
+  const { bytes, descriptor } = fetched;
+  // What is no image may call whatever it likes its config and its layers.
+  const isImage =
+    fetched.isImage && (mediaType === mediaTypes.config || mediaType === mediaTypes.dockerConfig);
+  await fetchBlob(work, { descriptor: manifest.config, kind: isImage ? 'config' : 'layer' });
+  const config = isImage
     ? parseImageConfig(await store.blobs.read(manifest.config.digest, maxConfigBytes))
     : undefined;
-  // An attestation is called an image for an unknown platform; what it has for layers are none.
-  const isImage = config !== undefined && config.os !== 'unknown';
-  if (isImage) checkLayers(manifest, config);
+  if (config !== undefined) checkLayers(manifest, config);
   await fetchLayers(work, manifest.layers);
   await store.blobs.put(bytes, { digest: descriptor.digest, size: descriptor.size });
-  return isImage ? [{ id: manifest.config.digest, manifest: descriptor, config }] : [];
+  return config !== undefined ? [{ id: manifest.config.digest, manifest: descriptor, config }] : [];
 }
