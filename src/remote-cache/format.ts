@@ -1,17 +1,9 @@
 import * as z from 'zod/mini';
 
-import {
-  canonicalJson,
-  digestOf,
-  isDigest,
-  TsbuildError,
-  type Digest,
-  type Json,
-  type JsonObject,
-} from '../core/index.ts';
+import { canonicalJson, digestOf, isDigest, TsbuildError, type Digest, type Json } from '../core/index.ts';
 import { parseBoundedJson } from '../oci/index.ts';
 import { mediaTypes, type Descriptor, type Manifest } from '../oci/types.ts';
-import type { InputKey, KeyParts } from '../solver/index.ts';
+import type { InputKey } from '../solver/index.ts';
 import type { CachedLayer, CachePart } from './types.ts';
 
 /** The config of a cache's manifest. The manifest is an image's in all else, which every registry takes. */
@@ -87,7 +79,7 @@ export function encodeCache(parts: readonly CachePart[]): EncodedCache {
     records: records.map((record) => ({
       key: record.key,
       partsDigest: record.partsDigest,
-      parts: record.parts as JsonObject | undefined,
+      parts: record.parts,
       inputs: record.inputKeys.map(inputJson),
       content: record.contentInputs?.map(inputJson),
       identity: record.identity,
@@ -126,17 +118,15 @@ export function decodeCache(manifest: Manifest, config: Uint8Array): readonly Ca
     });
   }
   const { layers, parts } = parsed.data;
-  const table = layers.map(
-    ({ diffId, created, blob }): CachedLayer => ({
-      ...{ diffId, created },
-      blob: blob === undefined ? undefined : at(manifest.layers, blob),
-    }),
-  );
+  const table = layers.map(({ diffId, created, blob }): CachedLayer => ({
+    ...{ diffId, created },
+    blob: blob === undefined ? undefined : at(manifest.layers, blob),
+  }));
   return parts.map(({ records, ...part }) => ({
     ...part,
     records: records.map(({ inputs, content, parts: own, layers: places, ...record }) => ({
       ...record,
-      parts: own as KeyParts | undefined,
+      parts: own,
       inputKeys: inputs,
       contentInputs: content,
       layers: places.map((place) => at(table, place)),

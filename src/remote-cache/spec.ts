@@ -115,7 +115,11 @@ function only({ flag, text, type, fields }: Given, known: readonly string[]): vo
   for (const name of fields.keys()) {
     if (known.includes(name)) continue;
     const near = nearestName(name, known);
-    throw invalid(flag, text, `${near === undefined ? '' : `${near}; `}type=${type} takes ${known.join(', ')}`);
+    throw invalid(
+      flag,
+      text,
+      `${near === undefined ? '' : `${near}; `}type=${type} takes ${known.join(', ')}`,
+    );
   }
 }
 

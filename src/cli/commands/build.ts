@@ -3,7 +3,13 @@ import { Option, type Command } from 'commander';
 import type { BuildResult } from '../../build.ts';
 import type { Isolation } from '../../runtime/index.ts';
 import { metadataOf, outputLines, outputsJson } from '../build-metadata.ts';
-import { addOutputOptions, outputOptionsOf, type OutputFlags } from '../build-outputs.ts';
+import { addCacheOptions, cacheOptionsOf, type CacheFlags } from '../build-cache.ts';
+import {
+  addOutputOptions,
+  outputOptionsOf,
+  withSourceDateEpoch,
+  type OutputFlags,
+} from '../build-outputs.ts';
 import { parseJobs, parseLabel } from '../build-values.ts';
 import { parseCall, runCall, type Call, type CallFlags } from '../call.ts';
 import { platformLines, platformsJson, resultId } from '../build-platforms.ts';
@@ -17,7 +23,7 @@ import type { Progress } from '../progress/plain.ts';
 import { progressOf, progressOption, progressStyle, type ProgressStyle } from '../progress/style.ts';
 import { storeRoot } from '../root.ts';
 
-interface BuildFlags extends CallFlags, PlanningFlags, LimitFlags, OutputFlags {
+interface BuildFlags extends CallFlags, PlanningFlags, LimitFlags, OutputFlags, CacheFlags {
   readonly tag?: readonly string[];
   readonly label?: readonly string[];
   readonly jobs?: string;
@@ -54,6 +60,7 @@ export function buildCommand(status: ExitStatusHolder): Command {
     .option('-q, --quiet', 'print nothing but the image id, on standard output')
     .addOption(progressOption());
   addOutputOptions(command);
+  addCacheOptions(command);
   addResourceOption(
     addLimitOptions(command.optionsGroup('Limits of RUN steps, which never make a step run anew:')),
   );
@@ -111,9 +118,12 @@ async function runBuild(
   // A script must not take the id of an earlier build for that of one that failed.
   for (const file of [flags.iidfile, flags.metadataFile]) if (file !== undefined) removeOutputFile(file);
   using interrupt = interruptSignal();
+  const planning = await planningOptionsOf(flags);
   const result = await build({
-    ...(await planningOptionsOf(flags)),
+    ...planning,
+    buildArgs: await withSourceDateEpoch(planning.buildArgs, flags),
     ...(await outputOptionsOf(flags)),
+    ...(await cacheOptionsOf(flags)),
     root: storeRoot(command),
     context,
     tags: flags.tag,

@@ -1,0 +1,102 @@
+import { createDigester, digestParts, TsbuildError, type Digest } from '../core/index.ts';
+import { bounded, rememberForm } from '../image/index.ts';
+import { mediaTypes, type Descriptor } from '../oci/types.ts';
+import type { LayerState } from '../ops/index.ts';
+import type { Lease, Store } from '../store/index.ts';
+import { decompress } from '../tar/index.ts';
+import type { CacheSource } from './source.ts';
+import type { CachedLayer } from './types.ts';
+
+export interface LayerFetcherOptions {
+  readonly store: Store;
+  readonly lease: Lease;
+  /** Layers of the build's base images by diff id, as the store has them. */
+  readonly bases: ReadonlyMap<Digest, Descriptor>;
+}
+
+/** Brings layers of caches into the store, each once. */
+export class LayerFetcher {
+  readonly #options: LayerFetcherOptions;
+  readonly #fetched = new Map<Digest, Promise<LayerState>>();
+
+  constructor(options: LayerFetcherOptions) {
+    this.#options = options;
+  }
+
+  /** Throws DIGEST_MISMATCH, ARCHIVE_INVALID, ARCHIVE_LIMIT and what reading the source throws. */
+  async fetch(layer: CachedLayer, source: CacheSource): Promise<LayerState> {
+    const { diffId, created } = layer;
+    const base = created === undefined ? await this.#base(diffId) : undefined;
+    if (base !== undefined) return base;
+    const known = this.#fetched.get(diffId) ?? this.#bring(layer, source);
+    this.#fetched.set(diffId, known);
+    try {
+      return { ...(await known), created };
+    } catch (error) {
+      // Another source may have it whole.
+      if (this.#fetched.get(diffId) === known) this.#fetched.delete(diffId);
+      throw error;
+    }
+  }
+
+  /** A base image's layer keeps the form in which it was pulled. */
+  async #base(diffId: Digest): Promise<LayerState | undefined> {
+    const { store, lease, bases } = this.#options;
+    const descriptor = bases.get(diffId);
+    if (descriptor === undefined) return undefined;
+    await lease.keep({ blob: descriptor.digest });
+    const there = await store.blobs.stat(descriptor.digest);
+    return there?.size === descriptor.size ? { diffId, descriptor } : undefined;
+  }
+
+  /** As the plain tar, which is how the store has its own layers: what image comes of it does not tell where from. */
+  async #bring({ diffId, blob }: CachedLayer, source: CacheSource): Promise<LayerState> {
+    const { store, lease } = this.#options;
+    await lease.keep({ blob: diffId });
+    const there = await store.blobs.stat(diffId);
+    const size = there?.size ?? (await this.#download(diffId, blob, source));
+    return { diffId, descriptor: { mediaType: mediaTypes.layer, digest: diffId, size } };
+  }
+
+  async #download(diffId: Digest, blob: Descriptor | undefined, source: CacheSource): Promise<number> {
+    const { store } = this.#options;
+    if (blob === undefined) {
+      throw new TsbuildError('BLOB_NOT_FOUND', `the layer ${diffId} of a base image is not in this store`);
+    }
+    const { size, compression } = await source.blob(blob, async (bytes) => {
+      const packed = verified(bytes, blob);
+      const { bytes: plain, compression: is } = await decompress(packed.bytes);
+      const put = await store.blobs.put(bounded(plain), { digest: diffId });
+      packed.check();
+      return { ...put, compression: is };
+    });
+    if (compression === 'gzip' || compression === 'zstd')
+      await rememberForm(store, diffId, { form: { compression }, digest: blob.digest, size: blob.size });
+    return size;
+  }
+}
+
+/** Passes a blob's bytes on, as many as it has; `check` throws DIGEST_MISMATCH unless they came whole and were its own. */
+function verified(
+  bytes: AsyncIterable<Uint8Array>,
+  { digest, size }: Descriptor,
+): { readonly bytes: AsyncIterable<Uint8Array>; readonly check: () => void } {
+  const digester = createDigester(digestParts(digest).algorithm);
+  let count = 0;
+  const mismatch = (): TsbuildError =>
+    new TsbuildError('DIGEST_MISMATCH', `the blob ${digest} is not what its digest and size promise`);
+  async function* passing(): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const chunk of bytes) {
+      count += chunk.byteLength;
+      if (count > size) throw mismatch();
+      digester.update(chunk);
+      yield chunk;
+    }
+  }
+  return {
+    bytes: passing(),
+    check: () => {
+      if (count !== size || digester.digest() !== digest) throw mismatch();
+    },
+  };
+}

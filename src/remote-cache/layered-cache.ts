@@ -1,0 +1,136 @@
+import type { Digest } from '../core/index.ts';
+import { stateOfLayers, type LayerState, type State, type StoreCache } from '../ops/index.ts';
+import type { Snapshotter } from '../snapshot/index.ts';
+import {
+  cacheKey,
+  type CacheRecord,
+  type Claimed,
+  type ClaimOptions,
+  type RecordFacts,
+  type ResultCache,
+} from '../solver/index.ts';
+import type { Lease, Store } from '../store/index.ts';
+import type { LayerFetcher } from './fetch.ts';
+import type { ForeignCaches, FoundRecord } from './foreign.ts';
+
+export interface LayeredCacheOptions {
+  readonly store: Store;
+  readonly snapshotter: Snapshotter;
+  readonly lease: Lease;
+  readonly own: StoreCache;
+  readonly foreign: ForeignCaches;
+  readonly fetcher: LayerFetcher;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The store's cache, and behind it those that the user named. What is found there becomes a record of the store when a
+ * step is answered by it, and says from then on where it came from. Layers travel when a step's result is wanted, and no
+ * others; one that turns out damaged is a warning, and the step is looked for elsewhere or runs.
+ */
+export class LayeredCache implements ResultCache<State> {
+  readonly #options: LayeredCacheOptions;
+  readonly #imported = new Map<Digest, Promise<State | undefined>>();
+  /** What was imported by this build. */
+  readonly #found = new WeakMap<State, FoundRecord>();
+  #keys: ReadonlyMap<string, Digest | undefined> = new Map();
+
+  constructor(options: LayeredCacheOptions) {
+    this.#options = options;
+  }
+
+  /** What the last solving came to, by identity; the target last. */
+  get keys(): ReadonlyMap<string, Digest | undefined> {
+    return this.#keys;
+  }
+
+  async lookup(key: Digest): Promise<State | undefined> {
+    return (await this.#options.own.lookup(key)) ?? this.#import(key);
+  }
+
+  async claim(key: Digest, options: ClaimOptions): Promise<Claimed<State>> {
+    return this.#options.own.claim(key, options);
+  }
+
+  /** An imported result is known by all the keys that its source has for it. */
+  async save(keys: readonly Digest[], record: CacheRecord<State>): Promise<void> {
+    const { own } = this.#options;
+    const found = this.#found.get(record.result);
+    if (found === undefined) return own.save(keys, record);
+    const { record: foreign, source } = found;
+    const contentInputs = record.contentInputs ?? foreign.contentInputs;
+    const content = contentInputs && cacheKey('content', record.partsDigest, contentInputs);
+    const all = content === undefined ? keys : [...keys, content];
+    const { created } = foreign;
+    await own.save(all, { ...record, contentInputs, created, origin: source.name });
+  }
+
+  async knows(parts: Digest): Promise<boolean> {
+    const { own, foreign } = this.#options;
+    return (await own.knows(parts)) || foreign.knows(parts);
+  }
+
+  async canonical(result: State): Promise<State> {
+    return this.#options.own.canonical(result);
+  }
+
+  async remember(keys: ReadonlyMap<string, Digest | undefined>): Promise<void> {
+    this.#keys = keys;
+    await this.#options.own.remember(keys);
+  }
+
+  async nearest(identity: string): Promise<RecordFacts | undefined> {
+    const { own, foreign } = this.#options;
+    return (await own.nearest(identity)) ?? foreign.nearest(identity);
+  }
+
+  async latest(parts: Digest): Promise<RecordFacts | undefined> {
+    const { own, foreign } = this.#options;
+    return (await own.latest(parts)) ?? foreign.latest(parts);
+  }
+
+  async pruned(parts: Digest): Promise<string | undefined> {
+    return this.#options.own.pruned(parts);
+  }
+
+  origin(result: State): string | undefined {
+    return this.#found.get(result)?.source.name ?? this.#options.own.origin(result);
+  }
+
+  isNew(result: State): boolean {
+    return this.#found.has(result);
+  }
+
+  /** Once a key, though the solver may ask for it twice. */
+  #import(key: Digest): Promise<State | undefined> {
+    const known = this.#imported.get(key) ?? this.#importFirst(key);
+    this.#imported.set(key, known);
+    return known;
+  }
+
+  async #importFirst(key: Digest): Promise<State | undefined> {
+    const { foreign } = this.#options;
+    for (const found of await foreign.find(key)) {
+      try {
+        const state = await this.#materialise(found);
+        this.#found.set(state, found);
+        return state;
+      } catch (error) {
+        foreign.warn(found.source, error);
+      }
+    }
+    return undefined;
+  }
+
+  /** The upper layers may be unpacked already: by their chain, which nobody can forge. */
+  async #materialise({ record, source }: FoundRecord): Promise<State> {
+    const { fetcher, signal } = this.#options;
+    const fetched = await Promise.allSettled(record.layers.map((layer) => fetcher.fetch(layer, source)));
+    const layers = fetched.map((outcome): LayerState => {
+      if (outcome.status === 'rejected') throw outcome.reason;
+      return outcome.value;
+    });
+    const settled = await stateOfLayers(layers, this.#options, { name: `cache ${source.name}`, signal });
+    return { snapshot: settled.snapshot, settled: Promise.resolve(settled) };
+  }
+}

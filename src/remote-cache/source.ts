@@ -1,0 +1,131 @@
+import type { Descriptor, Manifest, ManifestOrIndex, Platform, Reference } from '../oci/index.ts';
+import {
+  familiarName,
+  maxConfigBytes,
+  mediaTypes,
+  parseImageConfig,
+  parseManifestOrIndex,
+  parseReference,
+  selectPlatform,
+} from '../oci/index.ts';
+import { TsbuildError } from '../core/index.ts';
+import { Layout } from '../image/index.ts';
+import { readRepository, type RegistryOptions } from '../registry/index.ts';
+import { cacheConfigType, decodeCache, maxCacheBytes } from './format.ts';
+import { inlineParts } from './inline.ts';
+import type { CacheImport, CachePart } from './types.ts';
+
+/** A place with cached results. */
+export interface CacheSource {
+  /** As the user knows it. */
+  readonly name: string;
+  /** Of one in a registry: blobs of it may be lent to other repositories there. */
+  readonly reference: Reference | undefined;
+  /** What it has for these platforms. Throws IMAGE_NOT_FOUND where nothing is, IMAGE_INVALID, the REGISTRY_ codes. */
+  read(platforms: readonly Platform[]): Promise<readonly CachePart[]>;
+  /** Hands the bytes of a blob to `take`, unverified. */
+  blob<T>(descriptor: Descriptor, take: (bytes: AsyncIterable<Uint8Array>) => Promise<T>): Promise<T>;
+}
+
+export function openSource(spec: CacheImport, options: RegistryOptions): CacheSource {
+  switch (spec.kind) {
+    case 'registry':
+      return registrySource(parseReference(spec.ref), options);
+    case 'local':
+      return folderSource(spec);
+  }
+}
+
+function registrySource(reference: Reference, options: RegistryOptions): CacheSource {
+  const name = familiarName(reference);
+  return {
+    name,
+    reference,
+    read: async (platforms) =>
+      readRepository(reference, options, async (repository) => {
+        const { parsed } = await repository.manifest();
+        const documents: Documents = {
+          bytes: (descriptor, limit) => repository.bytes(descriptor, limit),
+          manifest: async ({ digest }) => (await repository.manifest(digest)).parsed,
+        };
+        return partsOf(parsed, { documents, name, platforms });
+      }),
+    blob: async (descriptor, take) =>
+      readRepository(reference, options, (repository) => take(repository.blob(descriptor))),
+  };
+}
+
+function folderSource({ src, tag }: Extract<CacheImport, { kind: 'local' }>): CacheSource {
+  const layout = new Layout(src);
+  const documents: Documents = {
+    bytes: (descriptor, limit) => layout.read(descriptor, limit),
+    manifest: async (descriptor) =>
+      parseManifestOrIndex(await layout.read(descriptor, maxConfigBytes), descriptor.mediaType),
+  };
+  return {
+    name: src,
+    reference: undefined,
+    async read(platforms) {
+      const parts: CachePart[] = [];
+      const seen = new Set<string>();
+      for (const platform of platforms) {
+        const found = await layout.find(tag, platform);
+        if (seen.has(found.digest)) continue;
+        seen.add(found.digest);
+        const parsed = await documents.manifest(found);
+        parts.push(...(await partsOf(parsed, { documents, name: src, platforms: [platform] })));
+      }
+      return parts;
+    },
+    blob: async (descriptor, take) => take(layout.stream(descriptor)),
+  };
+}
+
+/** How manifests and configs are had; both verified and bounded. */
+interface Documents {
+  bytes(descriptor: Descriptor, limit: number): Promise<Uint8Array>;
+  manifest(descriptor: Descriptor): Promise<ManifestOrIndex>;
+}
+
+interface Reading {
+  readonly documents: Documents;
+  readonly name: string;
+  readonly platforms: readonly Platform[];
+}
+
+/** A cache, or an image with one in its config, or an index of such images. */
+async function partsOf(parsed: ManifestOrIndex, reading: Reading): Promise<readonly CachePart[]> {
+  if (parsed.kind === 'manifest') return partsOfManifest(parsed.manifest, reading);
+  const entries = reading.platforms.flatMap((platform) => {
+    const entry = selectPlatform(platform, parsed.index.manifests);
+    return entry === undefined ? [] : [entry];
+  });
+  const parts: CachePart[] = [];
+  for (const entry of new Set(entries)) {
+    const inner = await reading.documents.manifest(entry);
+    if (inner.kind === 'manifest') parts.push(...(await partsOfManifest(inner.manifest, reading)));
+  }
+  return parts;
+}
+
+async function partsOfManifest(
+  manifest: Manifest,
+  { documents, name }: Reading,
+): Promise<readonly CachePart[]> {
+  const { config } = manifest;
+  switch (config.mediaType) {
+    case cacheConfigType:
+      return decodeCache(manifest, await documents.bytes(config, maxCacheBytes));
+    case mediaTypes.config:
+    case mediaTypes.dockerConfig:
+      return inlineParts(manifest, parseImageConfig(await documents.bytes(config, maxConfigBytes)));
+    default:
+      throw new TsbuildError(
+        'IMAGE_INVALID',
+        `${name} is not a cache but ${config.mediaType.slice(0, 200)}`,
+        {
+          hint: 'a cache is what --cache-to made, or an image that was built with --cache-to type=inline',
+        },
+      );
+  }
+}
