@@ -1,5 +1,6 @@
 import { canonicalJson, digestOf, type Digest, type Json } from '../core/index.ts';
 import {
+  isAttestation,
   maxConfigBytes,
   maxManifestBytes,
   mediaTypes,
@@ -137,11 +138,6 @@ async function membersOf(store: Store, entry: Descriptor, depth: number): Promis
   // Read for every name of the store: nothing more than its manifest, unless there is a choice.
   const platform = depth === 0 ? undefined : (entry.platform ?? (await configPlatform(store, config.digest)));
   return [{ id: config.digest, manifest, platform: platform && normalizePlatform(platform) }];
-}
-
-/** Of `docker buildx`: they stand in an index as images for an unknown platform. */
-export function isAttestation({ platform, annotations }: Descriptor): boolean {
-  return platform?.os === 'unknown' || annotations?.['vnd.docker.reference.type'] !== undefined;
 }
 
 /** Charts, signatures and the like have other configs. */

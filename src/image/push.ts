@@ -1,10 +1,12 @@
 import { TsbuildError, type Digest } from '../core/index.ts';
 import {
   formatReference,
+  hostPlatform,
   maxManifestBytes,
   parseManifest,
   parseReference,
   repositoryName,
+  selectPlatform,
 } from '../oci/index.ts';
 import type { Descriptor, Reference } from '../oci/index.ts';
 import { pushContent, type OutgoingLayer, type PushOptions } from '../registry/index.ts';
@@ -12,22 +14,24 @@ import type { Store } from '../store/types.ts';
 import { keptAttestations } from './attestations/keep.ts';
 import { pushAttestations } from './attestations/push.ts';
 import type { Attestation } from './attestations/types.ts';
-import type { Image, Layer } from './image.ts';
+import { openImage, type Layer } from './image.ts';
+import { imagesOf, isIndexType, type IndexMember } from './index-image.ts';
 import { knownForm, packLayer, storedBlob } from './outgoing.ts';
 import { layerPacking, packedManifest, packingOf, type Packing, type PackingOptions } from './packing.ts';
-import { loadImage } from './resolve.ts';
+import { pushIndex, type Sent } from './push-index.ts';
+import { resolveImage } from './resolve.ts';
 
 export interface PushImageOptions extends PushOptions, PackingOptions {
-  /** What is pushed; unless told, the image that has the name in the store. */
+  /** The manifest or the index that is pushed; unless told, what the name stands for in the store. */
   readonly image?: Descriptor | undefined;
-  /** What is said of it; what the store keeps, unless told. */
-  readonly attestations?: readonly Attestation[] | undefined;
+  /** What is said of images, by their ids; what the store keeps, unless told. */
+  readonly attestations?: ReadonlyMap<Digest, readonly Attestation[]> | undefined;
   /** Under its digest alone: the name's tag is left as it is. */
   readonly byDigest?: boolean | undefined;
 }
 
 export interface PushedImage {
-  /** Digest of the config. */
+  /** Digest of the config; of an index, of its image for this machine, or else its first. */
   readonly id: Digest;
   readonly manifest: Descriptor;
   /** `localhost:5000/app@sha256:…` */
@@ -37,8 +41,8 @@ export interface PushedImage {
 }
 
 /**
- * Pushes the image of this name to the registry that the name says, and records its repo digest. An image that came
- * from a registry goes byte for byte; its id is the same everywhere in any case. Throws IMAGE_NOT_FOUND, DIGEST_MISMATCH,
+ * Pushes the image of this name to the registry that the name says, and records its repo digest; of an index all its images
+ * and itself. An image that came from a registry goes byte for byte; its id is the same everywhere in any case. Throws IMAGE_NOT_FOUND, DIGEST_MISMATCH,
  * INTERRUPTED, REFERENCE_INVALID and the REGISTRY_ codes.
  */
 export async function pushImage(
@@ -53,10 +57,47 @@ export async function pushImage(
     });
   }
   await using lease = await store.lease();
-  const image = await loadImage(store, options.image ?? formatReference(reference));
-  for (const blob of [image.digest, image.id, ...image.layers.map(({ descriptor }) => descriptor.digest)]) {
-    await lease.keep({ blob });
+  const target = options.image ?? (await namedTarget(store, formatReference(reference)));
+  // What it names is kept with it.
+  await lease.keep({ blob: target.digest });
+  const { registry, repository, tag } = reference;
+  const to = options.byDigest === true ? { registry, repository } : { registry, repository, tag };
+  const sent = isIndexType(target.mediaType)
+    ? await pushIndex(
+        store,
+        { reference: to, index: target },
+        {
+          ...options,
+          pushImage: async (image) =>
+            sendImage(store, { reference: { registry, repository }, image }, options),
+        },
+      )
+    : await sendImage(store, { reference: to, image: target }, options);
+  const repoDigest = `${repositoryName(reference)}@${sent.manifest.digest}`;
+  const images = await imagesOf(store, target);
+  for (const { id, manifest } of images) {
+    // What is pushed past the store is none of the store's images.
+    const isKept = options.image === undefined || (await store.images.get(id)) !== undefined;
+    if (isKept) await recordRepoDigest(store, { id, manifest }, repoDigest);
   }
+  const own = selectPlatform(hostPlatform(), images) ?? images[0];
+  if (own === undefined) throw new TsbuildError('IMAGE_INVALID', `${name} has no images`);
+  return { id: own.id, manifest: sent.manifest, repoDigest, transferred: sent.transferred };
+}
+
+async function namedTarget(store: Store, name: string): Promise<Descriptor> {
+  const { index, manifest } = await resolveImage(store, name);
+  return index ?? manifest;
+}
+
+/** An image, and what is said of it. */
+async function sendImage(
+  store: Store,
+  target: { readonly reference: Reference; readonly image: Descriptor },
+  options: PushImageOptions,
+): Promise<Sent> {
+  const { reference } = target;
+  const image = await openImage(store, target.image);
   await using folder = await store.tempDir();
   const lenders = await findLenders(store, reference);
   const packing = await packingOf(store, image, options);
@@ -67,7 +108,7 @@ export async function pushImage(
   for (const [digest, layer] of distinct) outgoing.set(digest, await outgoingLayer(store, layer, work));
   const layers = image.layers.flatMap(({ descriptor }) => outgoing.get(descriptor.digest) ?? []);
   const pushed = await pushContent(
-    options.byDigest === true ? { ...reference, tag: undefined } : reference,
+    reference,
     {
       layers,
       config: storedBlob(store, image.manifest.config),
@@ -76,13 +117,15 @@ export async function pushImage(
     },
     options,
   );
-  const repoDigest = `${repositoryName(reference)}@${pushed.manifest.digest}`;
-  const attestations = options.attestations ?? (await keptAttestations(store, image.id));
-  // What is pushed past the store is none of the store's images.
-  const isKept = options.image === undefined || (await store.images.get(image.id)) !== undefined;
-  if (isKept) await recordRepoDigest(store, image, repoDigest);
-  await pushAttestations(reference, pushed.manifest, { attestations, platform: image.config }, options);
-  return { id: image.id, manifest: pushed.manifest, repoDigest, transferred: pushed.transferred };
+  const attestations = options.attestations?.get(image.id) ?? (await keptAttestations(store, image.id));
+  const names = [formatReference(reference)];
+  await pushAttestations(
+    reference,
+    pushed.manifest,
+    { attestations, names, platform: image.config },
+    options,
+  );
+  return pushed;
 }
 
 async function outgoingLayer(
@@ -104,12 +147,16 @@ async function outgoingLayer(
 }
 
 /** The image keeps its own manifest; the repo digest is that of the one that was pushed. */
-async function recordRepoDigest(store: Store, image: Image, repoDigest: string): Promise<void> {
+async function recordRepoDigest(
+  store: Store,
+  image: Pick<IndexMember, 'id' | 'manifest'>,
+  repoDigest: string,
+): Promise<void> {
   await using _lock = await store.lock('images');
   const earlier = await store.images.get(image.id);
   await store.images.put({
     id: image.id,
-    manifest: earlier?.manifest ?? image.descriptor,
+    manifest: earlier?.manifest ?? image.manifest,
     added: earlier?.added ?? new Date().toISOString(),
     repoDigests: [...new Set([...(earlier?.repoDigests ?? []), repoDigest])].sort(),
     attestations: earlier?.attestations,

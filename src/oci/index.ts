@@ -1,6 +1,7 @@
 export * from './types.ts';
 export type * from './runtime-spec.ts';
 export { maxConfigBytes, maxManifestBytes, parseBoundedJson } from './bounded-json.ts';
+export { isAttestation } from './attestation.ts';
 export { chainId, chainIds } from './chain.ts';
 export {
   parseDockerArchiveManifest,

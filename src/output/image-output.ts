@@ -1,5 +1,6 @@
 import { TsbuildError } from '../core/index.ts';
-import { keepImage, pushImage } from '../image/index.ts';
+import { keepImage, nameTarget, pushImage } from '../image/index.ts';
+import type { Store } from '../store/index.ts';
 import { packingFor } from './archive-output.ts';
 import { fullNames } from './names.ts';
 import { onlyImage } from './only-image.ts';
@@ -15,20 +16,20 @@ export async function writeImageOutput(
   work: OutputWork,
 ): Promise<WrittenOutput> {
   const { store, signal, onPush } = work;
-  const { image } = onlyImage(built);
   const names = namesFor(spec, work.names);
   // A name that is pushed without its tag would be a tag of the store's alone.
   const tags = spec.byDigest ? [] : names;
-  const kept = spec.store ? await keepImage(store, image, tags) : tags;
+  const kept = spec.store ? await keepBuilt(store, built, tags) : tags;
   const written = { kind: 'image' as const, names: kept };
-  if (!spec.push) return { ...written, descriptor: image.descriptor, repoDigests: [] };
+  const target = built.index ?? onlyImage(built).image.descriptor;
+  if (!spec.push) return { ...written, descriptor: target, repoDigests: [] };
   // What has been built is safe before it travels.
   await store.settle();
   const repoDigests: string[] = [];
-  let descriptor = image.descriptor;
+  let descriptor = target;
   for (const name of names) {
     const pushed = await pushImage(store, name, {
-      image: spec.store && !spec.byDigest ? undefined : image.descriptor,
+      image: spec.store && !spec.byDigest ? undefined : target,
       byDigest: spec.byDigest,
       ...packingFor(spec.form),
       signal,
@@ -38,6 +39,20 @@ export async function writeImageOutput(
     repoDigests.push(pushed.repoDigest);
   }
   return { ...written, descriptor, repoDigests };
+}
+
+/** The names of several images are those of their index. */
+async function keepBuilt(
+  store: Store,
+  built: BuiltImages,
+  names: readonly string[],
+): Promise<readonly string[]> {
+  const { index } = built;
+  if (index === undefined) return keepImage(store, onlyImage(built).image, names);
+  for (const { image } of built.images) await keepImage(store, image, []);
+  const full: string[] = [];
+  for (const name of names) full.push(await nameTarget(store, index, name));
+  return full;
 }
 
 /** The output's own names and those of the build. Throws USAGE when there is none to push to. */

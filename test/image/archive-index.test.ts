@@ -4,6 +4,7 @@ import { digestOf } from '../../src/core/index.ts';
 import { findImage, loadArchive, readIndex, saveArchive, writeIndex } from '../../src/image/index.ts';
 import { mediaTypes, parsePlatform, type Descriptor } from '../../src/oci/index.ts';
 import type { Store } from '../../src/store/index.ts';
+import { makeAttestation } from '../support/attestation.ts';
 import { tinyTar, type TinyImage } from '../support/tiny-image.ts';
 import { makeTinyIndex } from '../support/tiny-index.ts';
 import { withStore } from '../support/with-store.ts';
@@ -25,13 +26,13 @@ describe('an index in an archive', () => {
   it('C-73 O-30 goes through an OCI archive byte for byte, with all its images and what else it names', async () => {
     await withStore(async (from) => {
       const { images } = await makeTinyIndex(from, platforms, { name: app, compression: 'gzip' });
-      const attestation = await makeAttestation(from);
+      const attestation = await makeAttestation(from, images.get('linux/arm64')!.manifest);
       const entries = [...images].map(([text, { manifest }]) => ({
         manifest,
         platform: parsePlatform(text),
       }));
-      const unknown = { os: 'unknown', architecture: 'unknown' };
-      const index = await writeIndex(from, [...entries, { manifest: attestation, platform: unknown }]);
+      const { platform, annotations } = attestation;
+      const index = await writeIndex(from, [...entries, { manifest: attestation, platform, annotations }]);
       await from.refs.set({ name: app, target: index });
       const archive = await saved(from, ['app'], 'oci');
       await withStore(async (to) => {
@@ -105,18 +106,6 @@ describe('an index in an archive', () => {
     });
   });
 });
-
-/** As `docker buildx` puts one beside each image. */
-async function makeAttestation(store: Store): Promise<Descriptor> {
-  const put = async (text: string, mediaType: string): Promise<Descriptor> => ({
-    mediaType,
-    ...(await store.blobs.put(Buffer.from(text))),
-  });
-  const config = await put('{"os":"unknown","architecture":"unknown","rootfs":{}}', mediaTypes.config);
-  const layers = [await put('{"predicate":{}}', 'application/vnd.in-toto+json')];
-  const manifest = { schemaVersion: 2, mediaType: mediaTypes.manifest, config, layers };
-  return put(JSON.stringify(manifest), mediaTypes.manifest);
-}
 
 /** An archive of these entries as an index, with the blobs of these images alone. */
 async function archiveOf(

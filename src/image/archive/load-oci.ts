@@ -1,10 +1,10 @@
 import * as z from 'zod/mini';
 
 import { maxConfigBytes, maxManifestBytes, mediaTypes, parseImageConfig } from '../../oci/index.ts';
-import { parseIndex, parseManifestOrIndex, selectPlatform } from '../../oci/index.ts';
+import { isAttestation, parseIndex, parseManifestOrIndex, selectPlatform } from '../../oci/index.ts';
 import type { Descriptor, Manifest, Platform } from '../../oci/index.ts';
 import type { Store } from '../../store/types.ts';
-import { isAttestation, isImageManifest } from '../index-image.ts';
+import { isImageManifest } from '../index-image.ts';
 import { archiveName, dockerImages, repoTags } from './load-docker.ts';
 import type { FoundImage } from './load-docker.ts';
 import { invalid } from './members.ts';
