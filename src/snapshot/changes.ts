@@ -182,7 +182,9 @@ async function isEqual(
 
 function describe(root: RootDir, name: ByteString, stat: FileStat): Entry | undefined {
   const names = root.listXattrs(name);
-  const mark = foreignMarks.find((word) => names.includes(overlayMark(word)));
+  // Asked of every file: what has none needs no look at the marks.
+  const mark =
+    names.length === 0 ? undefined : foreignMarks.find((word) => names.includes(overlayMark(word)));
   if (mark !== undefined) throw new Error(`${quoteBytes(name)} has overlay's mark ${mark}`);
   return entryOf(root, name, { stat, xattrs: pickXattrs(root, name, names) });
 }

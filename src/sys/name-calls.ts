@@ -35,6 +35,11 @@ export function lstatAt(directory: number, name: ByteString): FileStat | number 
   return result < 0 ? result : fileStat(addon().statNumbers);
 }
 
+/** What an open file is. Throws errno errors. */
+export function statOfDescriptor(fd: number): FileStat {
+  return statOf(fd, here);
+}
+
 export function statOf(fd: number, path: ByteString): FileStat {
   checked(addon().fstatat(fd, '', AT_EMPTY_PATH), 'fstat', path);
   return fileStat(addon().statNumbers);

@@ -10,6 +10,7 @@ import {
   type Owner,
 } from './destination.ts';
 import type { ModeChange } from './mode.ts';
+import { NearFolder } from './near-folder.ts';
 import type { SourceTree } from './select.ts';
 import type { Selected, Selection } from './selection.ts';
 import { transferItem, type Transfer } from './transfer.ts';
@@ -58,7 +59,18 @@ async function copyAll(target: CopyTarget, source: CopySource, breath: Breath): 
   const owner = target.chown ?? (source.keepOwners ? undefined : superuser);
   for (const matched of selection.matches) {
     const linked = new Map<string, ByteString>();
-    const transfer: Transfer = { from: tree.root, to, owner, mode, keepFolders, digests, breath, linked };
+    using near = new NearFolder(to);
+    const transfer: Transfer = {
+      from: tree.root,
+      to,
+      near,
+      owner,
+      mode,
+      keepFolders,
+      digests,
+      breath,
+      linked,
+    };
     const [only] = matched.items;
     if (only?.below === '' && source.unpack && (await unpack(target, transfer, { item: only, destination })))
       continue;

@@ -1,11 +1,14 @@
-import { closeSync, constants, fstatSync, readSync, type BigIntStats } from 'node:fs';
+import { closeSync, constants, readSync } from 'node:fs';
 
-import { createDigester, isErrno, TsbuildError, toText, type Digest } from '../../core/index.ts';
+import { createDigester, digestOf, isErrno, TsbuildError, toText, type Digest } from '../../core/index.ts';
 import type { Breath } from '../../snapshot/index.ts';
-import type { RootDir } from '../../sys/index.ts';
+import { statOfDescriptor, type FileStat, type RootDir } from '../../sys/index.ts';
 import type { CopyItem } from './walk.ts';
 
 const chunkSize = 1 << 20;
+/** Up to this size a file is read in one go, into one buffer again and again. */
+const smallSize = 64 * 1024;
+let scratch: Buffer | undefined;
 
 export interface ReadOptions {
   readonly breath: Breath;
@@ -13,7 +16,7 @@ export interface ReadOptions {
   /** It may be written to meanwhile, and is read as it comes, up to the size that it had at first. */
   readonly living?: boolean | undefined;
   /** Told of the file, still open, when all of it was read and it did not change meanwhile. */
-  readonly seen?: ((fd: number, stat: BigIntStats) => void) | undefined;
+  readonly seen?: ((fd: number, stat: FileStat) => void) | undefined;
 }
 
 /** Reads a source file from start to end. O_NOFOLLOW and the type check: what was a file may be a link or a pipe by now (S-40). */
@@ -24,12 +27,12 @@ export async function readSource(
 ): Promise<void> {
   const fd = openSource(root, item);
   try {
-    const before = fstatSync(fd, { bigint: true });
-    if (!before.isFile()) throw changed(item);
+    const before = statOfDescriptor(fd);
+    if (before.type !== 'file') throw changed(item);
     // Not shared: other copies go on while this one lets the event loop turn. At least a byte, to notice growth.
-    const chunk = Buffer.allocUnsafeSlow(Math.min(Number(before.size) + 1, chunkSize));
+    const chunk = Buffer.allocUnsafeSlow(Math.min(before.size + 1, chunkSize));
     // Files of the kernel (/proc) have no size, and an end of their own.
-    let left = living && before.size > 0n ? Number(before.size) : Infinity;
+    let left = living && before.size > 0 ? before.size : Infinity;
     while (left > 0) {
       const length = readSync(fd, chunk, 0, Math.min(chunk.length, left), null);
       if (length === 0) break;
@@ -37,8 +40,33 @@ export async function readSource(
       left -= length;
       await breath.due();
     }
-    if (!living && !sameVersion(before, fstatSync(fd, { bigint: true }))) throw changed(item);
+    if (!living && !sameVersion(before, statOfDescriptor(fd))) throw changed(item);
     seen?.(fd, before);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * As `readSource`, of a file that is small, without ever waiting. Gives what `use` makes of the
+ * bytes, which are valid until it returns; undefined where the file is to be read in the other way.
+ */
+export function readSmallSource<T>(
+  root: RootDir,
+  item: CopyItem,
+  use: (bytes: Uint8Array, fd: number, stat: FileStat) => T,
+): T | undefined {
+  if (item.stat.size > smallSize) return undefined;
+  const buffer = (scratch ??= Buffer.allocUnsafeSlow(smallSize + 1));
+  const fd = openSource(root, item);
+  try {
+    const before = statOfDescriptor(fd);
+    if (before.type !== 'file') throw changed(item);
+    // At once: one call ends every file but those that are written to, or made up by the kernel as they are read.
+    if (before.size > smallSize || readSync(fd, buffer, 0, buffer.length, null) !== before.size)
+      return undefined;
+    if (!sameVersion(before, statOfDescriptor(fd))) throw changed(item);
+    return use(buffer.subarray(0, before.size), fd, before);
   } finally {
     closeSync(fd);
   }
@@ -64,7 +92,7 @@ export interface ContentOptions {
   readonly breath: Breath;
   /** Told of the file, still open, whose content that is. */
   readonly seen?:
-    ((digest: Digest, file: { readonly fd: number; readonly stat: BigIntStats }) => void) | undefined;
+    ((digest: Digest, file: { readonly fd: number; readonly stat: FileStat }) => void) | undefined;
 }
 
 export async function contentDigestOf(
@@ -72,8 +100,14 @@ export async function contentDigestOf(
   item: CopyItem,
   { breath, seen }: ContentOptions,
 ): Promise<Digest> {
-  const digester = createDigester();
+  const small = readSmallSource(root, item, (bytes, fd, stat) => {
+    const digest = digestOf(bytes);
+    seen?.(digest, { fd, stat });
+    return digest;
+  });
+  if (small !== undefined) return small;
   let digest: Digest | undefined;
+  const digester = createDigester();
   await readSource(root, item, {
     breath,
     take: (bytes) => digester.update(bytes),
@@ -85,8 +119,14 @@ export async function contentDigestOf(
   return digest ?? digester.digest();
 }
 
-export function sameVersion(a: BigIntStats, b: BigIntStats): boolean {
-  return a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs;
+export function sameVersion(a: FileStat, b: FileStat): boolean {
+  return (
+    a.size === b.size &&
+    a.mtime === b.mtime &&
+    a.mtimeNanos === b.mtimeNanos &&
+    a.ctime === b.ctime &&
+    a.ctimeNanos === b.ctimeNanos
+  );
 }
 
 /** A cached copy must hold what its key says (design decision 11). */

@@ -10,6 +10,7 @@ import {
 import type { IgnoreMatcher } from '../../dockerfile/index.ts';
 import { keptXattrs, type Breath } from '../../snapshot/index.ts';
 import type { RootDir } from '../../sys/index.ts';
+import { NearFolder } from './near-folder.ts';
 import { contentDigestOf, unlessGone } from './read.ts';
 import { selectWithParents } from './parents.ts';
 import { selectPath, selectSource, type Match, type SourceTree } from './select.ts';
@@ -114,12 +115,13 @@ async function digestSelection(
   const facts = new Map<CopyItem, ItemFacts>();
   const cache = known !== undefined && isWorthRemembering(selection) ? known : undefined;
   const rows = new RowDigest();
+  using near = new NearFolder(root);
   for (const { match, items } of selection.matches) {
     const linked = new Map<string, number>();
     rows.add(['match', toText(match.path).split('/').at(-1) ?? '', match.stat.type]);
     for (const item of items) {
       await breath.due();
-      const read = await readFacts(root, item, { breath, cache });
+      const read = await readFacts(root, item, { breath, cache, near });
       facts.set(item, read);
       const same = item.stat.links < 2 ? undefined : linked.get(item.stat.inode);
       if (same === undefined) linked.set(item.stat.inode, rows.count);
@@ -156,11 +158,12 @@ class RowDigest {
 interface FactsOptions {
   readonly breath: Breath;
   readonly cache: StatCache | undefined;
+  readonly near: NearFolder;
 }
 
 async function readFacts(root: RootDir, item: CopyItem, options: FactsOptions): Promise<ItemFacts> {
   if (item.stat.type === 'file') return readFileFacts(root, item, options);
-  const xattrs = unlessGone(item, () => keptXattrs(root, item.source));
+  const xattrs = xattrsOf(item, options.near);
   if (item.stat.type !== 'symlink') return { xattrs };
   return { xattrs, link: unlessGone(item, () => root.readlink(item.source)) };
 }
@@ -168,12 +171,12 @@ async function readFacts(root: RootDir, item: CopyItem, options: FactsOptions): 
 async function readFileFacts(
   root: RootDir,
   item: CopyItem,
-  { breath, cache }: FactsOptions,
+  { breath, cache, near }: FactsOptions,
 ): Promise<ItemFacts> {
   const known = cache?.find(item.stat);
   if (known?.plain === true) return { xattrs: [], content: known.content };
   const began = Date.now();
-  const xattrs = unlessGone(item, () => keptXattrs(root, item.source));
+  const xattrs = xattrsOf(item, near);
   if (known !== undefined) return { xattrs, content: known.content };
   const plain = xattrs.length === 0;
   const content = await contentDigestOf(root, item, {
@@ -181,6 +184,13 @@ async function readFileFacts(
     seen: (content, { fd, stat }) => cache?.add(item.stat, { fd, stat, began, content, plain }),
   });
   return { xattrs, content };
+}
+
+function xattrsOf(item: CopyItem, near: NearFolder): ItemFacts['xattrs'] {
+  return unlessGone(item, () => {
+    const { folder, name } = near.at(item.source);
+    return keptXattrs(folder, name);
+  });
 }
 
 /** Files, and bytes of them, below which reading them costs no more than looking up what is known of them. */

@@ -1,7 +1,8 @@
-import { statfsSync, type BigIntStats } from 'node:fs';
+import { statfsSync } from 'node:fs';
 
 import type { Digest } from '../../core/index.ts';
 import type { FileStat } from '../../sys/index.ts';
+import { sameVersion } from './read.ts';
 import { StatRows } from './stat-rows.ts';
 
 /**
@@ -16,7 +17,7 @@ export interface KnownContent {
 /** A file that was just read from start to end without a change. */
 export interface ReadFile extends KnownContent {
   readonly fd: number;
-  readonly stat: BigIntStats;
+  readonly stat: FileStat;
   /** When the reading began, in milliseconds since the epoch. */
   readonly began: number;
 }
@@ -34,7 +35,7 @@ export class StatCache {
   /** Rows of files that were read; offsets of earlier rows that were asked for. */
   readonly #now = new Map<string, string>();
   readonly #asked: number[] = [];
-  readonly #sound = new Map<bigint, boolean>();
+  readonly #sound = new Map<string, boolean>();
   #news = false;
 
   /**
@@ -61,9 +62,12 @@ export class StatCache {
 
   /** Remembers what was read, if `listed` still was that version of the file and nothing could change it unseen. */
   add(listed: FileStat, { fd, stat, began, content, plain }: ReadFile): void {
-    if (!isSame(listed, stat) || !this.#isSound(fd, stat.dev)) return;
-    const changed = stat.ctimeMs > stat.mtimeMs ? stat.ctimeMs : stat.mtimeMs;
-    if (BigInt(began) - changed <= this.#granularity) return;
+    if (!isSame(listed, stat) || !this.#isSound(fd, deviceOf(stat))) return;
+    const changed = Math.max(
+      milliseconds(stat.ctime, stat.ctimeNanos),
+      milliseconds(stat.mtime, stat.mtimeNanos),
+    );
+    if (began - changed <= this.#granularity) return;
     this.#now.set(keyOf(listed), `${content.slice('sha256:'.length)}${plain ? plainMark : ' '}`);
     this.#news = true;
   }
@@ -97,7 +101,7 @@ export class StatCache {
   }
 
   /** Asked of each device once: a context may have others mounted in it. */
-  #isSound(fd: number, device: bigint): boolean {
+  #isSound(fd: number, device: string): boolean {
     let sound = this.#sound.get(device);
     if (sound === undefined) {
       sound = isSound(fd);
@@ -136,15 +140,14 @@ function keyOf({ inode, size, mtime, mtimeNanos, ctime, ctimeNanos }: FileStat):
   return `${inode} ${size} ${mtime}.${mtimeNanos} ${ctime}.${ctimeNanos}`;
 }
 
-function isSame(listed: FileStat, { dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): boolean {
-  return (
-    listed.inode === `${dev}:${ino}` &&
-    BigInt(listed.size) === size &&
-    nanosOf(listed.mtime, listed.mtimeNanos) === mtimeNs &&
-    nanosOf(listed.ctime, listed.ctimeNanos) === ctimeNs
-  );
+function isSame(listed: FileStat, now: FileStat): boolean {
+  return listed.inode === now.inode && sameVersion(listed, now);
 }
 
-function nanosOf(seconds: number, nanos: number): bigint {
-  return BigInt(seconds) * 1_000_000_000n + BigInt(nanos);
+function deviceOf({ inode }: FileStat): string {
+  return inode.slice(0, inode.indexOf(':'));
+}
+
+function milliseconds(seconds: number, nanos: number): number {
+  return seconds * 1000 + Math.floor(nanos / 1_000_000);
 }

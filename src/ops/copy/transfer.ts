@@ -1,11 +1,19 @@
 import { closeSync, constants, fchmodSync, fchownSync, writeSync } from 'node:fs';
 
-import { createDigester, toText, TsbuildError, type ByteString } from '../../core/index.ts';
+import {
+  createDigester,
+  digestOf,
+  isErrno,
+  toText,
+  TsbuildError,
+  type ByteString,
+} from '../../core/index.ts';
 import type { Breath } from '../../snapshot/index.ts';
 import type { RootDir } from '../../sys/index.ts';
 import type { Owner } from './destination.ts';
 import type { ModeChange } from './mode.ts';
-import { changed, readSource } from './read.ts';
+import type { NearFolder, Place } from './near-folder.ts';
+import { changed, readSmallSource, readSource } from './read.ts';
 import type { ItemFacts } from './selection.ts';
 import type { CopyItem } from './walk.ts';
 
@@ -13,6 +21,8 @@ import type { CopyItem } from './walk.ts';
 export interface Transfer {
   readonly from: RootDir;
   readonly to: RootDir;
+  /** Of `to`, where nobody else works in it. */
+  readonly near?: NearFolder | undefined;
   /** Undefined where each item keeps its own. */
   readonly owner: Owner | undefined;
   readonly mode: ModeChange;
@@ -27,88 +37,131 @@ export interface Transfer {
 
 /** Copies one item to a path of the destination tree whose folder exists. */
 export async function transferItem(transfer: Transfer, item: CopyItem, target: ByteString): Promise<void> {
-  const { to } = transfer;
-  const existing = to.tryLstat(target);
-  if (item.stat.type === 'directory') {
-    if (existing !== undefined && existing.type !== 'directory')
-      throw new TsbuildError('COPY_FAILED', `cannot copy to non-directory: ${toText(target)}`, {
-        hint: 'the source is a folder, but a file of that name is already there',
-      });
-    if (existing !== undefined && transfer.keepFolders) {
-      to.chmod(target, transfer.mode(item.stat.mode, true));
-      return;
-    }
-    if (existing === undefined) to.mkdir(target, 0o700);
-    setAttributes(transfer, item, target);
+  const { stat } = item;
+  const place = transfer.near?.at(target) ?? { folder: transfer.to, name: target };
+  if (stat.type === 'directory') {
+    putFolder(transfer, item, { place, target });
     return;
   }
+  const earlier = stat.links > 1 && stat.type === 'file' ? transfer.linked.get(stat.inode) : undefined;
+  // Mostly nothing is there, which creating finds out by itself.
+  const fd = stat.type === 'file' && earlier === undefined ? tryCreate(place) : undefined;
+  if (fd !== undefined) {
+    await copyFile(transfer, item, { place, fd });
+  } else {
+    makeRoom(place, target);
+    if (earlier !== undefined) {
+      transfer.to.link(earlier, target);
+      return;
+    }
+    await create(transfer, item, place);
+  }
+  if (stat.links > 1) transfer.linked.set(stat.inode, target);
+}
+
+function putFolder(
+  transfer: Transfer,
+  item: CopyItem,
+  { place, target }: { readonly place: Place; readonly target: ByteString },
+): void {
+  const { folder, name } = place;
+  const existing = folder.tryLstat(name);
+  if (existing !== undefined && existing.type !== 'directory')
+    throw new TsbuildError('COPY_FAILED', `cannot copy to non-directory: ${toText(target)}`, {
+      hint: 'the source is a folder, but a file of that name is already there',
+    });
+  if (existing !== undefined && transfer.keepFolders) {
+    folder.chmod(name, transfer.mode(item.stat.mode, true));
+    return;
+  }
+  if (existing === undefined) folder.mkdir(name, 0o700);
+  setAttributes(transfer, item, place);
+}
+
+function makeRoom({ folder, name }: Place, target: ByteString): void {
+  const existing = folder.tryLstat(name);
   if (existing?.type === 'directory') {
     throw new TsbuildError('COPY_FAILED', `cannot replace to directory ${toText(target)} with file`, {
       hint: 'a folder of that name is already there',
     });
   }
-  if (existing !== undefined) to.unlink(target);
-  const earlier =
-    item.stat.links > 1 && item.stat.type === 'file' ? transfer.linked.get(item.stat.inode) : undefined;
-  if (earlier !== undefined) {
-    to.link(earlier, target);
-    return;
-  }
-  await create(transfer, item, target);
-  if (item.stat.links > 1) transfer.linked.set(item.stat.inode, target);
+  if (existing !== undefined) folder.unlink(name);
 }
 
-async function create(transfer: Transfer, item: CopyItem, target: ByteString): Promise<void> {
-  const { to, digests } = transfer;
+async function create(transfer: Transfer, item: CopyItem, place: Place): Promise<void> {
   const { stat } = item;
+  const { folder, name } = place;
   switch (stat.type) {
     case 'file':
-      await copyFile(transfer, item, target);
+      await copyFile(transfer, item, { place, fd: folder.open(name, createFlags, 0o600) });
       return;
     case 'symlink': {
-      const text = digests.facts.get(item)?.link;
+      const text = transfer.digests.facts.get(item)?.link;
       if (text === undefined) throw changed(item);
-      to.symlink(text, target);
+      folder.symlink(text, name);
       break;
     }
     case 'char':
     case 'block':
     case 'fifo':
-      to.mknod(target, { type: stat.type, mode: 0o600, major: stat.major, minor: stat.minor });
+      folder.mknod(name, { type: stat.type, mode: 0o600, major: stat.major, minor: stat.minor });
       break;
     case 'socket':
     case 'directory':
       throw new Error(`not an item to create: ${stat.type}`);
   }
-  setAttributes(transfer, item, target);
+  setAttributes(transfer, item, place);
 }
 
-/** The bytes written are hashed again: what is saved under a key is what that key was made of. */
-async function copyFile(transfer: Transfer, item: CopyItem, target: ByteString): Promise<void> {
-  const { from, to, breath } = transfer;
-  const owner = ownerOf(transfer, item);
-  const facts = transfer.digests.facts.get(item);
-  const living = facts?.content === 'unread';
-  const fd = to.open(
-    target,
-    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
-    0o600,
-  );
-  const digester = createDigester();
+const createFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+
+/** Undefined where something is there. */
+function tryCreate({ folder, name }: Place): number | undefined {
   try {
-    const take = (bytes: Uint8Array): void => {
-      digester.update(bytes);
-      writeAll(fd, bytes);
-    };
-    await readSource(from, item, { breath, take, living });
+    return folder.open(name, createFlags, 0o600);
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return undefined;
+    throw error;
+  }
+}
+
+/** The bytes written are hashed again: what is saved under a key is what that key was made of. Closes the descriptor. */
+async function copyFile(
+  transfer: Transfer,
+  item: CopyItem,
+  { place, fd }: { readonly place: Place; readonly fd: number },
+): Promise<void> {
+  const owner = ownerOf(transfer, item);
+  try {
+    await copyContent(transfer, item, fd);
     fchownSync(fd, owner.uid, owner.gid);
     fchmodSync(fd, transfer.mode(item.stat.mode, false));
   } finally {
     closeSync(fd);
   }
-  if (!living && digester.digest() !== facts?.content) throw changed(item);
-  copyXattrs(transfer, item, target);
-  to.setTimes(target, { seconds: item.stat.mtime, nanos: item.stat.mtimeNanos });
+  copyXattrs(transfer, item, place);
+  place.folder.setTimes(place.name, { seconds: item.stat.mtime, nanos: item.stat.mtimeNanos });
+}
+
+async function copyContent(transfer: Transfer, item: CopyItem, fd: number): Promise<void> {
+  const { from, breath } = transfer;
+  const content = transfer.digests.facts.get(item)?.content;
+  const living = content === 'unread';
+  if (!living) {
+    const matches = readSmallSource(from, item, (bytes) => {
+      writeAll(fd, bytes);
+      return digestOf(bytes) === content;
+    });
+    if (matches === false) throw changed(item);
+    if (matches === true) return;
+  }
+  const digester = createDigester();
+  const take = (bytes: Uint8Array): void => {
+    digester.update(bytes);
+    writeAll(fd, bytes);
+  };
+  await readSource(from, item, { breath, take, living });
+  if (!living && digester.digest() !== content) throw changed(item);
 }
 
 function writeAll(fd: number, bytes: Uint8Array): void {
@@ -117,22 +170,23 @@ function writeAll(fd: number, bytes: Uint8Array): void {
 }
 
 /** Owner first: a change of owner clears set-id bits and capabilities. Folders get their time when they are full. */
-function setAttributes(transfer: Transfer, item: CopyItem, target: ByteString): void {
-  const { to } = transfer;
+function setAttributes(transfer: Transfer, item: CopyItem, place: Place): void {
+  const { folder, name } = place;
   const owner = ownerOf(transfer, item);
-  to.chown(target, owner.uid, owner.gid);
-  copyXattrs(transfer, item, target);
+  folder.chown(name, owner.uid, owner.gid);
+  copyXattrs(transfer, item, place);
   if (item.stat.type !== 'symlink')
-    to.chmod(target, transfer.mode(item.stat.mode, item.stat.type === 'directory'));
+    folder.chmod(name, transfer.mode(item.stat.mode, item.stat.type === 'directory'));
   if (item.stat.type !== 'directory')
-    to.setTimes(target, { seconds: item.stat.mtime, nanos: item.stat.mtimeNanos });
+    folder.setTimes(name, { seconds: item.stat.mtime, nanos: item.stat.mtimeNanos });
 }
 
 function ownerOf({ owner }: Transfer, { stat }: CopyItem): Owner {
   return owner ?? { uid: stat.uid, gid: stat.gid };
 }
 
-function copyXattrs({ to, digests }: Transfer, item: CopyItem, target: ByteString): void {
+function copyXattrs({ digests }: Transfer, item: CopyItem, { folder, name }: Place): void {
   if (item.stat.type === 'symlink') return;
-  for (const [name, value] of digests.facts.get(item)?.xattrs ?? []) to.setXattr(target, name, value);
+  for (const [attribute, value] of digests.facts.get(item)?.xattrs ?? [])
+    folder.setXattr(name, attribute, value);
 }

@@ -1,8 +1,8 @@
-import { closeSync, constants, fstatSync, readSync } from 'node:fs';
+import { closeSync, constants, readSync } from 'node:fs';
 
 import type { ByteString, Digest } from '../../core/index.ts';
 import { extractArchive, type Breath } from '../../snapshot/index.ts';
-import type { RootDir } from '../../sys/index.ts';
+import { statOfDescriptor, type RootDir } from '../../sys/index.ts';
 import { decompress, isTarHead, peek, sniffBytes, sniffCompression } from '../../tar/index.ts';
 import { hostDecompressor } from '../decompress.ts';
 import { fileChunks } from '../file-chunks.ts';
@@ -37,7 +37,7 @@ export async function unpackArchive(target: ArchiveTarget, item: CopyItem): Prom
     makeFolders(target.to, target.folder, target.attributes);
     using root = target.to.sub(target.folder);
     const own = root.lstat('' as ByteString);
-    const before = fstatSync(fd, { bigint: true });
+    const before = statOfDescriptor(fd);
     const { bytes } = await decompress(fileChunks(fd), hostDecompressor);
     await extractArchive(bytes, root, {
       devices: 'create',
@@ -51,7 +51,7 @@ export async function unpackArchive(target: ArchiveTarget, item: CopyItem): Prom
     const digest = await contentDigestOf(target.from, item, target);
     const after = target.from.lstat(item.source).inode;
     if (digest !== target.digest || after !== item.stat.inode) throw changed(item);
-    if (!sameVersion(before, fstatSync(fd, { bigint: true }))) throw changed(item);
+    if (!sameVersion(before, statOfDescriptor(fd))) throw changed(item);
     return true;
   } finally {
     closeSync(fd);
