@@ -12,6 +12,13 @@ export { bounded, openLayer } from './layer.ts';
 export { Layout, readLayoutImage } from './layout.ts';
 export { imageSize, listImages } from './list.ts';
 export type { ImageRow } from './list.ts';
+export {
+  addToManifestList,
+  annotateManifestList,
+  createManifestList,
+  removeFromManifestList,
+} from './manifest-list.ts';
+export type { EntryChange, ListedImage } from './manifest-list.ts';
 export { nameTarget, removeImage, tagImage } from './names.ts';
 export type { ImageUse, RemovedImage, RemoveOptions } from './names.ts';
 export { pushImage } from './push.ts';
@@ -24,12 +31,10 @@ export type { PackingOptions } from './packing.ts';
 export { findImage, loadImage, resolveImage } from './resolve.ts';
 export type { FindOptions, ResolvedImage } from './resolve.ts';
 export { storeImage, writeImage } from './write.ts';
-export { attestationEntry, attestationTypes, predicateTypeKey } from './attestations/artifact.ts';
-export type { AttestationEntry } from './attestations/artifact.ts';
+export { subjectsOf } from './attestations/artifact.ts';
 export { keepAttestations, keptAttestations } from './attestations/keep.ts';
 export { imageUrl, packageUrl } from './attestations/package-url.ts';
 export type { PackageUrl } from './attestations/package-url.ts';
-export { pushAttestations } from './attestations/push.ts';
 export { remoteAttestations } from './attestations/read.ts';
 export type { FoundStatement } from './attestations/read.ts';
 export { statementOf } from './attestations/statement.ts';

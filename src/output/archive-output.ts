@@ -15,16 +15,16 @@ export async function writeOciOutput(
   built: BuiltImages,
   work: OutputWork,
 ): Promise<WrittenOutput> {
-  const { image, platform } = onlyImage(built);
+  const { image, platform, attestations } = onlyImage(built);
   const names = fullNames([...work.names, ...spec.names]);
   await using folder = await work.store.tempDir();
   const packed = await packImage(work.store, image, { ...packingFor(spec.form), folder: folder.path });
   const annotations = annotationsOf(spec.shape.annotations, 'manifest-descriptor', platform);
   if (!spec.tar && spec.dest.kind === 'file') {
-    await writeLayoutFolder(packed, spec.dest.path, { names, annotations });
+    await writeLayoutFolder(packed, spec.dest.path, { names, annotations, attestations });
   } else {
     await writeTo(spec.dest, work, (sink) =>
-      writePackedArchive(packed, sink, { names, annotations, format: 'oci' }),
+      writePackedArchive(packed, sink, { names, annotations, attestations, format: 'oci' }),
     );
   }
   const { descriptor } = packed;

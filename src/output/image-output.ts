@@ -1,10 +1,10 @@
 import { TsbuildError } from '../core/index.ts';
-import { keepImage, nameTarget, pushImage } from '../image/index.ts';
+import { keepAttestations, keepImage, nameTarget, pushImage } from '../image/index.ts';
 import type { Store } from '../store/index.ts';
 import { packingFor } from './archive-output.ts';
 import { fullNames } from './names.ts';
 import { onlyImage } from './only-image.ts';
-import type { BuiltImages, OutputSpec, WrittenOutput } from './types.ts';
+import type { BuiltImage, BuiltImages, OutputSpec, WrittenOutput } from './types.ts';
 import type { OutputWork } from './work.ts';
 
 type ImageSpec = Extract<OutputSpec, { kind: 'image' }>;
@@ -31,6 +31,7 @@ export async function writeImageOutput(
     const pushed = await pushImage(store, name, {
       image: spec.store && !spec.byDigest ? undefined : target,
       byDigest: spec.byDigest,
+      attestations: new Map(built.images.map(({ image, attestations }) => [image.id, attestations])),
       ...packingFor(spec.form),
       signal,
       onProgress: onPush,
@@ -48,10 +49,21 @@ async function keepBuilt(
   names: readonly string[],
 ): Promise<readonly string[]> {
   const { index } = built;
-  if (index === undefined) return keepImage(store, onlyImage(built).image, names);
-  for (const { image } of built.images) await keepImage(store, image, []);
+  if (index === undefined) return keepOne(store, onlyImage(built), names);
+  for (const image of built.images) await keepOne(store, image, []);
   const full: string[] = [];
   for (const name of names) full.push(await nameTarget(store, index, name));
+  return full;
+}
+
+/** With what is said of it, if something is: an earlier build's word is not this one's. */
+export async function keepOne(
+  store: Store,
+  { image, attestations }: BuiltImage,
+  names: readonly string[],
+): Promise<readonly string[]> {
+  const full = await keepImage(store, image, names);
+  await keepAttestations(store, image.id, attestations);
   return full;
 }
 

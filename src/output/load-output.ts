@@ -1,10 +1,11 @@
 import { PassThrough } from 'node:stream';
 
 import { TsbuildError } from '../core/index.ts';
-import { keepImage, packImage, writePackedArchive, type PackedImage } from '../image/index.ts';
+import { packImage, writePackedArchive, type PackedImage } from '../image/index.ts';
 import { familiarName } from '../oci/index.ts';
 import { filterThrough, inUserNamespace, runTool } from '../sys/index.ts';
 import { packingFor } from './archive-output.ts';
+import { keepOne } from './image-output.ts';
 import { fullNames } from './names.ts';
 import { onlyImage } from './only-image.ts';
 import type { BuiltImages, OutputSpec, WrittenOutput } from './types.ts';
@@ -29,8 +30,9 @@ export async function writeLoadOutput(
   work: OutputWork,
 ): Promise<WrittenOutput> {
   const { store, signal, emit } = work;
-  const { image } = onlyImage(built, '--load');
-  const names = await keepImage(store, image, fullNames([...work.names, ...spec.names]));
+  const only = onlyImage(built, '--load');
+  const { image } = only;
+  const names = await keepOne(store, only, fullNames([...work.names, ...spec.names]));
   const written = { kind: 'docker' as const, names, descriptor: image.descriptor, repoDigests: [] };
   const engine = await findEngine(spec.context, signal);
   if (engine === undefined) {

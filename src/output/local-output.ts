@@ -5,7 +5,9 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { fromErrno, fromText, isErrno, type ByteString } from '../core/index.ts';
 import { openRootDir, type RootDir } from '../sys/index.ts';
 import { CopyOut } from './copy-out.ts';
+import { fullNames } from './names.ts';
 import { platformFolder } from './platform-folder.ts';
+import { putStatements, statementFiles } from './statement-files.ts';
 import type { BuiltImages, OutputSpec, WrittenOutput } from './types.ts';
 import type { OutputWork } from './work.ts';
 
@@ -74,13 +76,21 @@ async function fill(
   });
   const { images } = built;
   const isSplit = spec.platformSplit ?? images.length > 1;
-  for (const { platform, snapshot } of images) {
+  const names = fullNames(work.names);
+  for (const built of images) {
+    const { platform, snapshot } = built;
     await using view = await work.snapshotter.view(snapshot);
+    const said = statementFiles(built, view.root, names);
     if (isSplit) {
       const name = fromText(platformFolder(platform));
       makeFolder(top, name);
       await copy.copy(view.root, name);
-    } else await copy.copy(view.root);
+      using to = top.sub(name);
+      putStatements(to, said, spec.shape.epoch);
+    } else {
+      await copy.copy(view.root);
+      putStatements(top, said, spec.shape.epoch);
+    }
   }
   if (isSplit && spec.mode === 'delete') {
     const kept = new Set(images.map(({ platform }) => fromText(platformFolder(platform))));

@@ -2,7 +2,9 @@ import { fromText, type ByteString } from '../core/index.ts';
 import { addTree } from '../ops/index.ts';
 import { createTarWriter, type TarWriter } from '../tar/index.ts';
 import { placeOf, writeTo } from './destination.ts';
+import { fullNames } from './names.ts';
 import { platformFolder } from './platform-folder.ts';
+import { statementFiles, type StatementFile } from './statement-files.ts';
 import type { BuiltImages, OutputSpec, WrittenOutput } from './types.ts';
 import type { OutputWork } from './work.ts';
 
@@ -23,14 +25,29 @@ export async function writeTarOutput(
   await writeTo(spec.dest, work, async (sink) => {
     const writer = createTarWriter(sink);
     const shaped = withTime(writer, spec.shape.epoch);
-    for (const { platform, snapshot } of images) {
+    const names = fullNames(work.names);
+    for (const built of images) {
+      const { platform, snapshot } = built;
       await using view = await work.snapshotter.view(snapshot);
       const name = images.length > 1 ? fromText(platformFolder(platform)) : root;
+      const said = statementFiles(built, view.root, names);
       await addTree(shaped, { root: view.root, path: root }, { name, signal: work.signal });
+      for (const file of said) await addStatement(shaped, file, name);
     }
     await writer.finish();
   });
   return { kind: 'tar', names: [], descriptor: undefined, repoDigests: [], place: placeOf(spec.dest) };
+}
+
+async function addStatement(
+  writer: TarWriter,
+  { name, bytes }: StatementFile,
+  folder: ByteString,
+): Promise<void> {
+  const path = (folder === root ? name : `${folder}/${name}`) as ByteString;
+  const header = { type: 'file', path, mode: 0o644, uid: 0, gid: 0, mtime: 0, xattrs: [] } as const;
+  await writer.entry({ ...header, size: bytes.byteLength });
+  await writer.data(bytes);
 }
 
 /** The root itself is left out: whoever unpacks the tar has a folder to do it in, with an owner and mode of its own. */

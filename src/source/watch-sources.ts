@@ -5,7 +5,7 @@ import type { FetchedSource, Sources } from './types.ts';
 export function watchSources(sources: Sources): {
   readonly sources: Sources;
   /** Each once, in an order that does not hang on which came first. */
-  fetched(): readonly FetchedSource[];
+  readonly fetched: () => readonly FetchedSource[];
 } {
   const found = new Map<string, FetchedSource>();
   const note = (fetched: FetchedSource): void => {

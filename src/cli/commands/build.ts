@@ -2,6 +2,7 @@ import { Option, type Command } from 'commander';
 
 import type { BuildResult } from '../../build.ts';
 import type { Isolation } from '../../runtime/index.ts';
+import { addAttestOptions, attestOptionsOf, type AttestFlags } from '../build-attest.ts';
 import { metadataOf, outputLines, outputsJson } from '../build-metadata.ts';
 import { addCacheOptions, cacheOptionsOf, type CacheFlags } from '../build-cache.ts';
 import {
@@ -23,7 +24,7 @@ import type { Progress } from '../progress/plain.ts';
 import { progressOf, progressOption, progressStyle, type ProgressStyle } from '../progress/style.ts';
 import { storeRoot } from '../root.ts';
 
-interface BuildFlags extends CallFlags, PlanningFlags, LimitFlags, OutputFlags, CacheFlags {
+interface BuildFlags extends CallFlags, PlanningFlags, LimitFlags, AttestFlags, OutputFlags, CacheFlags {
   readonly tag?: readonly string[];
   readonly label?: readonly string[];
   readonly jobs?: string;
@@ -60,6 +61,7 @@ export function buildCommand(status: ExitStatusHolder): Command {
     .option('-q, --quiet', 'print nothing but the image id, on standard output')
     .addOption(progressOption());
   addOutputOptions(command);
+  addAttestOptions(command);
   addCacheOptions(command);
   addResourceOption(
     addLimitOptions(command.optionsGroup('Limits of RUN steps, which never make a step run anew:')),
@@ -123,6 +125,7 @@ async function runBuild(
     ...planning,
     buildArgs: await withSourceDateEpoch(planning.buildArgs, flags),
     ...(await outputOptionsOf(flags)),
+    attestations: attestOptionsOf(flags),
     ...(await cacheOptionsOf(flags)),
     root: storeRoot(command),
     context,

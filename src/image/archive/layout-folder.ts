@@ -23,8 +23,14 @@ import {
 import { maxManifestBytes, mediaTypes, parseIndex } from '../../oci/index.ts';
 import type { Descriptor } from '../../oci/types.ts';
 import { layoutIndex } from '../../store/index.ts';
+import { attestedImage } from '../attestations/artifact.ts';
 import type { PackedImage } from '../packed-image.ts';
-import { annotated, writePackedImage, type PackedArchiveOptions } from './packed-archive.ts';
+import {
+  annotated,
+  writeAttestations,
+  writePackedImage,
+  type PackedArchiveOptions,
+} from './packed-archive.ts';
 
 const refName = 'org.opencontainers.image.ref.name';
 
@@ -36,7 +42,7 @@ const refName = 'org.opencontainers.image.ref.name';
 export async function writeLayoutFolder(
   packed: PackedImage,
   folder: string,
-  { names, annotations = {} }: Omit<PackedArchiveOptions, 'format'>,
+  { names, annotations = {}, attestations = [] }: Omit<PackedArchiveOptions, 'format'>,
 ): Promise<void> {
   mkdirSync(folder, { recursive: true });
   const earlier = entriesOf(folder);
@@ -47,10 +53,16 @@ export async function writeLayoutFolder(
   };
   const manifest = annotated(await writePackedImage(writer, packed), annotations);
   const own = names.length === 0 ? [manifest] : namedEntries(names, manifest);
+  const said = await writeAttestations(writer, packed, { names, attestations });
   const taken = new Set(own.map((entry) => entry.annotations?.[refName] ?? entry.digest));
-  const others = earlier.filter((entry) => !taken.has(entry.annotations?.[refName] ?? entry.digest));
+  const isTaken = (entry: Descriptor): boolean => taken.has(entry.annotations?.[refName] ?? entry.digest);
+  // What was said of an image that is here no longer, or is here anew, goes with it.
+  const gone = new Set<string | undefined>(
+    [manifest, ...earlier.filter(isTaken)].map(({ digest }) => digest),
+  );
+  const others = earlier.filter((entry) => !isTaken(entry) && !gone.has(attestedImage(entry)));
   replaceFile(join(folder, 'oci-layout'), canonicalJson({ imageLayoutVersion: '1.0.0' }));
-  const index = { schemaVersion: 2, mediaType: mediaTypes.index, manifests: [...others, ...own] };
+  const index = { schemaVersion: 2, mediaType: mediaTypes.index, manifests: [...others, ...own, ...said] };
   replaceFile(join(folder, 'index.json'), canonicalJson(index as unknown as Json));
 }
 

@@ -1,5 +1,7 @@
 import type { Descriptor } from '../../oci/types.ts';
 import type { TarSink } from '../../tar/index.ts';
+import { attestationEntry } from '../attestations/artifact.ts';
+import type { Attestation } from '../attestations/types.ts';
 import type { PackedImage } from '../packed-image.ts';
 import { createArchiveWriter, writeLayoutDocuments, type ArchiveWriter } from './archive-writer.ts';
 import { writeDockerDocuments } from './save-docker.ts';
@@ -9,6 +11,8 @@ export interface PackedArchiveOptions {
   readonly names: readonly string[];
   /** Of the image's entry in index.json. */
   readonly annotations?: Readonly<Record<string, string>> | undefined;
+  /** What is said of the image. */
+  readonly attestations?: readonly Attestation[] | undefined;
   /** `docker`: manifest.json stands in it, too. */
   readonly format: 'docker' | 'oci';
 }
@@ -17,11 +21,15 @@ export interface PackedArchiveOptions {
 export async function writePackedArchive(
   packed: PackedImage,
   sink: TarSink,
-  { names, annotations = {}, format }: PackedArchiveOptions,
+  { names, annotations = {}, attestations = [], format }: PackedArchiveOptions,
 ): Promise<void> {
   const writer = createArchiveWriter(sink);
   const descriptor = await writePackedImage(writer, packed);
-  await writeLayoutDocuments(writer, [{ names, manifest: annotated(descriptor, annotations) }]);
+  const said = await writeAttestations(writer, packed, { names, attestations });
+  await writeLayoutDocuments(writer, [
+    { names, manifest: annotated(descriptor, annotations) },
+    ...said.map((manifest) => ({ names: [], manifest })),
+  ]);
   if (format === 'docker') {
     const layers = packed.layers.map((layer) => layer.descriptor.digest);
     await writeDockerDocuments(writer, [{ id: packed.image.id, names, layers }]);
@@ -44,4 +52,20 @@ export async function writePackedImage(
 
 export function annotated(descriptor: Descriptor, annotations: Readonly<Record<string, string>>): Descriptor {
   return Object.keys(annotations).length === 0 ? descriptor : { ...descriptor, annotations };
+}
+
+/** What is said of the image, as a manifest beside its own. Returns the entries of index.json for it. */
+export async function writeAttestations(
+  writer: Pick<ArchiveWriter, 'blob'>,
+  { image, descriptor }: PackedImage,
+  {
+    names,
+    attestations,
+  }: { readonly names: readonly string[]; readonly attestations: readonly Attestation[] },
+): Promise<readonly Descriptor[]> {
+  const said = attestationEntry(descriptor, { attestations, names, platform: image.config });
+  if (said === undefined) return [];
+  for (const blob of said.packed.blobs) await writer.blob(blob.descriptor, blob.bytes);
+  await writer.blob(said.entry, said.packed.bytes);
+  return [said.entry];
 }

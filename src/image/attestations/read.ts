@@ -6,7 +6,7 @@ import {
   type ReadableRepository,
   type RegistryOptions,
 } from '../../registry/index.ts';
-import { attestationTypes, predicateTypeKey } from './artifact.ts';
+import { attestationTypes, attestedImage, predicateTypeKey } from './artifact.ts';
 import { maxStatementBytes } from './statement.ts';
 
 /** A statement of a registry. Whoever may push to the repository can have made it: nothing vouches for it. */
@@ -36,9 +36,7 @@ export async function remoteAttestations(
     const beside =
       top.kind === 'manifest'
         ? []
-        : top.index.manifests.filter(
-            ({ annotations }) => annotations?.['vnd.docker.reference.type'] === 'attestation-manifest',
-          );
+        : top.index.manifests.filter((entry) => attestedImage(entry) !== undefined);
     const artifacts = [...new Map([...referrers, ...beside].map((one) => [one.digest, one])).values()];
     const found: FoundStatement[] = [];
     for (const artifact of artifacts.slice(0, maxArtifacts))
