@@ -5,6 +5,8 @@ import type { Image } from './image/index.ts';
 import {
   annotationsOf,
   checkOutputs,
+  commonShape,
+  requireTime,
   shapeOf,
   writeImageIndex,
   writeOutput,
@@ -66,12 +68,19 @@ const intoStore: OutputSpec = {
 export async function build(options: BuildOptions): Promise<BuildResult> {
   const tags = options.tags ?? [];
   const outputs = options.outputs ?? [intoStore];
-  const common = { ...options.shape, epoch: sourceDateEpoch(options) ?? options.shape?.epoch };
   const { signal: asked = new AbortController().signal } = options;
-  await checkOutputs(outputs, { names: tags, shape: common, indexed: isIndexed(options), signal: asked });
+  await checkOutputs(outputs, {
+    names: tags,
+    shape: options.shape ?? {},
+    indexed: isIndexed(options),
+    signal: asked,
+  });
   await using planned = await openPlannedBuild(options, { bases: 'pull' });
   const { store, caches, signal, snapshotter } = planned;
   const cache = caches?.cache ?? planned.cache;
+  const common = commonShape(options.shape ?? {}, planned.epoch);
+  const shaped = outputs.map((spec) => ({ ...spec, shape: shapeOf(spec, common) }));
+  for (const { shape } of shaped) requireTime(shape);
   const { emit, steps } = collectSteps(planned.emit);
   const started = new Date();
   const keep = (image: Digest | undefined): Promise<void> => {
@@ -99,15 +108,13 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   const settled = await Promise.all(states.map((state) => state.settled));
   const attest = await attesterOf(options, planned, { started, shape: common });
   const finish = finisher(planned, settled, attest);
-  const built = await finish(shapeOf(outputs[0] ?? intoStore, common));
+  const built = await finish(shaped[0]?.shape ?? common);
   const { image } = firstOf(built);
   await keep(image.id);
   const stdout = options.stdout ?? ((chunk) => writeTo(process.stdout, chunk));
   const work: OutputWork = { store, snapshotter, names: tags, signal, emit, stdout, onPush: options.onPush };
   const written: WrittenOutput[] = [];
-  for (const spec of outputs) {
-    written.push(await writeOutput(spec, await finish(shapeOf(spec, common)), work));
-  }
+  for (const spec of shaped) written.push(await writeOutput(spec, await finish(spec.shape), work));
   await caches?.export(states);
   // One flush for everything the build wrote, before it says that it is done (design decision 10).
   await store.settle();
@@ -185,10 +192,4 @@ function firstOf({ images }: BuiltImages): BuiltImages['images'][number] {
   const [first] = images;
   if (first === undefined) throw new Error('a build without an image');
   return first;
-}
-
-/** Build arg before environment (O-50). */
-function sourceDateEpoch(options: BuildOptions): number | undefined {
-  const text = options.buildArgs?.get('SOURCE_DATE_EPOCH') ?? process.env['SOURCE_DATE_EPOCH'];
-  return text !== undefined && /^\d{1,12}$/.test(text) ? Number(text) : undefined;
 }

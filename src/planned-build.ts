@@ -100,6 +100,8 @@ export interface PlannedBuild extends AsyncDisposable {
   readonly images: readonly PlannedImage[];
   /** The images are to stand in an index. */
   readonly indexed: boolean;
+  /** SOURCE_DATE_EPOCH as written: of the build args, the environment, or an ARG before the first FROM (O-50). */
+  readonly epoch: string | undefined;
   readonly scope: BuildScope;
   readonly cache: StoreCache;
   /** Where caches elsewhere are to be asked, or to be given something: in the place of `cache`. */
@@ -109,7 +111,7 @@ export interface PlannedBuild extends AsyncDisposable {
   readonly signal: AbortSignal;
   readonly emit: EmitBuildEvent;
   /** What has come from repositories and URLs so far. */
-  fetched(): readonly FetchedSource[];
+  readonly fetched: () => readonly FetchedSource[];
 }
 
 /**
@@ -130,7 +132,7 @@ export async function openPlannedBuild(
   // Made before it is needed only where something must be fetched: a mistyped path makes no store.
   let opening: Promise<OpenedStore> | undefined;
   const opened = (): Promise<OpenedStore> => (opening ??= openWithSources(options.root, fetching, held));
-  const buildArgs = options.buildArgs ?? new Map<string, string>();
+  const buildArgs = withEpoch(options.buildArgs ?? new Map());
   const inputs = held.use(
     await openBuildInputs({
       ...options,
@@ -213,6 +215,7 @@ export async function openPlannedBuild(
     dockerfile,
     images: imagesOf(platforms, plans, targets),
     indexed: isIndexed(options),
+    epoch: buildArgs.get(epochName) ?? plans[0]?.sourceDateEpoch,
     scope,
     cache,
     caches,
@@ -224,6 +227,14 @@ export async function openPlannedBuild(
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }
+
+/** SOURCE_DATE_EPOCH of the environment is a build arg unless one is given (O-50); empty, it is none. */
+function withEpoch(buildArgs: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  const own = process.env[epochName] ?? '';
+  return own === '' || buildArgs.has(epochName) ? buildArgs : new Map([...buildArgs, [epochName, own]]);
+}
+
+const epochName = 'SOURCE_DATE_EPOCH';
 
 /** Loaded where they are asked for: most builds do without them. */
 async function cachesOf(
@@ -301,7 +312,7 @@ interface OpenedStore {
   readonly store: Store;
   /** One for context and steps, so that a ref that moves meanwhile means one commit (S-66). */
   readonly sources: Sources;
-  fetched(): readonly FetchedSource[];
+  readonly fetched: () => readonly FetchedSource[];
 }
 
 async function openWithSources(

@@ -130,14 +130,26 @@ function checkStandardOutput({ quiet }: OutputFlags): void {
 async function datesOf(flags: OutputFlags): Promise<Pick<ImageShape, 'epoch' | 'rewrite'>> {
   const { parseEpoch } = await import('../output/index.ts');
   const { timestamp, sourceDateEpoch } = flags;
-  if (timestamp !== undefined) {
-    if (sourceDateEpoch !== undefined) {
-      throw new TsbuildError('USAGE', '--timestamp and --source-date-epoch exclude each other');
-    }
-    return { epoch: parseEpoch(timestamp, '--timestamp'), rewrite: 'exact' };
+  if (timestamp === undefined) {
+    const rewrites = flags.rewriteTimestamp === true || flags.reproducible === true;
+    // A time of the environment or the Dockerfile goes before.
+    return { epoch: flags.reproducible === true ? 0 : undefined, rewrite: rewrites ? 'clamp' : undefined };
   }
-  const epoch =
-    sourceDateEpoch === undefined ? undefined : parseEpoch(sourceDateEpoch, '--source-date-epoch');
-  const rewrites = flags.rewriteTimestamp === true || flags.reproducible === true;
-  return { epoch, rewrite: rewrites ? 'clamp' : undefined };
+  if (sourceDateEpoch !== undefined) {
+    throw new TsbuildError('USAGE', '--timestamp and --source-date-epoch exclude each other');
+  }
+  const epoch = parseEpoch(timestamp, '--timestamp');
+  if (epoch === undefined) throw new TsbuildError('USAGE', '--timestamp: it is empty');
+  return { epoch, rewrite: 'exact' };
+}
+
+/** `--source-date-epoch` is the build argument, which goes before it. Throws USAGE. */
+export async function withSourceDateEpoch(
+  buildArgs: ReadonlyMap<string, string>,
+  { sourceDateEpoch }: OutputFlags,
+): Promise<ReadonlyMap<string, string>> {
+  if (sourceDateEpoch === undefined || buildArgs.has('SOURCE_DATE_EPOCH')) return buildArgs;
+  const { parseEpoch } = await import('../output/index.ts');
+  parseEpoch(sourceDateEpoch, '--source-date-epoch');
+  return new Map([...buildArgs, ['SOURCE_DATE_EPOCH', sourceDateEpoch]]);
 }

@@ -46,6 +46,7 @@ class Planner implements Surroundings {
       author: final.author,
       config: final.config,
       history: final.history,
+      sourceDateEpoch: this.#globals.get('SOURCE_DATE_EPOCH'),
       warnings: [
         ...unconsumedArgs(dockerfile, options, this.#consumed),
         ...noCacheWarnings(dockerfile, options.noCache),

@@ -167,6 +167,8 @@ export interface BuildPlan {
   readonly config: ContainerDefaults;
   /** Entries of this build have no `created` yet: those of layers take their layer's. */
   readonly history: readonly HistoryEntry[];
+  /** SOURCE_DATE_EPOCH of an ARG before the first FROM, as written (O-50). */
+  readonly sourceDateEpoch?: string | undefined;
   readonly warnings: readonly string[];
 }
 

@@ -3,7 +3,7 @@ export { checkOutputs, type CheckOptions } from './check.ts';
 export { parseEpoch } from './epoch.ts';
 export { formOf, type FormWords } from './form.ts';
 export { parseOutput } from './parse.ts';
-export { shapeOf } from './shape.ts';
+export { commonShape, requireTime, shapeOf } from './shape.ts';
 export * from './types.ts';
 export { writeImageIndex } from './image-index.ts';
 export { writeOutput } from './write.ts';

@@ -8,7 +8,7 @@ export {
 } from './apply.ts';
 export { Breath } from './breath.ts';
 export { chainIdOf } from './chain.ts';
-export { upperChanges } from './changes.ts';
+export { treeChanges, upperChanges } from './changes.ts';
 export { copyFile, copyWholeTree } from './copy-tree.ts';
 export { contentDigest } from './content.ts';
 export { entryOf, keptXattrs } from './entry.ts';
