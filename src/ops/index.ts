@@ -6,7 +6,7 @@ export type { BuildContext } from './context.ts';
 export * from './doctor/index.ts';
 export { openStatCaches, type StatCaches } from './copy/stat-caches.ts';
 export { countBaseLayers, finishImage } from './finish.ts';
-export { stateOfLayers } from './layer-stack.ts';
+export { chainContent, stateOfLayers } from './layer-stack.ts';
 export { keepLastBuild, lastBuild, lastBuilds, type BuildScope, type LastBuild } from './last-build.ts';
 export { checkSecrets } from './secrets.ts';
 export { stepNetworks, type StepNetworks } from './run/networks.ts';
