@@ -39,6 +39,8 @@ export interface IndexEntry {
 const imageConfigs: readonly string[] = [mediaTypes.config, mediaTypes.dockerConfig];
 const maxNesting = 3;
 
+export { isAttestation };
+
 export function isIndexType(mediaType: string): boolean {
   return mediaType === mediaTypes.index || mediaType === mediaTypes.dockerList;
 }

@@ -30,7 +30,8 @@ export function imagesCommand(): Command {
       process.stdout.write(rows.map((row) => `${idOf(row)}\n`).join(''));
       return;
     }
-    const { familiarName, parseReference, repositoryName } = await import('../../oci/index.ts');
+    const { familiarName, formatPlatform, normalizePlatform, parseReference, repositoryName } =
+      await import('../../oci/index.ts');
     const repositoryAndTag = (name: string | undefined): readonly [string, string] => {
       if (name === undefined) return ['<none>', '<none>'];
       const reference = parseReference(name);
@@ -40,13 +41,17 @@ export function imagesCommand(): Command {
     const named = rows.flatMap((row) =>
       (row.names.length > 0 ? row.names : [undefined]).map((name) => ({ row, name })),
     );
+    // Where a name stands for several images, lines of one name are told apart.
+    const several = new Set(named.flatMap(({ name }) => name ?? [])).size < named.filter(hasName).length;
+    const platformOf = ({ platform }: ImageRow): string =>
+      platform === undefined ? '<none>' : formatPlatform(normalizePlatform(platform));
     printList(flags.format, {
-      headings: ['REPOSITORY', 'TAG', 'IMAGE ID', 'CREATED', 'SIZE'],
+      headings: ['REPOSITORY', 'TAG', ...(several ? ['PLATFORM'] : []), 'IMAGE ID', 'CREATED', 'SIZE'],
       rows: named.map(({ row, name }) => {
         const [repository, tag] = repositoryAndTag(name);
         const [age, size] = [formatAge(row.created, now), formatSize(row.size)];
         return {
-          cells: [repository, tag, idOf(row), age, size],
+          cells: [repository, tag, ...(several ? [platformOf(row)] : []), idOf(row), age, size],
           json: {
             Repository: repository,
             Tag: tag,
@@ -55,11 +60,16 @@ export function imagesCommand(): Command {
             CreatedAt: row.created ?? 'N/A',
             CreatedSince: age,
             Size: size,
+            Platform: platformOf(row),
           },
         };
       }),
     });
   });
+}
+
+function hasName({ name }: { readonly name: string | undefined }): boolean {
+  return name !== undefined;
 }
 
 export function tagCommand(): Command {

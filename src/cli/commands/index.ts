@@ -18,6 +18,7 @@ import { imagesCommand, rmiCommand, tagCommand } from './images.ts';
 import { inspectCommand } from './inspect.ts';
 import { loginCommand, logoutCommand } from './login.ts';
 import { logsCommand } from './logs.ts';
+import { manifestCommand } from './manifest.ts';
 import { pauseCommand, unpauseCommand } from './pause.ts';
 import { planCommand } from './plan.ts';
 import { portCommand } from './port.ts';
@@ -59,6 +60,7 @@ export const commandBuilders = {
   login: loginCommand,
   logout: logoutCommand,
   logs: logsCommand,
+  manifest: manifestCommand,
   pause: pauseCommand,
   plan: planCommand,
   port: portCommand,
@@ -89,7 +91,7 @@ export type CommandName = keyof typeof commandBuilders;
 /** Headings and order of the help. */
 export const commandGroups: readonly (readonly [heading: string, names: readonly CommandName[]])[] = [
   ['Build and run:', ['build', 'plan', 'explain', 'run']],
-  ['Images:', ['images', 'inspect', 'history', 'tag', 'rmi']],
+  ['Images:', ['images', 'inspect', 'history', 'tag', 'rmi', 'manifest']],
   ['Images from and to elsewhere:', ['pull', 'push', 'load', 'save', 'import', 'export']],
   ['Containers:', ['create', 'start', 'stop', 'restart', 'kill', 'pause', 'unpause', 'wait', 'rename', 'rm']],
   [

@@ -4,8 +4,8 @@ import { TsbuildError } from '../../core/index.ts';
 import type { PushImageOptions } from '../../image/index.ts';
 import { examples, makeCommand } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
+import { pushProgress } from '../push-progress.ts';
 import { storeRoot } from '../root.ts';
-import { formatSize } from '../table.ts';
 import { withStore } from '../with-store.ts';
 
 interface PushFlags {
@@ -65,22 +65,4 @@ function formOf({ compression, compressionLevel }: PushFlags): PushImageOptions[
   throw new TsbuildError('USAGE', `${compression} has no level ${JSON.stringify(compressionLevel)}`, {
     hint: `levels are 1 to ${highest[compression]}`,
   });
-}
-
-/** One line on standard error for each layer that begins to travel, and for each that is there. */
-function pushProgress(): NonNullable<PushImageOptions['onProgress']> {
-  const words = {
-    transferring: 'pushing',
-    sent: 'pushed',
-    present: 'already there',
-    mounted: 'mounted from another repository',
-  } as const;
-  const told = new Set<string>();
-  return ({ digest, kind, state, total }) => {
-    if (kind !== 'layer') return;
-    const line = `${digest.slice(7, 19)}: ${words[state]} (${formatSize(total)})\n`;
-    if (told.has(line)) return;
-    told.add(line);
-    process.stderr.write(line);
-  };
 }

@@ -33,6 +33,7 @@ const needs: Readonly<Record<CommandName, NamespaceNeed>> = {
   login: 'none',
   logout: 'none',
   logs: 'none',
+  manifest: 'none',
   pause: 'enter',
   plan: 'none',
   port: 'none',
