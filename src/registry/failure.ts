@@ -16,6 +16,8 @@ const attempts = {
   'log in': () => 'log in to',
 } as const;
 
+const plainHttpHint = 'plain http is spoken to localhost, and to hosts named by --insecure-registry';
+
 const hints: Partial<Record<FailureReason['code'], string>> = {
   ECONNREFUSED: 'is the registry running, and is the port right?',
   ENOTFOUND: 'check the name of the registry, and the network',
@@ -23,10 +25,9 @@ const hints: Partial<Record<FailureReason['code'], string>> = {
   ENETUNREACH: 'check the network',
   EHOSTUNREACH: 'check the network',
   UND_ERR_CONNECT_TIMEOUT: 'check the network, and whether a proxy is needed',
-  ERR_SSL_WRONG_VERSION_NUMBER: 'plain http is spoken to localhost only',
-  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'plain http is spoken to localhost only',
-  EPROTO: 'plain http is spoken to localhost only',
-  certificate: certificateHint,
+  ERR_SSL_WRONG_VERSION_NUMBER: plainHttpHint,
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: plainHttpHint,
+  EPROTO: plainHttpHint,
   cut: 'check the network and try again',
 };
 
@@ -43,7 +44,10 @@ export function registryFailure(error: unknown, asked: Asked): unknown {
   const reason = failureReason(error);
   if (reason === undefined) return error;
   return new TsbuildError('REGISTRY_UNREACHABLE', `cannot ${attempts[doing](name)} ${host}: ${reason.why}`, {
-    hint: hints[reason.code],
+    hint:
+      reason.code === 'certificate'
+        ? `${certificateHint}, or copy it to /etc/containers/certs.d/${host}/ca.crt`
+        : hints[reason.code],
     cause: error,
   });
 }
@@ -72,7 +76,7 @@ function statusFailure(error: HttpStatusError, { name, host, doing = 'pull' }: A
         'REGISTRY_ERROR',
         `${host} limits how often ${name} may be ${doing === 'push' ? 'pushed' : 'pulled'}: ${said}`,
         {
-          hint: 'wait, or use a mirror',
+          hint: limitsHint(error, doing),
           cause: error,
         },
       );
@@ -81,4 +85,23 @@ function statusFailure(error: HttpStatusError, { name, host, doing = 'pull' }: A
     hint: 'the fault is on the side of the registry: try again later',
     cause: error,
   });
+}
+
+/** What the registry says about its limits, in words (checklist G-43). */
+function limitsHint({ limits, retryAfter }: HttpStatusError, doing: Asked['doing']): string {
+  const { limit, remaining, window } = limits ?? {};
+  const said = [
+    limit === undefined
+      ? undefined
+      : `its limit is ${limit}${window === undefined ? '' : ` in ${duration(window)}`}`,
+    remaining === undefined ? undefined : `${remaining} remain`,
+    retryAfter === undefined ? undefined : `it asks to wait ${duration(Math.ceil(retryAfter / 1000))}`,
+  ].filter((part) => part !== undefined);
+  const advice = doing === 'push' ? 'wait' : 'wait, log in, or use a mirror';
+  return said.length === 0 ? advice : `${said.join(', ')}: ${advice}`;
+}
+
+function duration(seconds: number): string {
+  if (seconds < 120) return `${seconds} s`;
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
 }
