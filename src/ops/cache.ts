@@ -86,7 +86,7 @@ export class StoreCache implements ResultCache<State> {
       parts: record.parts,
       partsDigest: record.partsDigest,
       inputKeys: record.inputKeys.map(inputKeyToJson),
-      contentInputs: record.contentInputs?.map(inputKeyToJson),
+      contents: record.contents?.map((inputs) => inputs.map(inputKeyToJson)),
       identity: record.identity,
       created: record.created,
       origin,
@@ -196,7 +196,7 @@ function recordFromJson(record: Json | undefined): CacheRecord<State> | undefine
     parts: parts as KeyParts,
     partsDigest: digest,
     inputKeys: below,
-    contentInputs: inputKeysFromJson(record['contentInputs']),
+    contents: contentsFromJson(record['contents']),
     identity,
     created,
     origin: typeof record['origin'] === 'string' ? record['origin'] : undefined,
@@ -205,6 +205,10 @@ function recordFromJson(record: Json | undefined): CacheRecord<State> | undefine
 
 function inputKeyToJson({ selector, digest }: InputKey): Json {
   return { selector, digest };
+}
+
+function contentsFromJson(value: Json | undefined): CacheRecord<State>['contents'] {
+  return isJsonArray(value) ? value.flatMap((inputs) => [inputKeysFromJson(inputs) ?? []]) : undefined;
 }
 
 function inputKeysFromJson(value: Json | undefined): readonly InputKey[] | undefined {

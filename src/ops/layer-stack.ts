@@ -1,5 +1,5 @@
-import { hostPlatform } from '../oci/index.ts';
-import { digestOf } from '../core/index.ts';
+import { canonicalJson, digestOf, type Digest } from '../core/index.ts';
+import { chainId, hostPlatform } from '../oci/index.ts';
 import { ImageOp, type ImageServices } from './image.ts';
 import { emptyState } from './state.ts';
 import type { LayerState, SettledState } from './types.ts';
@@ -34,5 +34,11 @@ export async function stateOfLayers(
     withoutSlot: (wait) => wait(),
     used: () => undefined,
   });
-  return { ...(await unpacked.settled), layers };
+  return { ...(await unpacked.settled), layers, contentDigest: chainContent(layers) };
+}
+
+/** The content digest of layers that came from elsewhere, base images among them. */
+export function chainContent(layers: readonly Pick<LayerState, 'diffId'>[]): Digest {
+  if (layers.length === 0) return emptyState.contentDigest;
+  return digestOf(canonicalJson({ chain: chainId(layers.map(({ diffId }) => diffId)) ?? null }));
 }

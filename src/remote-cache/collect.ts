@@ -1,6 +1,12 @@
-import { canonicalJson, type Digest } from '../core/index.ts';
-import type { LayerState, SettledState, StoreCache } from '../ops/index.ts';
-import type { KeyParts } from '../solver/index.ts';
+import { canonicalJson, type Digest, type Json } from '../core/index.ts';
+import {
+  chainContent,
+  type LayerState,
+  type SettledState,
+  type State,
+  type StoreCache,
+} from '../ops/index.ts';
+import type { CacheRecord, InputKey, KeyParts } from '../solver/index.ts';
 import type { ForeignCaches } from './foreign.ts';
 import type { CacheSource } from './source.ts';
 import type { CachedLayer, ForeignRecord } from './types.ts';
@@ -21,7 +27,11 @@ export interface Harvest {
 /** Steps that make layers. Bases are found by whoever names them, and trees without layers are made anew. */
 const kept: ReadonlySet<unknown> = new Set(['run', 'copy', 'workdir', 'merge']);
 
+/** A record that goes from cache to cache must not grow. */
+const maxContents = 4;
+
 /** Of larger parts only the digest is kept: what is left out explains nothing, and answers as well. */
+
 const maxPartsLength = 64 * 1024;
 
 export interface HarvestOptions {
@@ -42,9 +52,10 @@ export async function harvest({ own, foreign, keys }: HarvestOptions): Promise<H
       const { layers } = await record.result.settled;
       for (const layer of layers)
         if (layer.created !== undefined) places.set(layer.diffId, { kind: 'store', layer });
-      const { parts, partsDigest, inputKeys, contentInputs, identity, created } = record;
+      const { parts, partsDigest, inputKeys, identity, created } = record;
       records.push({
-        ...{ key, partsDigest, inputKeys, contentInputs, identity, created },
+        ...{ key, partsDigest, inputKeys, identity, created },
+        contents: await contentsOf(own, record),
         parts: bounded(parts),
         layers: layers.map((layer) => ({ ...timeOf(layer), blob: undefined })),
       });
@@ -61,6 +72,28 @@ export async function harvest({ own, foreign, keys }: HarvestOptions): Promise<H
     records.push({ ...theirs, layers: theirs.layers.map((layer) => ({ ...layer, blob: undefined })) });
   }
   return { records, places };
+}
+
+/**
+ * A state that was made here is known by what its steps changed, one that was imported by its layers: who imports the state
+ * that a step stands on asks for the step by those.
+ */
+async function contentsOf(
+  own: StoreCache,
+  { contents = [], inputKeys }: CacheRecord<State>,
+): Promise<ForeignRecord['contents']> {
+  const chains = new Map<Digest, Digest>();
+  for (const { digest } of inputKeys) {
+    const input = await (await own.record(digest))?.result.settled;
+    if (input !== undefined) chains.set(input.contentDigest, chainContent(input.layers));
+  }
+  const byChain = contents.map((inputs) =>
+    inputs.map(({ selector, digest }) => ({ selector, digest: chains.get(digest) ?? digest })),
+  );
+  const distinct = new Map(
+    [...contents, ...byChain].map((inputs) => [canonicalJson(inputs.map(asJson)), inputs]),
+  );
+  return [...distinct.values()].slice(0, maxContents);
 }
 
 /** `min`: the results whose layers the image has. */
@@ -92,9 +125,9 @@ export function withBlobs(
 export function sameRecords(one: readonly ForeignRecord[], other: readonly ForeignRecord[]): boolean {
   const text = (records: readonly ForeignRecord[]): string =>
     canonicalJson(
-      records.map(({ key, contentInputs, layers }) => [
+      records.map(({ key, contents, layers }) => [
         key,
-        (contentInputs ?? []).map(({ digest }) => digest),
+        contents.map((inputs) => inputs.map(({ digest }) => digest)),
         layers.map(({ diffId, created }) => [diffId, created ?? null]),
       ]),
     );
@@ -103,6 +136,10 @@ export function sameRecords(one: readonly ForeignRecord[], other: readonly Forei
 
 function timeOf({ diffId, created }: LayerState): Pick<CachedLayer, 'diffId' | 'created'> {
   return { diffId, created };
+}
+
+function asJson({ selector, digest }: InputKey): Json {
+  return { selector, digest };
 }
 
 function bounded(parts: KeyParts): KeyParts | undefined {

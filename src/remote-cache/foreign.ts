@@ -125,13 +125,14 @@ export class ForeignCaches {
 
 const ownFaults: ReadonlySet<string> = new Set(['INTERRUPTED', 'DISK_FULL', 'HOST_UNSUPPORTED', 'INTERNAL']);
 
-function keysOf({ key, partsDigest, contentInputs }: ForeignRecord): readonly Digest[] {
-  return contentInputs === undefined ? [key] : [key, cacheKey('content', partsDigest, contentInputs)];
+/** The definition key, and all content keys. */
+export function keysOf({ key, partsDigest, contents }: ForeignRecord): readonly Digest[] {
+  return [key, ...contents.map((inputs) => cacheKey('content', partsDigest, inputs))];
 }
 
 /** Only of records whose parts came along: the rest explains nothing. */
 function factsOf(record: ForeignRecord | undefined): RecordFacts | undefined {
   if (record?.parts === undefined) return undefined;
-  const { parts, partsDigest, inputKeys, contentInputs, identity, created } = record;
-  return { parts, partsDigest, inputKeys, contentInputs, identity, created };
+  const { parts, partsDigest, inputKeys, contents, identity, created } = record;
+  return { parts, partsDigest, inputKeys, contents, identity, created };
 }

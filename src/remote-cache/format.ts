@@ -25,6 +25,7 @@ export const inputKeySchema: z.ZodMiniType<InputKey> = z.pipe(
   z.transform(({ selector, digest: of }): InputKey => ({ selector, digest: of })),
 );
 export const inputKeysSchema = z.array(inputKeySchema).check(z.maxLength(1000));
+export const contentsSchema = z.array(inputKeysSchema).check(z.maxLength(8));
 const json = z.custom<Json>(() => true);
 
 const recordSchema = z.object({
@@ -32,7 +33,7 @@ const recordSchema = z.object({
   partsDigest: digest,
   parts: z.optional(z.record(z.string(), json)),
   inputs: inputKeysSchema,
-  content: z.optional(inputKeysSchema),
+  contents: contentsSchema,
   identity: text,
   created: text,
   layers: z.array(index).check(z.maxLength(maxLayersOfResult)),
@@ -81,7 +82,7 @@ export function encodeCache(parts: readonly CachePart[]): EncodedCache {
       partsDigest: record.partsDigest,
       parts: record.parts,
       inputs: record.inputKeys.map(inputJson),
-      content: record.contentInputs?.map(inputJson),
+      contents: record.contents.map((inputs) => inputs.map(inputJson)),
       identity: record.identity,
       created: record.created,
       layers: record.layers.map((layer) => layers.place(layer)),
@@ -124,11 +125,10 @@ export function decodeCache(manifest: Manifest, config: Uint8Array): readonly Ca
   }));
   return parts.map(({ records, ...part }) => ({
     ...part,
-    records: records.map(({ inputs, content, parts: own, layers: places, ...record }) => ({
+    records: records.map(({ inputs, parts: own, layers: places, ...record }) => ({
       ...record,
       parts: own,
       inputKeys: inputs,
-      contentInputs: content,
       layers: places.map((place) => at(table, place)),
     })),
   }));

@@ -3,7 +3,7 @@ import * as z from 'zod/mini';
 import { isDigest, TsbuildError, type Digest, type Json } from '../core/index.ts';
 import { chainIds, formatPlatform } from '../oci/index.ts';
 import type { ImageConfig, Manifest } from '../oci/types.ts';
-import { inputKeysSchema } from './format.ts';
+import { contentsSchema, inputKeysSchema } from './format.ts';
 import type { CachedLayer, CachePart, ForeignRecord } from './types.ts';
 
 /** Member of an image's config. Other tools keep it as they keep all they do not know. */
@@ -17,7 +17,7 @@ const recordSchema = z.object({
   key: digest,
   partsDigest: digest,
   inputs: inputKeysSchema,
-  content: z.optional(inputKeysSchema),
+  contents: contentsSchema,
   identity: text,
   created: text,
   /** So many layers of the image, from the bottom. */
@@ -43,13 +43,13 @@ export function inlineCache(
     const same = record.layers.every(({ diffId }, index) => diffId === layers[index]?.diffId);
     const chain = chains[count - 1];
     if (!same || chain === undefined) return [];
-    const { key, partsDigest, inputKeys, contentInputs, identity, created } = record;
+    const { key, partsDigest, inputKeys, contents, identity, created } = record;
     const asJson = ({ selector, digest: of }: (typeof inputKeys)[number]): Json => ({ selector, digest: of });
     return [
       {
         ...{ key, partsDigest, identity, created, chain },
         inputs: inputKeys.map(asJson),
-        content: contentInputs?.map(asJson),
+        contents: contents.map((each) => each.map(asJson)),
         layers: count,
       },
     ];
@@ -85,11 +85,10 @@ export function inlineParts(manifest: Manifest, config: ImageConfig): readonly C
       exported: '',
       records: records
         .filter(({ layers: count, chain }) => chains[count - 1] === chain)
-        .map(({ inputs, content, layers: count, chain: _, ...record }) => ({
+        .map(({ inputs, layers: count, chain: _, ...record }) => ({
           ...record,
           parts: undefined,
           inputKeys: inputs,
-          contentInputs: content,
           layers: layers.slice(0, count),
         })),
     },

@@ -1,17 +1,10 @@
 import type { Digest } from '../core/index.ts';
 import { stateOfLayers, type LayerState, type State, type StoreCache } from '../ops/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
-import {
-  cacheKey,
-  type CacheRecord,
-  type Claimed,
-  type ClaimOptions,
-  type RecordFacts,
-  type ResultCache,
-} from '../solver/index.ts';
+import type { CacheRecord, Claimed, ClaimOptions, RecordFacts, ResultCache } from '../solver/index.ts';
 import type { Lease, Store } from '../store/index.ts';
 import type { LayerFetcher } from './fetch.ts';
-import type { ForeignCaches, FoundRecord } from './foreign.ts';
+import { keysOf, type ForeignCaches, type FoundRecord } from './foreign.ts';
 
 export interface LayeredCacheOptions {
   readonly store: Store;
@@ -58,11 +51,10 @@ export class LayeredCache implements ResultCache<State> {
     const found = this.#found.get(record.result);
     if (found === undefined) return own.save(keys, record);
     const { record: foreign, source } = found;
-    const contentInputs = record.contentInputs ?? foreign.contentInputs;
-    const content = contentInputs && cacheKey('content', record.partsDigest, contentInputs);
-    const all = content === undefined ? keys : [...keys, content];
+    const contents = [...(record.contents ?? []), ...foreign.contents];
     const { created } = foreign;
-    await own.save(all, { ...record, contentInputs, created, origin: source.name });
+    const all = [...keys, ...keysOf(foreign).slice(1)];
+    await own.save(all, { ...record, contents, created, origin: source.name });
   }
 
   async knows(parts: Digest): Promise<boolean> {

@@ -55,8 +55,8 @@ export interface ForeignRecord {
   readonly parts: KeyParts | undefined;
   /** Of the definition key. */
   readonly inputKeys: readonly InputKey[];
-  /** Of the content key. */
-  readonly contentInputs: readonly InputKey[] | undefined;
+  /** Of each content key. */
+  readonly contents: readonly (readonly InputKey[])[];
   readonly identity: string;
   /** ISO 8601. */
   readonly created: string;

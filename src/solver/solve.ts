@@ -179,7 +179,7 @@ class Solver<R> {
       parts: keyed.cacheMap.parts,
       partsDigest: keyed.parts,
       inputKeys: keyed.inputs,
-      contentInputs,
+      contents: contentInputs && [contentInputs],
       identity: vertex.identity,
       created: new Date().toISOString(),
     });

@@ -79,8 +79,8 @@ export interface CacheRecord<R> {
   readonly partsDigest: Digest;
   /** Of the definition key. */
   readonly inputKeys: readonly InputKey[];
-  /** Of the content key, where that was reckoned. */
-  readonly contentInputs?: readonly InputKey[] | undefined;
+  /** Of the content keys that were reckoned: one state may be known by several digests. */
+  readonly contents?: readonly (readonly InputKey[])[] | undefined;
   readonly identity: string;
   /** ISO 8601. */
   readonly created: string;
