@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 
 import type { AttestationRequests, ProvenanceRequest, SbomRequest } from '../attest/types.ts';
 import { nearestName, splitCsv, TsbuildError } from '../core/index.ts';
@@ -14,12 +14,23 @@ export interface AttestFlags {
 export function addAttestOptions(command: Command): Command {
   return command
     .optionsGroup('What is said of the image, beside it:')
-    .option(
-      '--provenance [attributes]',
-      'how it was built, as SLSA provenance: true, or mode=min|max,version=v1|v0.2,builder-id=URI,reproducible=true',
+    .addOption(
+      shortOption(
+        'provenance [attributes]',
+        'how it was built, as SLSA provenance: true, or mode=min|max,version=v1|v0.2,builder-id=URI,reproducible=true',
+      ),
     )
-    .option('--sbom [true]', 'what Debian, Alpine and npm packages it has, as SPDX')
+    .addOption(shortOption('sbom [true]', 'what Debian, Alpine and npm packages it has, as SPDX'))
     .option('--attest <type=provenance|sbom,…>', 'the same, as buildx has it; repeatable', collect);
+}
+
+/** A value that is none is told at once: else the context that it took is what seems to be missing. */
+function shortOption(flags: string, about: string): Option {
+  const option = new Option(`--${flags}`, about);
+  return option.argParser((text) => {
+    shortFields(`--${option.name()}`, text);
+    return text;
+  });
 }
 
 /** Throws USAGE for values that make no sense. Of several of one type the last one counts. */

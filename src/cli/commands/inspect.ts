@@ -4,19 +4,33 @@ import { TsbuildError, type Json } from '../../core/index.ts';
 import type { Store } from '../../store/index.ts';
 import { makeCommand } from '../command.ts';
 import { forEachName } from '../each-name.ts';
+import { interruptSignal } from '../interrupt.ts';
 import type { ExitStatusHolder } from '../program.ts';
 import { storeRoot } from '../root.ts';
 import { withStore } from '../with-store.ts';
 
+interface InspectFlags {
+  readonly format?: 'json';
+  readonly attestations?: true;
+}
+
 export function inspectCommand(status: ExitStatusHolder): Command {
   const command = makeCommand('inspect', 'Show all about images or containers, as JSON')
     .argument('<name...>', 'names or ids; a container goes before an image of the same name')
+    .option(
+      '--attestations',
+      'provenance and SBOMs of images instead: what the store keeps of a build, else what the registry has',
+    )
     .addOption(new Option('--format <json>', 'one JSON object a line, instead of a list').choices(['json']));
-  return command.action(async (names: readonly string[], flags: { format?: 'json' }) => {
+  return command.action(async (names: readonly string[], flags: InspectFlags) => {
     const found: Json[] = [];
+    using interrupt = interruptSignal();
     await withStore(storeRoot(command), (store) =>
       forEachName(names, status, async (name) => {
-        found.push(await inspect(store, name));
+        if (flags.attestations === true) {
+          const { attestationsOf } = await import('../attestations.ts');
+          found.push(...(await attestationsOf(store, name, interrupt.signal)));
+        } else found.push(await inspect(store, name));
       }),
     );
     const text =
