@@ -2,6 +2,7 @@ import { Option, type Command } from 'commander';
 
 import { TsbuildError } from '../core/index.ts';
 import type { Destination, ImageShape, OutputSpec } from '../output/types.ts';
+import { deletionAllowed } from './build-values.ts';
 import { collect } from './command.ts';
 
 /** Where a build's result goes, and in what form. */
@@ -21,6 +22,7 @@ export interface OutputFlags {
   readonly iidfile?: string;
   readonly metadataFile?: string;
   readonly quiet?: boolean;
+  readonly allow?: readonly string[];
 }
 
 export function addOutputOptions(command: Command): Command {
@@ -69,7 +71,11 @@ export interface OutputOptions {
 /** Throws USAGE for values that make no sense, and for some that make none together. */
 export async function outputOptionsOf(flags: OutputFlags): Promise<OutputOptions> {
   const { parseAnnotation, parseOutput } = await import('../output/index.ts');
-  const given = (flags.output ?? []).map(parseOutput);
+  const deletesAnywhere = (flags.allow ?? []).flatMap((text) => text.split(',')).includes(deletionAllowed);
+  const given = (flags.output ?? []).map((text) => {
+    const spec = parseOutput(text);
+    return spec.kind === 'local' ? { ...spec, deletesAnywhere } : spec;
+  });
   const outputs = await formed(completed(given, flags, parseOutput), flags);
   const annotations = (flags.annotation ?? []).flatMap(parseAnnotation);
   if (annotations.length > 0 && outputs.some((spec) => 'form' in spec && spec.form.mediaTypes === 'docker')) {

@@ -62,6 +62,9 @@ export function parseJobs(text: string): number {
   throw invalid('--jobs', text, 'a whole number from 1');
 }
 
+/** Of buildx, for `--output`: nothing that a Dockerfile asks for. */
+export const deletionAllowed = 'buildx.local.delete';
+
 const entitlements: readonly Entitlement[] = ['network.host', 'security.insecure', 'device'];
 
 /** `network.host`, several with commas or flags (C-28). */
@@ -69,6 +72,7 @@ export function parseAllow(values: readonly string[]): ReadonlySet<Entitlement> 
   return new Set(
     values
       .flatMap((text) => text.split(','))
+      .filter((text) => text !== deletionAllowed)
       .map((text) => {
         const known = entitlements.find((each) => each === text);
         if (known !== undefined) return known;

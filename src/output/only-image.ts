@@ -5,7 +5,11 @@ import type { BuiltImage, BuiltImages } from './types.ts';
 export function onlyImage({ images }: BuiltImages, what = 'this output'): BuiltImage {
   const [image, ...others] = images;
   if (image !== undefined && others.length === 0) return image;
-  throw new TsbuildError('USAGE', `${what} takes an image of one platform`, {
+  throw severalPlatforms(what);
+}
+
+export function severalPlatforms(what: string): TsbuildError {
+  return new TsbuildError('USAGE', `${what} takes an image of one platform`, {
     hint: 'name one --platform, or choose another output',
   });
 }

@@ -76,7 +76,15 @@ function specOf(type: (typeof types)[number], attributes: Attributes): OutputSpe
 }
 
 function local(dest: string): Extract<OutputSpec, { kind: 'local' }> {
-  return { kind: 'local', dest, mode: 'copy', platformSplit: undefined, specialFiles: false, shape: {} };
+  return {
+    kind: 'local',
+    dest,
+    mode: 'copy',
+    deletesAnywhere: false,
+    platformSplit: undefined,
+    specialFiles: false,
+    shape: {},
+  };
 }
 
 function image(attributes: Attributes, { push }: { readonly push: boolean }): OutputSpec {

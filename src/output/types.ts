@@ -88,6 +88,8 @@ export type OutputSpec =
       readonly dest: string;
       /** `delete`: what the result does not have goes. */
       readonly mode: 'copy' | 'delete';
+      /** `delete` needs no folder below the working one. */
+      readonly deletesAnywhere: boolean;
       /** A folder for each platform; unless told, where there are several. */
       readonly platformSplit: boolean | undefined;
       /** Set-id bits, capabilities and devices are copied, too (S-45). */
