@@ -1,10 +1,18 @@
 import type { AttestationRequests, Attester } from './attest/index.ts';
 import { canonicalJson, collectSteps, type Digest, type Json, type StepReport } from './core/index.ts';
-import { countBaseLayers, finishImage, keepLastBuild, type SettledState, type State } from './ops/index.ts';
+import {
+  countBaseLayers,
+  finishImage,
+  keepLastBuild,
+  requireEmulators,
+  type SettledState,
+  type State,
+} from './ops/index.ts';
 import type { Image } from './image/index.ts';
 import {
   annotationsOf,
   checkOutputs,
+  type CheckOptions,
   commonShape,
   requireTime,
   shapeOf,
@@ -18,6 +26,7 @@ import {
   type WrittenOutput,
 } from './output/index.ts';
 import {
+  buildPlace,
   isIndexed,
   openPlannedBuild,
   type PlannedBuild,
@@ -73,6 +82,7 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
     names: tags,
     shape: options.shape ?? {},
     indexed: isIndexed(options),
+    precious: preciousFolders(options),
     signal: asked,
   });
   await using planned = await openPlannedBuild(options, { bases: 'pull' });
@@ -96,6 +106,10 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   let states: readonly State[];
   try {
     const targets = planned.images.map(({ target }) => target);
+    await requireEmulators(
+      planned.images.map(({ plan, target }) => ({ step: plan.target, vertex: target })),
+      { store, cache, signal },
+    );
     states = await solveAll(targets, { cache, jobs: planned.jobs, signal, emit });
     await caches?.verify(targets, planned.jobs);
   } catch (error) {
@@ -192,4 +206,11 @@ function firstOf({ images }: BuiltImages): BuiltImages['images'][number] {
   const [first] = images;
   if (first === undefined) throw new Error('a build without an image');
   return first;
+}
+
+/** What an output that empties its folder must leave alone. */
+function preciousFolders({ context, root }: BuildOptions): CheckOptions['precious'] {
+  const place = buildPlace(context);
+  const store = [root, 'the store'] as const;
+  return place.startsWith('/') ? [[place, 'the build context'], store] : [store];
 }

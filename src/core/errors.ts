@@ -61,6 +61,10 @@ export const errorCodes = {
   PERMISSION_DENIED: { exit: 7, meaning: 'The operating system refused access.' },
   IO_ERROR: { exit: 7, meaning: 'Reading or writing failed.' },
   HOST_UNSUPPORTED: { exit: 8, meaning: 'This machine lacks something that is needed.' },
+  EMULATOR_MISSING: {
+    exit: 8,
+    meaning: 'A step is for another processor, and nothing on this machine emulates it.',
+  },
   RUNTIME_SETUP: { exit: 8, meaning: 'The container could not be set up.' },
   COMMAND_NOT_FOUND: { exit: 127, meaning: 'The command does not exist in the container.' },
   COMMAND_NOT_EXECUTABLE: { exit: 126, meaning: 'The command exists but cannot be executed.' },

@@ -11,6 +11,7 @@ import {
   type Runtime,
 } from '../runtime/index.ts';
 import type { CacheMap, Op, RunContext } from '../solver/index.ts';
+import { requireEmulator } from './emulation.ts';
 import { SecretMask } from './mask.ts';
 import { keyInputs, keyParts } from './run/key.ts';
 import { runMounts } from './run/mounts.ts';
@@ -40,6 +41,7 @@ export class RunOp implements Op<State> {
   async exec(inputs: readonly State[], context: RunContext): Promise<State> {
     const [parent] = inputs;
     if (parent === undefined) throw new Error('RUN has no root to run in');
+    await requireEmulator(this.#services.store, this.#step);
     await using active = await this.#services.snapshotter.prepare(parent.snapshot);
     await using mounts = await runMounts(this.#step, { services: this.#services, inputs, context });
     const devices = await deviceEdits(this.#step.devices);

@@ -1,4 +1,5 @@
 export { copyContent, reflink, syncFileSystem } from './copy.ts';
+export { registerOwnEmulators, tryEmulation, type Emulation } from './emulation.ts';
 export { errno, errnoError } from './errno.ts';
 export { closeInheritedOnExec } from './inherited.ts';
 export { flock, isUnlocked, tryFlock, type Flock, type FlockOptions } from './lock.ts';

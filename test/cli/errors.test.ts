@@ -118,6 +118,7 @@ const situations: Readonly<Record<ErrorCode, ((world: World) => Situation | Prom
   PERMISSION_DENIED: () => ({ args: ['images'], cli: tsbuild('/sys/kernel/tsbuild') }),
   IO_ERROR: () => ({ args: ['images'], cli: tsbuild('/dev/null/tsbuild') }),
   HOST_UNSUPPORTED: 'test/rootless/refusals.test.ts',
+  EMULATOR_MISSING: 'test/e2e/foreign-platforms.test.ts',
   RUNTIME_SETUP: 'test/runtime/container.test.ts',
   COMMAND_NOT_FOUND: command('run', '--rm', 'busybox:1', 'mkae', 'all'),
   COMMAND_NOT_EXECUTABLE: command('run', '--rm', 'busybox:1', '/etc'),
