@@ -80,7 +80,9 @@ const situations: Readonly<Record<ErrorCode, ((world: World) => Situation | Prom
   REFERENCE_INVALID: build('FROM busybox:1\n', {}, ['-t', 'My App']),
   DIGEST_INVALID: 'test/support/blobstore-suite.ts',
   DIGEST_MISMATCH: 'test/image/archive-hostile.test.ts',
-  ATTESTATION_FAILED: 'test/attest/packages.test.ts',
+  ATTESTATION_FAILED: build('FROM scratch\nCOPY var /var\n', { 'var/lib/dpkg/status/x': '' }, [
+    '--sbom=true',
+  ]),
   BLOB_NOT_FOUND: async () => ({
     args: ['save', '-o', '/dev/null', 'busybox:1'],
     cli: await spoilt(({ root }) => {
