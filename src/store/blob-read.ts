@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readFileSync, statSync, type Stats } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, statSync, type Stats } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
@@ -67,6 +67,24 @@ export function readVerified(path: string, digest: Digest, limit = defaultLimit)
     throw notOpened(error, digest);
   } finally {
     if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/** Of two files. False when one of them is not there, or cannot be read. */
+export async function haveSameBytes(one: string, other: string): Promise<boolean> {
+  if (!existsSync(other)) return false;
+  try {
+    await using left = await open(one);
+    await using right = await open(other);
+    if ((await left.stat()).size !== (await right.stat()).size) return false;
+    const [mine, theirs] = [Buffer.allocUnsafe(chunkSize), Buffer.allocUnsafe(chunkSize)];
+    for (;;) {
+      const [{ bytesRead: size }, { bytesRead }] = await Promise.all([left.read(mine), right.read(theirs)]);
+      if (size !== bytesRead || !mine.subarray(0, size).equals(theirs.subarray(0, size))) return false;
+      if (size === 0) return true;
+    }
+  } catch {
+    return false;
   }
 }
 

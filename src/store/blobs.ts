@@ -2,7 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { digestParts, fromErrno, isDigest, isErrno, parseDigest, type Digest } from '../core/index.ts';
-import { isIntact, openVerified, readVerified } from './blob-read.ts';
+import { haveSameBytes, isIntact, openVerified, readVerified } from './blob-read.ts';
 import { abandon, checkContent, contentOf, stageStream, type Content, type Expected } from './blob-stage.ts';
 import { discard, moveInto, publish, readIfThere, removeIfThere, type Staging } from './files.ts';
 import type { BlobStore } from './types.ts';
@@ -80,8 +80,10 @@ async function putStream(
   try {
     const content = await stageStream(bytes, expected, staged);
     context.beforePut(content.digest);
-    // Over whatever is there: an intact blob is replaced by its equal, a damaged one is healed.
-    moveInto(staged, context.path(content.digest));
+    const target = context.path(content.digest);
+    // A damaged one is healed. An intact one stays: it may have been on the disk for long, which its equal is not yet.
+    if (await haveSameBytes(staged, target)) discard(staged);
+    else moveInto(staged, target);
     return content;
   } catch (error) {
     discard(staged);

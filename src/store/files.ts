@@ -9,12 +9,20 @@ export interface Staging {
   file(): string;
 }
 
-/** Only what was written last is ever seen under `path`, never a half of it. */
-export function publish(staging: Staging, path: string, bytes: Uint8Array | string): void {
+/**
+ * Only what was written last is ever seen under `path`, never a half of it. After a power loss it may be a half all the
+ * same, unless it is `synced`.
+ */
+export function publish(
+  staging: Staging,
+  path: string,
+  bytes: Uint8Array | string,
+  { synced = false }: { readonly synced?: boolean } = {},
+): void {
   let staged: string | undefined;
   try {
     staged = staging.file();
-    writeFileSync(staged, bytes, { flag: 'wx', mode: 0o644 });
+    writeFileSync(staged, bytes, { flag: 'wx', mode: 0o644, flush: synced });
     moveInto(staged, path);
   } catch (error) {
     if (staged !== undefined) discard(staged);
@@ -22,14 +30,30 @@ export function publish(staging: Staging, path: string, bytes: Uint8Array | stri
   }
 }
 
-/** Renames; folders of shards are made when first needed, which saves a call on all other days. */
+/**
+ * As `publish`, for what nobody can make anew: the bytes are on the disk before they take the place of others, so that a
+ * power loss leaves the ones or the others. Where there was nothing, nothing can be lost; the same bytes are left alone.
+ */
+export function replace(staging: Staging, path: string, text: string): void {
+  const before = readIfThere(path);
+  if (before === undefined) publish(staging, path, text);
+  else if (before.toString('utf8') !== text) publish(staging, path, text, { synced: true });
+}
+
+/**
+ * Renames; folders of shards are made when first needed, which saves a call on all other days. More than once, since
+ * whoever prunes removes them as long as they are empty.
+ */
 export function moveInto(from: string, to: string): void {
-  try {
-    renameSync(from, to);
-  } catch (error) {
-    if (!isErrno(error, 'ENOENT')) throw error;
+  for (let tries = 1; ; tries++) {
+    try {
+      renameSync(from, to);
+      return;
+    } catch (error) {
+      // `from` may be what is missing.
+      if (!isErrno(error, 'ENOENT') || tries === 10) throw error;
+    }
     makeFolder(dirname(to));
-    renameSync(from, to);
   }
 }
 

@@ -10,7 +10,7 @@ import {
   type Digest,
   type Json,
 } from '../core/index.ts';
-import { publish, readJsonIfThere, removeIfThere, type Staging } from './files.ts';
+import { replace, readJsonIfThere, removeIfThere, type Staging } from './files.ts';
 import type { ImageRecord, ImageRecordStore, KeptAttestation } from './types.ts';
 
 /** One file an image, named by its id. */
@@ -21,7 +21,7 @@ export function openImages(folder: string, staging: Staging): ImageRecordStore {
   };
   return {
     get: async (id) => readImage(pathOf(id)),
-    put: async (record) => publish(staging, pathOf(record.id), canonicalJson(record as unknown as Json)),
+    put: async (record) => replace(staging, pathOf(record.id), canonicalJson(record as unknown as Json)),
     delete: async (id) => removeIfThere(pathOf(id)),
     async list() {
       try {

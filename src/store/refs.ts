@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { canonicalJson, fromErrno, isDigest, TsbuildError, type Json } from '../core/index.ts';
 import { formatReference, parseReference } from '../oci/index.ts';
 import type { Descriptor } from '../oci/index.ts';
-import { publish, readIfThere, readJsonIfThere, removeIfThere, type Staging } from './files.ts';
+import { readIfThere, readJsonIfThere, removeIfThere, replace, type Staging } from './files.ts';
 import { layoutIndex, namesTarget } from './layout-index.ts';
 import type { Ref, RefStore, Store } from './types.ts';
 
@@ -27,7 +27,7 @@ export function openRefs(options: RefStoreOptions): RefStore {
     const refs = fileNames(folder).flatMap((file) => readRef(join(folder, file)) ?? []);
     return refs.sort((a, b) => (a.name < b.name ? -1 : 1));
   };
-  const deriveIndex = (): void => publish(staging, index, layoutIndex(list()));
+  const deriveIndex = (): void => replace(staging, index, layoutIndex(list()));
 
   return {
     list: async () => list(),
@@ -39,7 +39,7 @@ export function openRefs(options: RefStoreOptions): RefStore {
       const before = readRef(path);
       if (before && encode(before) === text && namesTarget(readIfThere(index)?.toString('utf8'), ref)) return;
       await using _lock = await locks.lock('refs');
-      publish(staging, path, text);
+      replace(staging, path, text);
       deriveIndex();
     },
     async delete(name) {

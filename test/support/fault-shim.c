@@ -327,14 +327,20 @@ int futimens(int fd, const struct timespec times[2]) {
   return (int)RAW(SYS_utimensat, fd, NULL, times, 0);
 }
 
-int fsync(int fd) {
-  GUARD("fsync", SYNCS, fd, NULL);
-  return (int)RAW(SYS_fsync, fd);
+/* Told by its number: the file gets its name afterwards. */
+static int sync_one(const char *call, long number, int fd) {
+  GUARD(call, SYNCS, fd, NULL);
+  int result = (int)RAW(number, fd);
+  char path[PATH_MAX], text[32];
+  struct stat found;
+  if (result == 0 && concerns(fd, NULL, path) && fstat(fd, &found) == 0) {
+    snprintf(text, sizeof text, "%lu", (unsigned long)found.st_ino);
+    note(0, "synced-file", 0, text);
+  }
+  return result;
 }
-int fdatasync(int fd) {
-  GUARD("fdatasync", SYNCS, fd, NULL);
-  return (int)RAW(SYS_fdatasync, fd);
-}
+int fsync(int fd) { return sync_one("fsync", SYS_fsync, fd); }
+int fdatasync(int fd) { return sync_one("fdatasync", SYS_fdatasync, fd); }
 int syncfs(int fd) {
   char path[PATH_MAX];
   if (concerns(fd, NULL, path)) {

@@ -81,17 +81,27 @@ export async function callsOf(cli: Tsbuild, run: FaultyRun): Promise<readonly St
   return readCalls(log);
 }
 
-/** Runs the command, with a fault if there is one; what was in the store at its first syncfs is copied to `synced`. */
+/**
+ * Runs the command, with a fault if there is one; what is in the store at a syncfs is copied into the folder `synced`.
+ * `files`: the inodes of those that were synced by themselves.
+ */
 export async function runCopying(
   cli: Tsbuild,
   run: FaultyRun,
   options: { readonly synced: string; readonly fault?: Fault | undefined },
-): Promise<CommandResult> {
-  const words = { ...(options.fault && faultWords(options.fault)), FAULT_SYNCED: options.synced };
-  return cli.run(run.args, { env: await environment(cli, run, words) });
+): Promise<CommandResult & { readonly files: ReadonlySet<number> }> {
+  const log = join(tempFolder('calls').path, 'log');
+  const words = {
+    ...(options.fault && faultWords(options.fault)),
+    FAULT_SYNCED: options.synced,
+    FAULT_LOG: log,
+  };
+  const result = await cli.run(run.args, { env: await environment(cli, run, words) });
+  const files = readCalls(log).filter(({ name }) => name === 'synced-file');
+  return { ...result, files: new Set(files.map(({ path }) => Number(path))) };
 }
 
-export function readCalls(log: string): readonly StoreCall[] {
+function readCalls(log: string): readonly StoreCall[] {
   return readFileSync(log, 'latin1')
     .split('\n')
     .flatMap((line) => {

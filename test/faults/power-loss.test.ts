@@ -1,0 +1,86 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, inject, it } from 'vitest';
+import { tsbuild, type Tsbuild } from '../support/cli.ts';
+import { rehearse, type Rehearsed } from '../support/disturbed.ts';
+import { emptied, faceOf, faultEnvironment, faultWorld, type FaultWorld } from '../support/fault-world.ts';
+import { faultsOf, runCopying, type Fault } from '../support/faults.ts';
+import { afterReboot, losePower, unsyncedFates } from '../support/power-loss.ts';
+import { stepOutcomes } from '../support/progress-lines.ts';
+import { requires } from '../support/requires.ts';
+import { numbersFrom, soak } from '../support/series.ts';
+
+describe('a power loss', () => {
+  requires('root', 'overlay', 'tool:busybox', 'tool:cc', 'tool:unshare');
+  let world: FaultWorld;
+  let build: Rehearsed;
+  let rebooted: Tsbuild;
+  const env = { ...process.env, ...faultEnvironment };
+  const next = numbersFrom(inject('seed'));
+  const oneOf = <T>(list: readonly T[]): T => list[next(list.length)] as T;
+
+  /** The store has an image that is called `app:1`; a second build makes another one of it. */
+  beforeAll(async () => {
+    world = await faultWorld();
+    const prepare = async (): Promise<void> => {
+      world.setFile('before');
+      await world.cli.ok(world.build, { env });
+      await world.cli.ok(['tag', 'app:1', 'before:1']);
+      world.setFile();
+    };
+    build = await rehearse(world, { args: world.build, prepare });
+    rebooted = tsbuild(world.cli.root, afterReboot(world.folder));
+  });
+
+  /** Builds, to the end or to where it is killed, and takes from the store what was not synced by then. */
+  async function lost(fault: Fault | undefined): Promise<object> {
+    await world.restore();
+    const folder = emptied(join(world.folder, 'synced'));
+    const run = { args: world.build, env: faultEnvironment };
+    const { status, stderr, files } = await runCopying(world.cli, run, { synced: folder, fault });
+    expect({ status, stderr }).toMatchObject({ status: fault === undefined ? 0 : 137 });
+    const copied = join(folder, 'root');
+    const synced = existsSync(copied) ? copied : join(world.folder, 'saved');
+    const loss = { seed: next(2 ** 31), fate: oneOf([undefined, undefined, ...unsyncedFates]) };
+    const choices = await losePower({ root: world.cli.root, synced, files, ...loss });
+    // Killed at its first call, it has written nothing.
+    if (fault === undefined) expect(choices).toBeGreaterThan(0);
+    return { call: fault && build.calls[fault.at - 1], ...loss };
+  }
+
+  async function built(): Promise<{ readonly stderr: string; readonly ran?: readonly string[] }> {
+    const { status, stderr } = await rebooted.run(world.build, { env });
+    return status === 0 ? { stderr, ran: stepOutcomes(stderr).ran } : { stderr };
+  }
+
+  it('S-70 after a build that said that it is done takes nothing of its image', async () => {
+    for (let index = 0; index < (soak ? 40 : 1); index++) {
+      const loss = await lost(undefined);
+      expect({ loss, face: faceOf(world.cli.root) }).toEqual({ loss, face: build.face });
+      const { stdout } = await rebooted.run(['fsck'], { env });
+      expect({ loss, damage: stdout.match(/^damage .*$/gm) ?? [] }).toEqual({ loss, damage: [] });
+      const { stderr, ran } = await built();
+      expect({ loss, stderr, ran }).toEqual({ loss, stderr, ran: expect.anything() as unknown });
+      expect({ loss, face: faceOf(world.cli.root) }).toEqual({ loss, face: build.face });
+    }
+  });
+
+  it('S-70 in a build takes nothing of what was built before, and the next one comes to the same', async () => {
+    for (let index = 0; index < (soak ? 120 : 2); index++) {
+      const loss = await lost(oneOf(faultsOf(build.calls, 'kill')));
+      world.setFile('before');
+      const before = await built();
+      world.setFile();
+      expect({ loss, ...before }).toEqual({ loss, ...before, ran: [] });
+      const { stderr, ran } = await built();
+      expect({ loss, stderr, ran }).toEqual({ loss, stderr, ran: expect.anything() as unknown });
+      expect({ loss, face: faceOf(world.cli.root) }).toEqual({ loss, face: build.face });
+      await rebooted.ok(['fsck', '--repair'], { env });
+      expect({ loss, fsck: await rebooted.ok(['fsck'], { env }) }).toEqual({
+        loss,
+        fsck: 'the store is whole',
+      });
+      expect({ loss, face: faceOf(world.cli.root) }).toEqual({ loss, face: build.face });
+    }
+  });
+});
