@@ -6,6 +6,7 @@ import { examples, globalGroup, quiet, rootOption } from './command.ts';
 import { commandOf } from './command-line.ts';
 import { fullCommandLine } from './command-words.ts';
 import { commandBuilders, commandGroups } from './commands/index.ts';
+import { addRegistryFlags, applyRegistryFlags } from './registry-flags.ts';
 import { reportError } from './report.ts';
 import { resumeSession } from './rootless/session.ts';
 import { usageError } from './usage.ts';
@@ -74,9 +75,11 @@ function makeProgram(words: readonly string[], status: ExitStatusHolder): Comman
       // Only the command in use is built whole: the others cost start-up time.
       const command =
         wanted === undefined || wanted === name ? commandBuilders[name](status) : new Command(name);
+      addRegistryFlags(command, name);
       program.addCommand(command.addOption(rootOption()).helpGroup(heading));
     }
   }
+  program.hook('preAction', (_program, command) => applyRegistryFlags(command));
   return program.action((word: string | undefined) => {
     if (word === undefined) return program.help();
     const near = nearestName(word, Object.keys(commandBuilders));

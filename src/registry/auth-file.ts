@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import * as z from 'zod/mini';
 
 import { fromErrno, TsbuildError } from '../core/index.ts';
+import { takeLock } from '../sys/index.ts';
 import type { Credentials } from './credentials.ts';
 import { readSmallFile } from './small-file.ts';
 
@@ -59,31 +60,43 @@ function credentialsOf(entry: z.infer<typeof entrySchema>, path: string): Creden
   return username === '' && password === '' ? undefined : { kind: 'password', username, password };
 }
 
+type Change = (auths: Record<string, unknown>) => Record<string, unknown>;
+
 /**
  * Changes the entry of a registry and nothing else, members that are unknown here included. The file appears by rename,
- * readable by its owner alone; a link to it stays one.
+ * readable by its owner alone; a link to it stays one. Two that log in at once wait for each other, so that none forgets
+ * what the other wrote.
  */
-export function changeAuthFile(
-  path: string,
-  change: (auths: Record<string, unknown>) => Record<string, unknown>,
-): void {
+export async function changeAuthFile(path: string, change: Change, signal: AbortSignal): Promise<void> {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const target = statSync(path, { throwIfNoEntry: false }) === undefined ? path : realpathSync(path);
+    const lock = await takeLock(`${target}.lock`, { signal });
+    try {
+      replace(target, changed(path, change));
+    } finally {
+      lock.release();
+    }
+  } catch (error) {
+    throw fromErrno(error, `writing ${path}`);
+  }
+}
+
+function changed(path: string, change: Change): string {
   readAuthFile(path);
   const text = readText(path);
   const file = text === undefined ? {} : (parseObject(text, path) as Record<string, unknown>);
   const auths = change({ ...(file['auths'] as Record<string, unknown> | undefined) });
+  return `${JSON.stringify({ ...file, auths }, undefined, '\t')}\n`;
+}
+
+function replace(target: string, content: string): void {
+  const temporary = `${target}.${randomBytes(6).toString('hex')}`;
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    const target = statSync(path, { throwIfNoEntry: false }) === undefined ? path : realpathSync(path);
-    const temporary = `${target}.${randomBytes(6).toString('hex')}`;
-    try {
-      const content = `${JSON.stringify({ ...file, auths }, undefined, '\t')}\n`;
-      writeFileSync(temporary, content, { mode: 0o600, flag: 'wx', flush: true });
-      renameSync(temporary, target);
-    } finally {
-      rmSync(temporary, { force: true });
-    }
-  } catch (error) {
-    throw fromErrno(error, `writing ${path}`);
+    writeFileSync(temporary, content, { mode: 0o600, flag: 'wx', flush: true });
+    renameSync(temporary, target);
+  } finally {
+    rmSync(temporary, { force: true });
   }
 }
 

@@ -36,11 +36,12 @@ export async function logIn(
     await helperStore(place.helper, { server: serverKey(registry), ...user }, options.signal);
   }
   const auth = Buffer.from(`${user.username}:${user.password}`).toString('base64');
-  changeAuthFile(place.path, (auths) => ({
+  const change = (auths: Record<string, unknown>): Record<string, unknown> => ({
     ...without(auths, registry),
     // Docker's way to note that a helper has it.
     [serverKey(registry)]: place.helper === undefined ? { auth } : {},
-  }));
+  });
+  await changeAuthFile(place.path, change, options.signal);
   return place;
 }
 
@@ -50,7 +51,7 @@ export async function logOut(registry: string, options: LoginOptions): Promise<b
   const erased = helper !== undefined && (await helperErase(helper, serverKey(registry), options.signal));
   const names = aliases(registry);
   const held = readAuthFile(path)?.auths.some(({ key }) => names.includes(registryOf(key))) ?? false;
-  if (held) changeAuthFile(path, (auths) => without(auths, registry));
+  if (held) await changeAuthFile(path, (auths) => without(auths, registry), options.signal);
   return erased || held;
 }
 

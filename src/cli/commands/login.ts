@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { TsbuildError } from '../../core/index.ts';
 import { examples, makeCommand } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
+import { askOnTerminal } from '../ask.ts';
 
 interface LoginFlags {
   readonly username?: string;
@@ -21,13 +22,14 @@ export function loginCommand(): Command {
     .addHelpText(
       'after',
       examples([
+        ['tsbuild login ghcr.io', 'user and password are asked for'],
         ['tsbuild login -u me --password-stdin ghcr.io < token', 'the token of a file is the password'],
       ]),
     );
   return command.action(async (text: string, flags: LoginFlags) => {
     const registry = await registryNamed(text);
     using interrupt = interruptSignal();
-    const user = await askedFor(flags);
+    const user = await askedFor(registry, flags, interrupt.signal);
     const { logIn } = await import('../../registry/index.ts');
     const { path, helper } = await logIn(registry, user, { signal: interrupt.signal });
 
@@ -62,19 +64,27 @@ async function registryNamed(text: string): Promise<string> {
   });
 }
 
+/** On a terminal what is missing is asked for. */
 async function askedFor(
+  registry: string,
   flags: LoginFlags,
+  signal: AbortSignal,
 ): Promise<{ readonly username: string; readonly password: string }> {
-  const { username, password, passwordStdin } = flags;
+  const { password, passwordStdin } = flags;
   if (password !== undefined && passwordStdin === true) {
     throw new TsbuildError('USAGE', '--password and --password-stdin exclude each other');
   }
+  const canAsk = process.stdin.isTTY && passwordStdin !== true;
+  const ask = async (question: string, hidden: boolean): Promise<string | undefined> =>
+    canAsk ? askOnTerminal(question, { hidden, signal }) : undefined;
+
+  const username = flags.username ?? (await ask(`user at ${registry}: `, false));
   if (username === undefined || username === '' || username.includes(':')) {
     throw new TsbuildError('USAGE', 'login needs the name of a user, without a colon', {
       hint: 'use -u NAME',
     });
   }
-  const given = password ?? (passwordStdin === true ? await readPassword() : undefined);
+  const given = passwordStdin === true ? await readPassword() : (password ?? (await ask('password: ', true)));
   if (given !== undefined && given !== '') return { username, password: given };
   throw new TsbuildError('USAGE', 'login needs a password', { hint: 'give it by --password-stdin' });
 }
