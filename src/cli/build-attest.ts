@@ -17,7 +17,7 @@ export function addAttestOptions(command: Command): Command {
     .addOption(
       shortOption(
         'provenance [attributes]',
-        'how it was built, as SLSA provenance: true, or mode=min|max,version=v1|v0.2,builder-id=URI,reproducible=true',
+        'how it was built, as SLSA provenance: true, or mode=min|max, version=v1|v0.2, builder-id=URI and reproducible=true with commas between',
       ),
     )
     .addOption(shortOption('sbom [true]', 'what Debian, Alpine and npm packages it has, as SPDX'))
