@@ -2,7 +2,7 @@ import { removeDeadLocks } from '../sys/index.ts';
 import { readJsonIfThere } from './files.ts';
 import { storePaths } from './format.ts';
 import { readLeases, type LiveLeases } from './leases.ts';
-import { pathOf, readEnvelope } from './records.ts';
+import { pathOf, readEnvelope, removeEmptyShards } from './records.ts';
 import type { RecordCollection, Store } from './types.ts';
 
 /** What all processes that are at work on the store keep, as they say it themselves. */
@@ -13,6 +13,11 @@ export function liveLeases(store: Pick<Store, 'root'>): LiveLeases {
 /** Only the files: dead processes hold no locks. */
 export function removeLocksOfTheDead(store: Pick<Store, 'root'>): void {
   removeDeadLocks(storePaths(store.root).locks);
+}
+
+/** Folders of records that hold none any more. Whoever writes one makes its folder again. */
+export function removeEmptyFolders(store: Pick<Store, 'root'>): void {
+  removeEmptyShards(storePaths(store.root).records);
 }
 
 /** Whether a record's file holds what `put` wrote under that key, trusted or not. */

@@ -1,7 +1,7 @@
 export { collectGarbage, type CollectOptions } from './collect.ts';
 export { DiskMeter, type DiskUse } from './disk-use.ts';
 export { storePaths, type StorePaths } from './format.ts';
-export { isRecordIntact, liveLeases, removeLocksOfTheDead } from './held.ts';
+export { isRecordIntact, liveLeases, removeEmptyFolders, removeLocksOfTheDead } from './held.ts';
 export type { LeasedItem, LiveLeases } from './leases.ts';
 export { layoutIndex } from './layout-index.ts';
 export { openStore, storeExists } from './open.ts';

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { readdirSync, statSync, utimesSync } from 'node:fs';
+import { hash } from 'node:crypto';
+import { readdirSync, rmdirSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { canonicalJson, fromErrno, isDigest, isErrno, digestParts, type Json } from '../core/index.ts';
@@ -59,6 +59,20 @@ export function openRecords(folder: string, staging: Staging, settled: Settled):
   };
 }
 
+/** Removes the folders of shards that hold no record any more. */
+export function removeEmptyShards(folder: string): void {
+  for (const collection of namesIn(folder)) {
+    for (const shard of namesIn(join(folder, collection))) {
+      try {
+        rmdirSync(join(folder, collection, shard));
+      } catch (error) {
+        if (!isErrno(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR'))
+          throw fromErrno(error, `removing ${shard} of ${collection}`);
+      }
+    }
+  }
+}
+
 /** Keys become file names: nothing else than these characters, no leading dot, no slash, short enough. */
 function isKey(key: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$/.test(key);
@@ -67,7 +81,7 @@ function isKey(key: string): boolean {
 /** Host path of a record's file. */
 export function pathOf(folder: string, collection: RecordCollection, key: string): string {
   if (!isKey(key)) throw new Error(`not the key of a record: ${JSON.stringify(key.slice(0, 250))}`);
-  const hex = isDigest(key) ? digestParts(key).hex : createHash('sha256').update(key).digest('hex');
+  const hex = isDigest(key) ? digestParts(key).hex : hash('sha256', key);
   return join(folder, collection, hex.slice(0, 2), `${key}${suffix}`);
 }
 

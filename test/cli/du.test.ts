@@ -98,6 +98,10 @@ describe('C-75 O-21 du', () => {
     expect(tool).toMatchObject({ Shared: false, InUse: false, Type: 'regular' });
     expect(tool?.SizeBytes).toBeGreaterThan(600_000);
     expect(entries.find(({ Description }) => Description === 'COPY file /file')?.Shared).toBe(true);
+    const mounts = ['du', '--format', 'json', '--filter', 'type=exec.cachemount', '--filter', 'until=1h'];
+    expect(await care.rows<Entry>(...mounts)).toEqual([]);
+    const both = await care.rows<Entry>(...mounts.slice(0, -2));
+    expect(both.map(({ Description }) => Description)).toEqual(['objects']);
     expect(await care.cli.ok(['du', '-v'])).toMatch(
       /^ID +TYPE +CREATED +LAST USED +SIZE +SHARED +IN USE +WHAT$/m,
     );

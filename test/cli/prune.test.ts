@@ -64,7 +64,7 @@ describe('C-75 O-20 prune', () => {
   });
 
   it('--filter until keeps what was used since; a build that finds all uses all', async () => {
-    await care.cli.ok(['prune', '--all', '--filter', 'until=24h']);
+    await care.cli.ok(['prune', '--all', '--keep-duration', '24h']);
     expect(await care.build()).toMatchObject({ ran: 0 });
     age(care.cli.root, 48);
     expect(await care.build()).toMatchObject({ ran: 0 });
@@ -108,6 +108,15 @@ describe('C-75 O-20 prune', () => {
     expect(await texts()).toContain('RUN head -c 400000 /dev/zero > /new');
     expect(await texts()).not.toContain('RUN head -c 300000 /dev/zero > /tool');
     await whole();
+  });
+
+  it('--gc leaves a cache that is young and small, and takes no rules beside its own', async () => {
+    const gc = ['prune', '--gc', '--reserved-space', '0', '--min-free-space', '0'];
+    expect(await care.cli.ok([...gc, '--max-used-space', '1g'])).toBe('Total reclaimed space: 0B');
+    expect(await care.cli.ok([...gc, '--max-used-space', '1'])).toContain('RUN head -c 300000');
+    await whole();
+    for (const flags of [['--all'], ['--filter', 'until=1h'], ['--keep-duration', '1h']])
+      expect(await care.cli.run(['prune', '--gc', ...flags])).toMatchObject({ status: 2 });
   });
 
   it('leaves containers and volumes alone', async () => {

@@ -1,30 +1,44 @@
 import type { Command } from 'commander';
 
 import type { DiskReport, DuEntry, DuRow } from '../../ops/index.ts';
-import { examples, makeCommand } from '../command.ts';
+import { collect, examples, makeCommand } from '../command.ts';
 import { formatOption, printList, type ListFormat } from '../list.ts';
+import { parseMoment } from '../moment.ts';
 import { storeRoot } from '../root.ts';
 import { formatAge, formatSize } from '../table.ts';
 import { withStore } from '../with-store.ts';
 
+interface DuFlags {
+  readonly verbose?: boolean;
+  readonly filter?: readonly string[];
+  readonly format: ListFormat;
+}
+
 export function duCommand(): Command {
   const command = makeCommand('du', 'Show how much of the disk the store takes, and for what')
     .option('-v, --verbose', 'each cached step, cache mount and source')
+    .option(
+      '--filter <name=value>',
+      'of them, those that `tsbuild prune` would take with it; repeatable',
+      collect,
+    )
     .addOption(formatOption());
   command.addHelpText(
     'after',
     examples([
       ['tsbuild du', 'images, cached steps, cache mounts, … and what would come free'],
+      ['tsbuild du --filter type=exec.cachemount', 'cache mounts alone'],
       ['tsbuild du --verbose', 'what `tsbuild prune` can remove, the last used first'],
     ]),
   );
-  return command.action(async (flags: { verbose?: boolean; format: ListFormat }) => {
-    const report = await withStore(storeRoot(command), async (store) => {
-      const { storeCare } = await import('../../ops/index.ts');
-      return (await storeCare()).duOf(store);
-    });
+  return command.action(async (flags: DuFlags) => {
+    const { storeCare } = await import('../../ops/index.ts');
+    const { duOf, matchesPruneFilter, parsePruneFilters } = await storeCare();
     const now = Date.now();
-    if (flags.verbose === true) printEntries(flags.format, report.entries, now);
+    const filter = parsePruneFilters(flags.filter ?? [], (text) => parseMoment('--filter until', text, now));
+    const report = await withStore(storeRoot(command), duOf);
+    const entries = report.entries.filter((entry) => matchesPruneFilter(filter, entry));
+    if (flags.verbose === true || flags.filter !== undefined) printEntries(flags.format, entries, now);
     else printRows(flags.format, report, now);
   });
 }

@@ -14,6 +14,7 @@ import { explainCommand } from './explain.ts';
 import { commitCommand, diffCommand, exportCommand } from './files.ts';
 import { fsckCommand } from './fsck.ts';
 import { historyCommand } from './history.ts';
+import { imageCommand } from './image.ts';
 import { imagesCommand, rmiCommand, tagCommand } from './images.ts';
 import { inspectCommand } from './inspect.ts';
 import { loginCommand, logoutCommand } from './login.ts';
@@ -52,6 +53,7 @@ export const commandBuilders = {
   features: featuresCommand,
   fsck: fsckCommand,
   history: historyCommand,
+  image: imageCommand,
   images: imagesCommand,
   import: importCommand,
   inspect: inspectCommand,
@@ -91,7 +93,7 @@ export type CommandName = keyof typeof commandBuilders;
 /** Headings and order of the help. */
 export const commandGroups: readonly (readonly [heading: string, names: readonly CommandName[]])[] = [
   ['Build and run:', ['build', 'plan', 'explain', 'run']],
-  ['Images:', ['images', 'inspect', 'history', 'tag', 'rmi', 'manifest']],
+  ['Images:', ['images', 'inspect', 'history', 'tag', 'rmi', 'image', 'manifest']],
   ['Images from and to elsewhere:', ['pull', 'push', 'load', 'save', 'import', 'export']],
   ['Containers:', ['create', 'start', 'stop', 'restart', 'kill', 'pause', 'unpause', 'wait', 'rename', 'rm']],
   [

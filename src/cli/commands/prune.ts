@@ -1,10 +1,9 @@
-import { createInterface } from 'node:readline/promises';
-
 import type { Command } from 'commander';
 
 import { TsbuildError } from '../../core/index.ts';
 import type { PruneOptions } from '../../ops/index.ts';
 import { collect, examples, makeCommand } from '../command.ts';
+import { isConfirmed } from '../confirm.ts';
 import { parseMoment } from '../moment.ts';
 import { storeRoot } from '../root.ts';
 import { formatSize } from '../table.ts';
@@ -18,6 +17,8 @@ interface PruneFlags {
   readonly reservedSpace?: string;
   readonly maxUsedSpace?: string;
   readonly minFreeSpace?: string;
+  readonly keepDuration?: string;
+  readonly gc?: boolean;
   readonly force?: boolean;
 }
 
@@ -25,10 +26,12 @@ export function pruneCommand(): Command {
   const command = makeCommand('prune', 'Remove what the cache holds and no image needs')
     .option('-a, --all', 'cached steps, too, that images stand on: the images stay')
     .option('--filter <name=value>', 'until=24h, type=exec.cachemount, id=…; repeatable', collect)
+    .option('--keep-duration <duration>', 'the same as --filter until=')
     .option('--keep-storage <size>', 'the same as --reserved-space')
     .option('--reserved-space <size>', 'leave that much of the cache, what was used last')
     .option('--max-used-space <size>', 'remove only as much as the cache is larger')
     .option('--min-free-space <size>', 'remove only as much as is missing on the disk')
+    .option('--gc', 'by the rules of docs/store.md, which leave what is worth keeping: for a timer')
     .option('-f, --force', 'do not ask');
   command.addHelpText(
     'after',
@@ -37,19 +40,25 @@ export function pruneCommand(): Command {
       ['tsbuild prune --all --filter until=168h', 'all that was not used for a week'],
       ['tsbuild prune --all --max-used-space 20g', 'the least recently used, down to 20 GB'],
       ['tsbuild prune --filter type=exec.cachemount', 'cache mounts alone'],
+      ['tsbuild prune --gc', 'what is old, and what is more than a tenth of the disk can hold'],
     ]),
   );
   return command.action(async (flags: PruneFlags) => {
     const { storeCare } = await import('../../ops/index.ts');
-    const { parsePruneFilters, prune } = await storeCare();
+    const { parsePruneFilters, prune, pruneByDefault } = await storeCare();
     const now = Date.now();
     const until = (text: string): number => parseMoment('--filter until', text, now);
-    const filter = parsePruneFilters(flags.filter ?? [], until);
+    const age = flags.keepDuration === undefined ? [] : [`until=${flags.keepDuration}`];
+    const filter = parsePruneFilters([...(flags.filter ?? []), ...age], until);
+    if (flags.gc === true && (flags.all ?? flags.filter ?? flags.keepDuration) !== undefined)
+      throw new TsbuildError('USAGE', '--gc goes by rules of its own', {
+        hint: 'leave --all, --filter and --keep-duration out',
+      });
     const root = storeRoot(command);
     const limits = await limitsOf(flags, root);
-    if (!(await isMeant(flags))) return;
+    if (!(await isConfirmed(`This removes ${whatGoes(flags)}.`, flags.force))) return;
     const { removed, bytes } = await withStore(root, (store) =>
-      prune(store, { all: flags.all, filter, ...limits }),
+      flags.gc === true ? pruneByDefault(store, limits) : prune(store, { all: flags.all, filter, ...limits }),
     );
     const lines = removed.map(({ id, text }) => `${id}  ${printableLine(text)}`.trimEnd());
     const heading = lines.length === 0 ? [] : ['Deleted build cache objects:', ...lines, ''];
@@ -85,18 +94,7 @@ async function limitsOf(
   };
 }
 
-/** Asked only where somebody can answer: a script means what it says. */
-async function isMeant(flags: PruneFlags): Promise<boolean> {
-  if (flags.force === true || !process.stdin.isTTY || !process.stdout.isTTY) return true;
-  const what =
-    flags.all === true ? 'all build cache that is not in use' : 'all build cache that no image needs';
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  try {
-    const answer = await terminal.question(
-      `This removes ${what}.\nAre you sure you want to continue? [y/N] `,
-    );
-    return /^y(es)?$/i.test(answer.trim());
-  } finally {
-    terminal.close();
-  }
+function whatGoes({ all, gc }: PruneFlags): string {
+  if (gc === true) return 'build cache that is old, and what is more than its limits';
+  return all === true ? 'all build cache that is not in use' : 'all build cache that no image needs';
 }

@@ -25,6 +25,7 @@ const needs: Readonly<Record<CommandName, NamespaceNeed>> = {
   features: 'none',
   fsck: 'enter',
   history: 'none',
+  image: 'enter',
   images: 'none',
   import: 'none',
   inspect: 'none',

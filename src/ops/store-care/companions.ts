@@ -41,9 +41,7 @@ export async function forgetWhatIsGone(store: Store, { gone, left: steps, began 
       if (!left[collection].has(key)) await remove(collection, key);
   }
   await repoint(store, steps, gone);
-  for await (const key of store.records.list('chains')) {
-    if (!(await isUnpacked(store, key))) await remove('chains', key);
-  }
+  await forgetChains(store, since);
   const keys = new Set(steps.flatMap((step) => [...step.keys.keys()]));
   const scopes = new Set<string>();
   for await (const scope of store.records.list('nearest')) {
@@ -54,6 +52,15 @@ export async function forgetWhatIsGone(store: Store, { gone, left: steps, began 
     else await remove('nearest', scope);
   }
   await forgetBuilds(store, { scopes, remove });
+}
+
+/** Removes the records of chains whose files are gone, unless they were used since (milliseconds since the epoch). */
+export async function forgetChains(store: Store, since: number): Promise<void> {
+  for await (const key of store.records.list('chains')) {
+    const stat = await store.records.stat('chains', key);
+    if (stat !== undefined && stat.used < since && !(await isUnpacked(store, key)))
+      await store.records.delete('chains', key);
+  }
 }
 
 /** `ops` names the newest result of a step's own definition: where that went, another one that stayed. */

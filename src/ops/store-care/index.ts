@@ -1,6 +1,10 @@
 export { fsck, type FsckResult } from './fsck/index.ts';
 export type { DiskReport, DuEntry, DuRow } from './report.ts';
 export { duOf } from './usage.ts';
-export { prune, type PruneOptions, type PruneResult } from './prune.ts';
+export { prune, type PrunedEntry, type PruneOptions, type PruneResult } from './prune.ts';
 export { parsePruneFilters, type PruneFilter } from './prune-filter.ts';
 export { cacheTypes, type CacheType } from './step-text.ts';
+export { parseImageFilters, type ImageFilter, type LabelFilter } from './image-filter.ts';
+export { pruneImages, type ImagePruneOptions, type PrunedImages } from './image-prune.ts';
+export { defaultRules, pruneByDefault, pruneByRules } from './policy.ts';
+export { matches as matchesPruneFilter } from './prune-filter.ts';

@@ -3,6 +3,7 @@ import {
   collectGarbage,
   DiskMeter,
   liveLeases,
+  removeEmptyFolders,
   removeLocksOfTheDead,
   type Store,
 } from '../../store/index.ts';
@@ -69,6 +70,7 @@ export async function prune(store: Store, options: PruneOptions = {}): Promise<P
   const gone = new Set(chosen.steps);
   const left = chosen.all.filter((step) => !gone.has(step));
   await forgetWhatIsGone(store, { gone: chosen.steps, left, began: now });
+  removeEmptyFolders(store);
   removeLocksOfTheDead(store);
   await clearAfterDeaths({ store, snapshotter: openSnapshotter(store.snapshots) });
   // Whoever makes a temporary folder removes those of the killed.
