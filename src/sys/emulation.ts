@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { isErrno } from '../core/index.ts';
 import { exitOfForeignProgram, foreignProgram } from './foreign-program.ts';
+import { makeScratchFolder } from './scratch-folder.ts';
 import { inUserNamespace, mayMount } from './user-namespace.ts';
 
 /**
@@ -52,13 +53,21 @@ export function registerOwnEmulators(): boolean {
   if (!inUserNamespace() || !mayMount()) return false;
   const lines = registrations();
   if (lines.length === 0) return false;
-  const env = { PATH: systemPath };
-  const mounted = spawnSync('mount', ['-t', 'binfmt_misc', 'binfmt_misc', registry], {
-    env,
-    stdio: 'ignore',
-  });
-  if (mounted.status !== 0) return false;
-  return lines.map(register).includes(true);
+  using folder = makeScratchFolder();
+  if (!run('mount', '-t', 'binfmt_misc', 'binfmt_misc', folder.path)) return false;
+  try {
+    // What stands there may be the machine's, which root of this namespace might even be able to write to. That of the
+    // namespace must stay mounted: its registrations go with its last mount.
+    const isOwn = statSync(registry).dev === statSync(folder.path).dev;
+    if (!isOwn && !run('mount', '--bind', folder.path, registry)) return false;
+    return lines.map((line) => register(folder.path, line)).includes(true);
+  } finally {
+    run('umount', folder.path);
+  }
+}
+
+function run(command: string, ...args: readonly string[]): boolean {
+  return spawnSync(command, args, { env: { PATH: systemPath }, stdio: 'ignore', cwd: '/' }).status === 0;
 }
 
 /** Each with the flag F, so that the emulator is found in every root. */
@@ -85,9 +94,9 @@ function namesIn(folder: string): readonly string[] {
 }
 
 /** One that is there already, and one whose emulator is not installed, is passed over. */
-function register(line: string): boolean {
+function register(folder: string, line: string): boolean {
   try {
-    writeFileSync(join(registry, 'register'), line, 'latin1');
+    writeFileSync(join(folder, 'register'), line, 'latin1');
     return true;
   } catch {
     return false;

@@ -22,6 +22,7 @@ export interface PlanCase {
   readonly target?: string;
   readonly platform?: string;
   readonly buildPlatform?: string;
+  readonly amongPlatforms?: boolean;
   readonly labels?: readonly (readonly [string, string])[];
   /** True, or names of stages. */
   readonly noCache?: boolean | readonly string[];
@@ -53,6 +54,7 @@ export async function planCase(text: string, options: PlanCase = {}): Promise<Pl
     target: options.target,
     platform: parsePlatform(options.platform ?? 'linux/amd64'),
     buildPlatform: parsePlatform(options.buildPlatform ?? 'linux/amd64'),
+    amongPlatforms: options.amongPlatforms,
     labels: options.labels ?? [],
     noCache: Array.isArray(options.noCache) ? new Set(options.noCache) : options.noCache === true,
     network: options.network ?? 'default',

@@ -14,6 +14,8 @@ export type Need =
   | 'vm'
   /** A folder for the tests on a file system whose times can be believed. */
   | 'sound-disk'
+  /** Emulators of a user namespace's own (Linux 6.7). */
+  | 'own-binfmt'
   | `tool:${string}`
   | `network:${keyof typeof hosts}`
   | `cgroup:${string}`;
@@ -101,11 +103,19 @@ function probe(need: Need): string | undefined {
       return soundDisks.includes(statfsSync(inject('runFolder')).type)
         ? undefined
         : 'temporary files on ext4, xfs, btrfs, f2fs or an overlay (TMPDIR)';
+    case 'own-binfmt':
+      return ownBinfmt() ? undefined : 'emulators of a user namespace’s own (Linux 6.7, binfmt_misc)';
     case 'network:debian':
       return reachable('debian');
     case 'network:npm':
       return reachable('npm');
   }
+}
+
+function ownBinfmt(): boolean {
+  const mount = 'mount -t binfmt_misc none /proc/sys/fs/binfmt_misc';
+  const argv = ['--user', '--map-root-user', '--mount', 'sh', '-c', mount];
+  return spawnSync('unshare', argv, { stdio: 'ignore' }).status === 0;
 }
 
 /** What scripts/vm.sh needs. */
