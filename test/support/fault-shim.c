@@ -9,6 +9,7 @@
  * The launcher is static and not reached: what it does is the kernel's, in namespaces that die with the process.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -187,6 +188,25 @@ int open(const char *name, int flags, ...) { return open_at(AT_FDCWD, name, flag
 int open64(const char *name, int flags, ...) { return open_at(AT_FDCWD, name, flags | O_LARGEFILE, MODE_OF(flags)); }
 int openat(int folder, const char *name, int flags, ...) { return open_at(folder, name, flags, MODE_OF(flags)); }
 int openat64(int folder, const char *name, int flags, ...) { return open_at(folder, name, flags, MODE_OF(flags)); }
+
+/* By which node lists a folder. */
+int scandir(const char *name, struct dirent ***list, int (*wanted)(const struct dirent *),
+            int (*order)(const struct dirent **, const struct dirent **)) {
+  GUARD("open", OPENS, AT_FDCWD, name);
+  int (*next)(const char *, struct dirent ***, int (*)(const struct dirent *),
+              int (*)(const struct dirent **, const struct dirent **)) = dlsym(RTLD_NEXT, "scandir");
+  return next(name, list, wanted, order);
+}
+int scandir64(const char *name, struct dirent64 ***list, int (*wanted)(const struct dirent64 *),
+              int (*order)(const struct dirent64 **, const struct dirent64 **)) {
+  return scandir(name, (struct dirent ***)list, (void *)wanted, (void *)order);
+}
+DIR *opendir(const char *name) {
+  char path[PATH_MAX];
+  if (concerns(AT_FDCWD, name, path) && fails("open", OPENS, path, NULL, NULL)) return NULL;
+  DIR *(*next)(const char *) = dlsym(RTLD_NEXT, "opendir");
+  return next(name);
+}
 
 struct part {
   int fd;
