@@ -81,8 +81,11 @@ function statusFailure(error: HttpStatusError, { name, host, doing = 'pull' }: A
         },
       );
   }
+  const isDamaged = /DIGEST_INVALID|BLOB_UPLOAD_INVALID/.test(detail);
   return new TsbuildError('REGISTRY_ERROR', `${host} failed on ${name}: ${said}`, {
-    hint: 'the fault is on the side of the registry: try again later',
+    hint: isDamaged
+      ? 'what arrived is not what was sent: tsbuild fsck looks whether the store is damaged'
+      : 'the fault is on the side of the registry: try again later',
     cause: error,
   });
 }

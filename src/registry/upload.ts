@@ -90,13 +90,14 @@ export async function pushBlob(source: BlobSource, work: UploadWork): Promise<Ar
       return 'sent';
     } catch (error) {
       work.signal.throwIfAborted();
-      // What was put together from two halves is not what it should be: once more, in one go.
-      const spoilt = error instanceof HttpStatusError && error.status === 400 && session !== undefined;
-      if (spoilt && tries.failed > 0 && !doubted) {
+      // What arrived in pieces is not what was sent: once more, from the start.
+      const isSpoilt =
+        error instanceof HttpStatusError && error.status === 400 && session !== undefined && !doubted;
+      if (isSpoilt) {
         doubted = true;
         session = undefined;
       }
-      const delay = tries.next(doubted && spoilt ? new CutOffError('damaged') : asPassing(error));
+      const delay = tries.next(isSpoilt ? new CutOffError('damaged') : asPassing(error));
       if (delay === undefined) throw error;
       await sleep(delay, undefined, { signal: work.signal });
     }
