@@ -1,10 +1,18 @@
-import { canonicalJson, digestOf, digestParts, TsbuildError, type Digest } from '../core/index.ts';
+import {
+  canonicalJson,
+  digestOf,
+  digestParts,
+  TsbuildError,
+  type Digest,
+  type PartChange,
+} from '../core/index.ts';
 import type { ResolvedBase } from '../graph/index.ts';
 import { openLayer } from '../image/index.ts';
 import { chainIds } from '../oci/index.ts';
 import type { Descriptor, Platform } from '../oci/types.ts';
 import { applyLayer, layerDevices, type Snapshot } from '../snapshot/index.ts';
 import type { CacheMap, Op, RunContext } from '../solver/index.ts';
+import { baseChange, keepBaseName } from './base-names.ts';
 import { lockAside } from './lock-aside.ts';
 import { snapshotFromJson } from './state-json.ts';
 import { emptyState, stateOf } from './state.ts';
@@ -34,6 +42,13 @@ export class ImageOp implements Op<State> {
     };
   }
 
+  async unfold(
+    change: PartChange & { readonly kind: 'changed' },
+  ): Promise<readonly PartChange[] | undefined> {
+    const isContent = change.path.length === 1 && change.path[0] === 'chain';
+    return isContent ? baseChange(this.#services.store, change.before, this.#base) : undefined;
+  }
+
   async exec(_inputs: readonly State[], context: RunContext): Promise<State> {
     const chain = this.#chain();
     const { layers, config } = this.#base;
@@ -43,6 +58,7 @@ export class ImageOp implements Op<State> {
         `${this.#base.name}: ${layers.length} layers, but ${chain.length} diff ids`,
       );
     }
+    await keepBaseName(this.#services.store, chain.at(-1), this.#base);
     let { snapshot, next } = await this.#highestKnown(chain);
     for (; next < layers.length; next++) {
       context.signal.throwIfAborted();

@@ -98,7 +98,7 @@ export interface RecordStat {
  * `results`: cache key → result. `ops`: own definition of a step → newest record, whatever its inputs.
  * `states`: content digest of a state → its first result. `nearest`: a Dockerfile and its context → by identity of a
  * step the key of its record, for explain.
- * `listings`: digest of files that were copied → their names, for explain. `builds`: a Dockerfile and its context → how the
+ * `listings`: digest of files that were copied → their names, chain id of a base → its names, for explain. `builds`: a Dockerfile and its context → how the
  * last build of it fared. `chains`: chain id → snapshot. `distribution`: diff id → known compressed forms.
  * `mounts`: folder of a cache mount → its id. `pruned`: first digit of steps' own definitions → when their results were pruned.
  */

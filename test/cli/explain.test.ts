@@ -198,7 +198,7 @@ const cases: readonly Case[] = [
       await build({ root: cli.root, context, tags: ['busybox:1'] });
     },
     because: {
-      '[stage-1 1/3]': 'the base image changed',
+      '[stage-1 1/3]': 'the base image changed: busybox:1 OLD → NEW',
       '[work 2/6]': '[stage-1 1/3] has changed',
       '[work 3/6]': '[work 2/6] has changed',
       ...fromLib,
@@ -225,10 +225,19 @@ describe('why steps run', () => {
       await change?.(context, cli);
       const told: Record<string, string> = {};
       await build({ root: cli.root, context, ...options, emit: collect(told) });
-      expect(told).toEqual(because);
+      expect(mapped(told)).toEqual(because);
     },
   );
 });
+
+/** Digests of bases differ from run to run: the first and the second one of a line. */
+function mapped(told: Readonly<Record<string, string>>): Record<string, string> {
+  const digest = 'sha256:[0-9a-f]{12}';
+  const both = new RegExp(`(${digest}) → (?!\\1)${digest}$`);
+  return Object.fromEntries(
+    Object.entries(told).map(([label, why]) => [label, why.replace(both, 'OLD → NEW')]),
+  );
+}
 
 /** What `--explain` prints, by label of the step. */
 function collect(told: Record<string, string>): (event: BuildEvent) => void {

@@ -193,6 +193,13 @@ describe('why, in words', () => {
     created,
   });
   const digests = [digestOf('a'), digestOf('b')] as const;
+  const newBase = (before: string, after: string): PartChange => ({
+    kind: 'changed',
+    path: ['chain'],
+    before: digests[0],
+    after: digests[1],
+    inside: [changed(['base'], before, after)],
+  });
 
   it.each<[string, MissReason]>([
     ['not built before', { kind: 'first-time' }],
@@ -214,6 +221,14 @@ describe('why, in words', () => {
       ),
     ],
     ['the base image changed', definition(changed(['chain'], digests[0], digests[1]))],
+    [
+      'the base image changed: debian:12 sha256:ca978112ca1b → sha256:3e23e8160039',
+      definition(newBase(`debian:12@${digests[0]}`, `debian:12@${digests[1]}`)),
+    ],
+    [
+      'the base image changed: h:5000/a:1 sha256:ca978112ca1b → debian:12 sha256:3e23e8160039',
+      definition(newBase(`h:5000/a:1@${digests[0]}`, `debian:12@${digests[1]}`)),
+    ],
     ['chown was not set, is "1:1"', definition(changed(['chown'], null, '1:1'))],
     ['the working directory was "/a", is "/b"', definition(changed(['cwd'], '/a', '/b'))],
     [

@@ -6,6 +6,7 @@ import {
   type MissReason,
   type PartChange,
 } from '../../core/index.ts';
+import { baseText } from './base-text.ts';
 import { cut } from './cut.ts';
 import { filesText } from './files-text.ts';
 
@@ -88,7 +89,6 @@ function instructionOf(op: Json): string {
 const plainTexts: Readonly<Record<string, string>> = {
   heredocs: 'the text of a heredoc changed',
   script: 'its script changed',
-  chain: 'the base image changed',
   digest: 'the file behind the URL changed',
   modified: 'the time of the file behind the URL changed',
   mounts: 'its mounts changed',
@@ -104,6 +104,7 @@ export function changeText(change: PartChange): string {
   const [part = '', ...below] = change.path;
   const plain = Object.hasOwn(plainTexts, part) ? plainTexts[part] : undefined;
   if (plain !== undefined) return plain;
+  if (part === 'chain') return baseText(change);
   if (part === 'argv') {
     return change.kind === 'changed' ? `the command was ${valueText(change.before)}` : 'the command changed';
   }

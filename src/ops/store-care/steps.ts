@@ -101,11 +101,10 @@ function usedThroughOthers(steps: readonly CachedStep[]): CachedStep[] {
   }));
 }
 
-/** Digests of files that a step copied, by which their names are kept. */
+/** Digests of files that a step copied, and of the content of a base, by which their names are kept. */
 export function listingsOf({ parts }: CachedStep): readonly string[] {
-  const files = parts['files'];
-  const all = isJsonArray(files) ? files : [files];
-  return all
+  const { files, chain } = parts;
+  return [...(isJsonArray(files) ? files : [files]), chain]
     .filter((file) => typeof file === 'string')
     .filter(isDigest)
     .map((digest) => digestParts(digest).hex);
