@@ -1,5 +1,5 @@
-import { fromErrno, isErrno, TsbuildError } from '../core/index.ts';
-import { mountOverlayView, openRootDir, rootDirOf, type RootDir } from '../sys/index.ts';
+import { fromErrno, isErrno, TsbuildError, type ByteString } from '../core/index.ts';
+import { mountOverlayView, openRootDir, overlayXattrPrefix, rootDirOf, type RootDir } from '../sys/index.ts';
 import { createActive } from './active.ts';
 import { upperChanges } from './changes.ts';
 import { SnapshotFolder } from './folder.ts';
@@ -19,6 +19,10 @@ export function overlaySnapshotter(path: string): LocalSnapshotter {
     return lowers.length > 1 ? lowers : [...lowers, ...folder.empties()];
   }
 
+  function top(chain: readonly SnapshotId[]): MountedRoot {
+    return held(openRootDir(lowersOfChain(folder, chain)[0] ?? folder.empties()[0]));
+  }
+
   function view(chain: readonly SnapshotId[]): MountedRoot {
     const root = rootDirOf(mountOverlayView(lowersOf(chain)));
     return held(root);
@@ -29,8 +33,10 @@ export function overlaySnapshotter(path: string): LocalSnapshotter {
     prepare: async (parent) => attempt('preparing a snapshot', () => createActive(folder, parent)),
     view: async (snapshot) => attempt('mounting a snapshot', () => view(snapshot?.chain ?? [])),
     async *changes({ id, chain }, { signal } = {}) {
-      await using parents = attempt('mounting a snapshot', () => view(chain.slice(0, -1)));
       using upper = attempt('opening a snapshot', () => openRootDir(folder.fs(id)));
+      const below = chain.slice(0, -1);
+      // An upper that holds nothing is compared with the parents' root alone, which is that of the topmost one.
+      await using parents = attempt('mounting a snapshot', () => (isEmpty(upper) ? top(below) : view(below)));
       yield* upperChanges(upper, parents.root, signal);
     },
     lowers: (snapshot) => attempt('opening a snapshot', () => lowersOf(snapshot?.chain ?? [])),
@@ -40,6 +46,13 @@ export function overlaySnapshotter(path: string): LocalSnapshotter {
     remove: async (id) => attempt('removing a snapshot', () => folder.remove(id)),
     sweep: async () => attempt('removing abandoned snapshots', () => folder.sweep()),
   };
+}
+
+/** Neither has anything nor hides what is below. */
+function isEmpty(upper: RootDir): boolean {
+  const here = '.' as ByteString;
+  const opaque = `${overlayXattrPrefix()}opaque` as ByteString;
+  return upper.list(here).length === 0 && upper.getXattr(here, opaque) === undefined;
 }
 
 function held(root: RootDir): MountedRoot {

@@ -52,6 +52,8 @@ describe('the npm package', () => {
       'dist/enter.cjs',
       'dist/index.js',
       'dist/monitor.cjs',
+      'dist/undici.cjs',
+      'dist/yaml.cjs',
     ]);
     expect(paths).toEqual(
       expect.arrayContaining([
