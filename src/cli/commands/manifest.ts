@@ -2,7 +2,6 @@ import { Option, type Command } from 'commander';
 
 import { TsbuildError, type Json } from '../../core/index.ts';
 import type { EntryChange } from '../../image/index.ts';
-import type { Index } from '../../oci/types.ts';
 import type { Store } from '../../store/index.ts';
 import { collect, examples, makeCommand, rootOption } from '../command.ts';
 import { forEachName } from '../each-name.ts';
@@ -131,12 +130,18 @@ async function storedIndex(store: Store, name: string): Promise<Json | undefined
     : (JSON.parse(Buffer.from(stored.raw).toString('utf8')) as Json);
 }
 
-async function remoteIndex(name: string, signal: AbortSignal): Promise<Index> {
+async function remoteIndex(name: string, signal: AbortSignal): Promise<Json> {
   const { readRepository } = await import('../../registry/index.ts');
   const { parseReference } = await import('../../oci/index.ts');
   const reference = parseReference(name);
-  const { parsed } = await readRepository(reference, { signal }, async (repository) => repository.manifest());
-  return parsed.kind === 'index' ? parsed.index : noIndex(name);
+  const { parsed, bytes } = await readRepository(reference, { signal }, async (repository) =>
+    repository.manifest(),
+  );
+  return parsed.kind === 'index' ? jsonOf(bytes) : noIndex(name);
+}
+
+function jsonOf(bytes: Uint8Array): Json {
+  return JSON.parse(Buffer.from(bytes).toString('utf8')) as Json;
 }
 
 function noIndex(name: string): never {
