@@ -1,4 +1,4 @@
-import { TsbuildError } from '../core/index.ts';
+import { redactUrl, TsbuildError } from '../core/index.ts';
 import { fetchFor, type TlsSettings } from './fetch.ts';
 import { isLoopback } from './hosts.ts';
 import { HttpStatusError, networkCode, parseRateLimits, parseRetryAfter } from './retry.ts';
@@ -144,10 +144,9 @@ function errorDetail(body: string): string {
     // Proxies answer with pages of their own.
     if (/^\s*</.test(body)) text = '';
   }
-  // A terminal must not be steered by a server's words.
-  return text
-    .replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
-    .trim()
+  // A terminal must not be steered by a server's words, nor shown what a proxy repeats of the request (S-61).
+  return redactUrl(text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim())
+    .replace(/\b(basic|bearer)\s+[\w.~+/=-]{6,}/gi, '$1 xxxxx')
     .slice(0, shownDetail);
 }
 
