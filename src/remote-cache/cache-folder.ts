@@ -8,6 +8,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -58,6 +59,8 @@ export class CacheFolder {
           },
         );
       }
+      // First of all: it says whose folder this is, to whoever comes at the same moment or after a kill.
+      markLayout(path);
       mkdirSync(join(path, 'blobs', 'sha256'), { recursive: true });
     } catch (error) {
       throw fromErrno(error, `opening the cache ${path}`);
@@ -118,10 +121,8 @@ export class CacheFolder {
       mediaType: mediaTypes.index,
       manifests: [...others, { ...descriptor, annotations: { [refName]: tag } }],
     };
-    const write = (path: string, text: string): Promise<void> =>
-      this.#publish(join(this.path, path), async (each) => each(Buffer.from(text)));
-    await write('index.json', canonicalJson(index as unknown as Json));
-    await write('oci-layout', '{"imageLayoutVersion":"1.0.0"}');
+    const text = canonicalJson(index as unknown as Json);
+    await this.#publish(join(this.path, 'index.json'), async (write) => write(Buffer.from(text)));
   }
 
   /** Removes what no cache names. Where something else than caches is kept, too, nothing is known of what that needs. */
@@ -186,5 +187,13 @@ export class CacheFolder {
     } finally {
       if (fd !== undefined) closeSync(fd);
     }
+  }
+}
+
+function markLayout(path: string): void {
+  try {
+    writeFileSync(join(path, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}', { flag: 'wx' });
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST')) throw error;
   }
 }

@@ -69,6 +69,7 @@ async function earlierParts(
 async function putLayer(folder: CacheFolder, layer: OutgoingLayer): Promise<Descriptor> {
   if (layer.known !== undefined && folder.has(layer.known)) return layer.known;
   const { descriptor, source } = await layer.prepare();
-  await folder.put(descriptor, source.read(0, source.size));
+  // A stream that nobody reads opens its file all the same, some time later.
+  if (!folder.has(descriptor)) await folder.put(descriptor, source.read(0, source.size));
   return descriptor;
 }

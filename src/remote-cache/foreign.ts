@@ -64,15 +64,15 @@ export class ForeignCaches {
 
   async #readAll(): Promise<Known> {
     const { sources, platforms } = this.#options;
-    const read = await Promise.all(
-      sources.map(async (source) => ({ source, parts: await this.#partsOf(source, platforms) })),
-    );
+    const read = await Promise.allSettled(sources.map(async (source) => source.read(platforms)));
+    // Told in their order, whichever was the first to fail.
+    const told = sources.map((source, index) => ({ source, parts: this.#partsOf(source, read[index]) }));
     const [byKey, byParts, byIdentity] = [
       new Map<Digest, FoundRecord[]>(),
       new Map<Digest, ForeignRecord>(),
       new Map<string, ForeignRecord>(),
     ];
-    for (const { source, parts } of read) {
+    for (const { source, parts } of told) {
       for (const { scope, platform, records } of parts) {
         const isOwn = this.#options.scopes.has(scope) && platform === this.#options.platform;
         for (const record of records) {
@@ -87,14 +87,13 @@ export class ForeignCaches {
   }
 
   /** A source that is missing or broken costs time, never the build. */
-  async #partsOf(source: CacheSource, platforms: readonly Platform[]): Promise<readonly CachePart[]> {
-    try {
-      const parts = await source.read(platforms);
-      return this.#consistent(source, parts);
-    } catch (error) {
-      this.warn(source, error);
-      return [];
-    }
+  #partsOf(
+    source: CacheSource,
+    read: PromiseSettledResult<readonly CachePart[]> | undefined,
+  ): readonly CachePart[] {
+    if (read?.status === 'fulfilled') return this.#consistent(source, read.value);
+    this.warn(source, read?.reason);
+    return [];
   }
 
   #consistent(source: CacheSource, parts: readonly CachePart[]): readonly CachePart[] {

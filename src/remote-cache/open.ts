@@ -10,6 +10,7 @@ import {
 } from '../oci/index.ts';
 import type { SettledState, State, StoreCache } from '../ops/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
+import { defaultRetryPolicy } from '../registry/index.ts';
 import type { ResultCache, Vertex } from '../solver/index.ts';
 import type { Lease, Store } from '../store/index.ts';
 import { harvest, within, type Harvest } from './collect.ts';
@@ -63,7 +64,7 @@ export function openBuildCaches(options: BuildCachesOptions): BuildCaches {
   const platform = platforms.map(formatPlatform).join(',');
   const scope = defaultScope(options.build);
   const foreign = new ForeignCaches({
-    sources: options.from.map((spec) => openSource(spec, { signal })),
+    sources: options.from.map((spec) => openSource(spec, { signal, retry: brisk, stall: 20_000 })),
     ...{ platforms, platform, signal, emit },
     scopes: new Set([
       scope,
@@ -110,6 +111,9 @@ export function openBuildCaches(options: BuildCachesOptions): BuildCaches {
     },
   };
 }
+
+/** A build can do without what is hard to get: it waits less than one that pulls its base. */
+const brisk = { ...defaultRetryPolicy, tries: 3 };
 
 async function carryOut(spec: Exclude<CacheExport, { kind: 'inline' }>, job: ExportJob): Promise<void> {
   const name = spec.kind === 'local' ? spec.dest : familiarName(parseReference(spec.ref));

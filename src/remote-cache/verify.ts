@@ -36,7 +36,9 @@ export async function verifyImported(options: VerifyOptions): Promise<void> {
     const made = await madeAgain(vertex, key, options);
     const differing = await differences(options.snapshotter, theirs, made);
     if (differing.length > 0) throw mismatch(vertex.name, origin, differing);
-    options.emit({ type: 'warning', message: `${vertex.name}: made again, and as the cache ${origin} says` });
+    const data = Buffer.from(`made again, and as the cache ${origin} says\n`);
+    const { id, name } = vertex;
+    options.emit({ type: 'step-log', step: { id, name }, stream: 'stdout', data, time: Date.now() });
   }
 }
 

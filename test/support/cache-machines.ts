@@ -70,7 +70,7 @@ async function buildOn(
   });
   const failed = built instanceof TsbuildError ? built : undefined;
   const image = built instanceof TsbuildError ? undefined : built.image;
-  const isStep = (name: string): boolean => /^\[\S+ \d+\/\d+\] (RUN|COPY|WORKDIR|ADD)/.test(name);
+  const isStep = (name: string): boolean => /^\[(\S+ )?\d+\/\d+\] (RUN|COPY|WORKDIR|ADD)/.test(name);
   return {
     id: image?.id ?? '',
     manifest: image?.digest ?? '',
