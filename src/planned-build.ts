@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 
-import type { Digest, EmitBuildEvent } from './core/index.ts';
+import type { EmitBuildEvent } from './core/index.ts';
 import {
+  baseLayers,
   baseResolver,
   buildChecks,
   layoutResolver,
@@ -28,7 +29,7 @@ import {
 import type { Dockerfile } from './dockerfile/types.ts';
 import type { BuildCaches, BuildCachesOptions, CacheWishes } from './remote-cache/index.ts';
 import { plan, type BuildPlan, type Entitlement, type PlanOptions, type RunNetwork } from './graph/index.ts';
-import { hostPlatform, type Descriptor, type Platform } from './oci/index.ts';
+import { hostPlatform, type Platform } from './oci/index.ts';
 import { chooseIsolation, createRuntime, type HostEntry, type Isolation } from './runtime/index.ts';
 import { openSnapshotter, type LocalSnapshotter } from './snapshot/index.ts';
 import type { Vertex } from './solver/index.ts';
@@ -204,7 +205,7 @@ export async function openPlannedBuild(
   const cache = new StoreCache({ ...services, scope: JSON.stringify([scope.file, scope.context]) });
   const caches = await cachesOf(options.caches, {
     ...{ store, snapshotter, lease, own: cache, platforms, signal, emit },
-    bases: baseLayers(plans),
+    bases: baseLayers(plans.map(({ target: step }) => step)),
     build: { ...scope, target: options.target },
   });
   const resources = held.move();
@@ -244,21 +245,6 @@ async function cachesOf(
   if (wishes === undefined) return undefined;
   const { openBuildCaches } = await import('./remote-cache/index.ts');
   return openBuildCaches({ ...wishes, ...services });
-}
-
-/** How the store has the layers of the base images, by diff id. */
-function baseLayers(plans: readonly BuildPlan[]): ReadonlyMap<Digest, Descriptor> {
-  const layers = new Map<Digest, Descriptor>();
-  const seen = new Set(plans.map(({ target }) => target));
-  for (const { op, inputs } of seen) {
-    for (const input of inputs) seen.add(input);
-    if (op.kind !== 'image') continue;
-    for (const [index, diffId] of op.base.config.rootfs.diff_ids.entries()) {
-      const descriptor = op.base.layers[index];
-      if (descriptor !== undefined) layers.set(diffId, descriptor);
-    }
-  }
-  return layers;
 }
 
 /** One image, or several below an index (O-30); BUILDKIT_MULTI_PLATFORM makes an index of one, too. */
