@@ -1,7 +1,9 @@
-import { digestOf, type Digest } from '../core/index.ts';
+import { canonicalJson, digestOf, TsbuildError, type Digest, type Json } from '../core/index.ts';
+import { mediaTypes } from '../oci/types.ts';
 import type { Descriptor } from '../oci/types.ts';
 import type { Store } from '../store/types.ts';
 import type { Image } from './image.ts';
+import { readIndex } from './index-image.ts';
 import { packLayer } from './outgoing.ts';
 import { layerPacking, packedManifest, packingOf, type PackingOptions } from './packing.ts';
 
@@ -45,4 +47,31 @@ export async function packImage(
   );
   const descriptor = { mediaType, digest: digestOf(bytes), size: bytes.byteLength };
   return { image, descriptor, rawManifest: bytes, layers };
+}
+
+/** An index over images as they leave. */
+export interface PackedIndex {
+  readonly descriptor: Descriptor;
+  readonly bytes: Uint8Array;
+}
+
+/** The index of the store over these of its images: byte for byte where they go as they are. Throws BLOB_NOT_FOUND. */
+export async function packIndex(
+  store: Store,
+  index: Descriptor,
+  images: readonly PackedImage[],
+): Promise<PackedIndex> {
+  const stored = await readIndex(store, index);
+  if (stored === undefined) throw new TsbuildError('BLOB_NOT_FOUND', `the index ${index.digest} is missing`);
+  const packed = new Map(images.map((each) => [each.image.descriptor.digest, each.descriptor]));
+  const manifests = stored.index.manifests.map((entry) => ({ ...entry, ...packed.get(entry.digest) }));
+  const same = manifests.every(({ digest }, at) => digest === stored.index.manifests[at]?.digest);
+  if (same) return { descriptor: stored.descriptor, bytes: stored.raw };
+  const isDocker = manifests.every(({ mediaType }) => mediaType === mediaTypes.dockerManifest);
+  const mediaType = isDocker ? mediaTypes.dockerList : mediaTypes.index;
+  const { annotations, ...rest } = stored.index;
+  // Docker's lists have none (O-32).
+  const document = { ...rest, ...(isDocker ? {} : { annotations }), mediaType, manifests };
+  const bytes = Buffer.from(canonicalJson(document as unknown as Json));
+  return { bytes, descriptor: { mediaType, digest: digestOf(bytes), size: bytes.byteLength } };
 }

@@ -1,49 +1,96 @@
-import { packImage, writeLayoutFolder, writePackedArchive, type PackingOptions } from '../image/index.ts';
+import {
+  packImage,
+  packIndex,
+  writeLayoutFolder,
+  writePackedArchive,
+  type PackedImage,
+  type PackedResult,
+  type PackingOptions,
+} from '../image/index.ts';
+import type { Store } from '../store/index.ts';
 import { annotationsOf } from './annotations.ts';
 import { placeOf, writeTo } from './destination.ts';
 import { fullNames } from './names.ts';
 import { onlyImage } from './only-image.ts';
-import type { BuiltImages, OutgoingForm, OutputSpec, WrittenOutput } from './types.ts';
+import type {
+  BuiltImage,
+  BuiltImages,
+  Destination,
+  OutgoingForm,
+  OutputSpec,
+  WrittenOutput,
+} from './types.ts';
 import type { OutputWork } from './work.ts';
 
 type OciSpec = Extract<OutputSpec, { kind: 'oci' }>;
 type DockerSpec = Extract<OutputSpec, { kind: 'docker' }>;
 
-/** An OCI layout, in a tar or as a folder (O-02). */
+/** An OCI layout, in a tar or as a folder; of several platforms with their index (O-02). */
 export async function writeOciOutput(
   spec: OciSpec,
   built: BuiltImages,
   work: OutputWork,
 ): Promise<WrittenOutput> {
-  const { image, platform, attestations } = onlyImage(built);
   const names = fullNames([...work.names, ...spec.names]);
   await using folder = await work.store.tempDir();
-  const packed = await packImage(work.store, image, { ...packingFor(spec.form), folder: folder.path });
-  const annotations = annotationsOf(spec.shape.annotations, 'manifest-descriptor', platform);
-  if (!spec.tar && spec.dest.kind === 'file') {
-    await writeLayoutFolder(packed, spec.dest.path, { names, annotations, attestations });
-  } else {
-    await writeTo(spec.dest, work, (sink) =>
-      writePackedArchive(packed, sink, { names, annotations, attestations, format: 'oci' }),
-    );
-  }
-  const { descriptor } = packed;
-  return { kind: 'oci', names, descriptor, repoDigests: [], place: placeOf(spec.dest) };
+  const result = await packResult(built, work.store, { ...packingFor(spec.form), folder: folder.path });
+  const options = { names, annotations: entryAnnotations(spec, built) };
+  if (!spec.tar && spec.dest.kind === 'file') await writeLayoutFolder(result, spec.dest.path, options);
+  else
+    await writeTo(spec.dest, work, (sink) => writePackedArchive(result, sink, { ...options, format: 'oci' }));
+  return { ...writtenTo(spec.dest, result), kind: 'oci', names };
 }
 
 /** An archive as `docker save` writes it, of one platform (O-03). */
 export async function writeDockerOutput(
-  spec: DockerSpec & { readonly dest: object },
+  spec: DockerSpec & { readonly dest: Destination },
   built: BuiltImages,
   work: OutputWork,
 ): Promise<WrittenOutput> {
-  const { image } = onlyImage(built, 'type=docker');
+  onlyImage(built, 'type=docker');
   const names = fullNames([...work.names, ...spec.names]);
   await using folder = await work.store.tempDir();
-  const packed = await packImage(work.store, image, { ...packingFor(spec.form), folder: folder.path });
-  await writeTo(spec.dest, work, (sink) => writePackedArchive(packed, sink, { names, format: 'docker' }));
-  const { descriptor } = packed;
-  return { kind: 'docker', names, descriptor, repoDigests: [], place: placeOf(spec.dest) };
+  const packing = { ...packingFor(spec.form), folder: folder.path };
+  const result = withoutAttestations(await packResult(built, work.store, packing));
+  await writeTo(spec.dest, work, (sink) => writePackedArchive(result, sink, { names, format: 'docker' }));
+  return { ...writtenTo(spec.dest, result), kind: 'docker', names };
+}
+
+/** Engines take every manifest of an archive for an image. */
+export function withoutAttestations(result: PackedResult): PackedResult {
+  return { ...result, images: result.images.map(({ packed }) => ({ packed, attestations: [] })) };
+}
+
+export async function packResult(
+  built: BuiltImages,
+  store: Store,
+  packing: PackingOptions & { readonly folder: string },
+): Promise<PackedResult> {
+  const images: { packed: PackedImage; attestations: BuiltImage['attestations'] }[] = [];
+  for (const { image, attestations } of built.images) {
+    images.push({ packed: await packImage(store, image, packing), attestations });
+  }
+  const packed = images.map((image) => image.packed);
+  const index = built.index === undefined ? undefined : await packIndex(store, built.index, packed);
+  return { images, index };
+}
+
+/** Those of the entries within an index are in the index already. */
+function entryAnnotations(
+  { shape }: OciSpec,
+  { images, index }: BuiltImages,
+): Readonly<Record<string, string>> {
+  return index === undefined
+    ? annotationsOf(shape.annotations, 'manifest-descriptor', images[0]?.platform)
+    : annotationsOf(shape.annotations, 'index-descriptor');
+}
+
+function writtenTo(
+  dest: Destination,
+  { images, index }: PackedResult,
+): Pick<WrittenOutput, 'descriptor' | 'repoDigests' | 'place'> {
+  const descriptor = index?.descriptor ?? images[0]?.packed.descriptor;
+  return { descriptor, repoDigests: [], place: placeOf(dest) };
 }
 
 /** What is not asked for is left to the packing: an image that came from a registry then goes byte for byte. */

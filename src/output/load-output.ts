@@ -1,10 +1,10 @@
 import { PassThrough } from 'node:stream';
 
 import { TsbuildError } from '../core/index.ts';
-import { packImage, writePackedArchive, type PackedImage } from '../image/index.ts';
+import { writePackedArchive, type PackedResult } from '../image/index.ts';
 import { familiarName } from '../oci/index.ts';
 import { filterThrough, inUserNamespace, runTool } from '../sys/index.ts';
-import { packingFor } from './archive-output.ts';
+import { packingFor, packResult, withoutAttestations } from './archive-output.ts';
 import { keepOne } from './image-output.ts';
 import { fullNames } from './names.ts';
 import { onlyImage } from './only-image.ts';
@@ -42,8 +42,9 @@ export async function writeLoadOutput(
     return written;
   }
   await using folder = await store.tempDir();
-  const packed = await packImage(store, image, { ...packingFor(spec.form), folder: folder.path });
-  await load(engine, { packed, names, signal });
+  const packing = { ...packingFor(spec.form), folder: folder.path };
+  const result = withoutAttestations(await packResult(built, store, packing));
+  await load(engine, { result, names, signal });
   return { ...written, engine: engine.name };
 }
 
@@ -80,11 +81,11 @@ async function asked(
 
 async function load(
   engine: Engine,
-  image: { readonly packed: PackedImage; readonly names: readonly string[]; readonly signal: AbortSignal },
+  image: { readonly result: PackedResult; readonly names: readonly string[]; readonly signal: AbortSignal },
 ): Promise<void> {
-  const { packed, names, signal } = image;
+  const { result, names, signal } = image;
   const archive = new PassThrough();
-  const writing = writePackedArchive(packed, (chunk) => offer(archive, chunk), {
+  const writing = writePackedArchive(result, (chunk) => offer(archive, chunk), {
     names,
     format: 'docker',
   }).then(

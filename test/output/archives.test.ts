@@ -146,6 +146,57 @@ describe('archives of an image', () => {
   });
 });
 
+describe('several platforms', () => {
+  requires('root', 'overlay', 'tool:tar', 'tool:skopeo');
+  const platforms = ['amd64', 'arm64'].map((architecture) => ({ os: 'linux', architecture }));
+  const many = {
+    ...image,
+    dockerfile: `${dockerfile}ARG TARGETARCH\nCOPY --chmod=600 a /$TARGETARCH\n`,
+    platforms,
+  };
+
+  it('O-30 O-02 are one index in an OCI layout, in the order asked for', async () => {
+    const { folder, built } = await buildTo({
+      ...many,
+      tags: ['app:1'],
+      to: ['type=oci,dest={}/a.tar', 'type=oci,dest={}/layout,tar=false'],
+    });
+    for (const from of [await membersOf(join(folder, 'a.tar')), join(folder, 'layout')]) {
+      const { index, manifest: list, blobOf } = openLayout(from);
+      expect(index.manifests).toMatchObject([{ mediaType: mediaTypes.index }]);
+      expect(list.manifests).toMatchObject(platforms.map((platform) => ({ platform })));
+      const ids = list.manifests?.map(
+        ({ digest }) => JSON.parse(blobOf(digest).toString()) as { config: object },
+      );
+      expect(ids?.map(({ config }) => config)).toMatchObject(
+        built.images.map((one) => ({ digest: one.image.id })),
+      );
+    }
+    const inspect = ['skopeo', 'inspect', '--override-arch', 'arm64', '--config'];
+    const config = JSON.parse(await runOk([...inspect, `oci:${folder}/layout:app:1`])) as object;
+    expect(config).toMatchObject({ architecture: 'arm64' });
+  });
+
+  it('O-04 O-05 have a folder each', async () => {
+    const { folder, stdout } = await buildTo({ ...many, to: ['{}/out', '-'] });
+    const names = ['linux_amd64', 'linux_arm64'].flatMap((name) => [
+      `${name}/${name.slice(6)}`,
+      `${name}/b`,
+      `${name}/dir/a`,
+    ]);
+    expect([...(await membersOf(stdout)).keys()]).toEqual(names);
+    expect(names.every((name) => existsSync(join(folder, 'out', name)))).toBe(true);
+    await buildTo({ ...many, to: ['type=local,dest={}/one,platform-split=false'] }, folder);
+    expect(readdirSync(join(folder, 'one')).sort()).toEqual(['amd64', 'arm64', 'b', 'dir']);
+  });
+
+  it('O-03 do not fit into a docker archive, which is told at once', async () => {
+    for (const to of ['type=docker', 'type=docker,dest={}/d.tar']) {
+      await expect(buildTo({ ...many, to: [to] })).rejects.toMatchObject({ code: 'USAGE' });
+    }
+  });
+});
+
 describe('the files of a result as a tar', () => {
   requires('root', 'overlay', 'tool:tar');
 

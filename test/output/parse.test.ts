@@ -60,7 +60,7 @@ describe('parseOutput', () => {
     expect(parseOutput(text)).toMatchObject(spec);
   });
 
-  it.each<readonly [text: string, message: RegExp, hint?: RegExp]>([
+  const wrong: readonly (readonly [text: string, message: RegExp, hint?: RegExp])[] = [
     ['', /empty/],
     ['type=', /type/],
     ['type=lokal,dest=x', /type="lokal"/, /did you mean local/],
@@ -83,11 +83,15 @@ describe('parseOutput', () => {
     ['type=image,annotation-manifst.k=v', /invalid annotation/, /did you mean manifest/],
     ['type=image,oci-mediatypes=false,annotation.k=v', /no annotations/],
     ['type=docker,context=--config=x', /no such context/],
-  ])('C-11 refuses %s', (text, message, hint) => {
-    const thrown = thrownBy(() => parseOutput(text));
-    expect(thrown).toMatchObject({ code: 'USAGE', message: expect.stringMatching(message) as string });
-    if (hint !== undefined) expect(thrown.hint).toMatch(hint);
-  });
+  ];
+  it.each(wrong.map(([text, message, hint]) => ({ text, message, hint })))(
+    'C-11 refuses $text',
+    ({ text, message, hint }) => {
+      const thrown = thrownBy(() => parseOutput(text));
+      expect(thrown).toMatchObject({ code: 'USAGE', message: expect.stringMatching(message) as string });
+      if (hint !== undefined) expect(thrown.hint).toMatch(hint);
+    },
+  );
 });
 
 describe('parseAnnotation', () => {

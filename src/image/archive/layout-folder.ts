@@ -24,25 +24,19 @@ import { maxManifestBytes, mediaTypes, parseIndex } from '../../oci/index.ts';
 import type { Descriptor } from '../../oci/types.ts';
 import { layoutIndex } from '../../store/index.ts';
 import { attestedImage } from '../attestations/artifact.ts';
-import type { PackedImage } from '../packed-image.ts';
-import {
-  annotated,
-  writeAttestations,
-  writePackedImage,
-  type PackedArchiveOptions,
-} from './packed-archive.ts';
+import { writeResult, type PackedArchiveOptions, type PackedResult } from './packed-archive.ts';
 
 const refName = 'org.opencontainers.image.ref.name';
 
 /**
- * One image into an OCI layout that is a folder (image-layout.md): a new one, or one more image of one that is there,
- * where it takes over its names. Blobs come first and appear whole, index.json last: who reads meanwhile finds what it
+ * An image or an index into an OCI layout that is a folder (image-layout.md): a new one, or one that is there, where it is
+ * one more and takes over its names. Blobs come first and appear whole, index.json last: who reads meanwhile finds what it
  * names. Throws IO_ERROR when the folder holds something else, IMAGE_INVALID when its index is damaged.
  */
 export async function writeLayoutFolder(
-  packed: PackedImage,
+  result: PackedResult,
   folder: string,
-  { names, annotations = {}, attestations = [] }: Omit<PackedArchiveOptions, 'format'>,
+  options: PackedArchiveOptions,
 ): Promise<void> {
   mkdirSync(folder, { recursive: true });
   const earlier = entriesOf(folder);
@@ -51,14 +45,16 @@ export async function writeLayoutFolder(
     blob: (blob: Pick<Descriptor, 'digest' | 'size'>, bytes: AsyncIterable<Uint8Array> | Uint8Array) =>
       writeBlob(folder, blob, bytes),
   };
-  const manifest = annotated(await writePackedImage(writer, packed), annotations);
+  const { names } = options;
+  const { manifest, said } = await writeResult(writer, result, options);
   const own = names.length === 0 ? [manifest] : namedEntries(names, manifest);
-  const said = await writeAttestations(writer, packed, { names, attestations });
   const taken = new Set(own.map((entry) => entry.annotations?.[refName] ?? entry.digest));
   const isTaken = (entry: Descriptor): boolean => taken.has(entry.annotations?.[refName] ?? entry.digest);
   // What was said of an image that is here no longer, or is here anew, goes with it.
   const gone = new Set<string | undefined>(
-    [manifest, ...earlier.filter(isTaken)].map(({ digest }) => digest),
+    [manifest, ...result.images.map(({ packed }) => packed.descriptor), ...earlier.filter(isTaken)].map(
+      ({ digest }) => digest,
+    ),
   );
   const others = earlier.filter((entry) => !isTaken(entry) && !gone.has(attestedImage(entry)));
   replaceFile(join(folder, 'oci-layout'), canonicalJson({ imageLayoutVersion: '1.0.0' }));

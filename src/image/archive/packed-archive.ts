@@ -2,60 +2,92 @@ import type { Descriptor } from '../../oci/types.ts';
 import type { TarSink } from '../../tar/index.ts';
 import { attestationEntry } from '../attestations/artifact.ts';
 import type { Attestation } from '../attestations/types.ts';
-import type { PackedImage } from '../packed-image.ts';
+import type { PackedImage, PackedIndex } from '../packed-image.ts';
 import { createArchiveWriter, writeLayoutDocuments, type ArchiveWriter } from './archive-writer.ts';
 import { writeDockerDocuments } from './save-docker.ts';
 
 export interface PackedArchiveOptions {
   /** Full names. */
   readonly names: readonly string[];
-  /** Of the image's entry in index.json. */
+  /** Of the entry of the image, or of the index, in index.json. */
   readonly annotations?: Readonly<Record<string, string>> | undefined;
-  /** What is said of the image. */
-  readonly attestations?: readonly Attestation[] | undefined;
-  /** `docker`: manifest.json stands in it, too. */
-  readonly format: 'docker' | 'oci';
 }
 
-/** One image as an OCI layout in a tar. The same image in the same form gives the same bytes. */
+/** What an archive is made of: an image, or several and their index. */
+export interface PackedResult {
+  readonly images: readonly AttestedImage[];
+  readonly index: PackedIndex | undefined;
+}
+
+export interface AttestedImage {
+  readonly packed: PackedImage;
+  /** What is said of it. */
+  readonly attestations: readonly Attestation[];
+}
+
+/**
+ * A result as an OCI layout in a tar; of format `docker`, for which it must be one image, manifest.json stands in it, too.
+ * The same images in the same form give the same bytes.
+ */
 export async function writePackedArchive(
-  packed: PackedImage,
+  result: PackedResult,
   sink: TarSink,
-  { names, annotations = {}, attestations = [], format }: PackedArchiveOptions,
+  { names, annotations, format }: PackedArchiveOptions & { readonly format: 'docker' | 'oci' },
 ): Promise<void> {
   const writer = createArchiveWriter(sink);
-  const descriptor = await writePackedImage(writer, packed);
-  const said = await writeAttestations(writer, packed, { names, attestations });
+  const { manifest, said } = await writeResult(writer, result, { names, annotations });
   await writeLayoutDocuments(writer, [
-    { names, manifest: annotated(descriptor, annotations) },
-    ...said.map((manifest) => ({ names: [], manifest })),
+    { names, manifest },
+    ...said.map((entry) => ({ names: [], manifest: entry })),
   ]);
   if (format === 'docker') {
-    const layers = packed.layers.map((layer) => layer.descriptor.digest);
-    await writeDockerDocuments(writer, [{ id: packed.image.id, names, layers }]);
+    const entries = result.images.map(({ packed: { image, layers } }) => ({
+      id: image.id,
+      names,
+      layers: layers.map(({ descriptor }) => descriptor.digest),
+    }));
+    await writeDockerDocuments(writer, entries);
   }
   await writer.finish();
 }
 
+type BlobWriter = Pick<ArchiveWriter, 'blob' | 'has'>;
+
+/** All blobs, and what index.json is to name of them: `manifest` with the names, and what is `said` of the images. */
+export async function writeResult(
+  writer: BlobWriter,
+  { images, index }: PackedResult,
+  { names, annotations = {} }: PackedArchiveOptions,
+): Promise<{ readonly manifest: Descriptor; readonly said: readonly Descriptor[] }> {
+  const said: Descriptor[] = [];
+  for (const { packed, attestations } of images) {
+    await writePackedImage(writer, packed);
+    said.push(...(await writeAttestations(writer, packed, { names, attestations })));
+  }
+  if (index !== undefined) await writer.blob(index.descriptor, index.bytes);
+  const manifest = index?.descriptor ?? images[0]?.packed.descriptor;
+  if (manifest === undefined) throw new Error('an archive of no image');
+  return { manifest: annotated(manifest, annotations), said };
+}
+
 /** Layers, config and manifest, in the order in which they name each other. */
-export async function writePackedImage(
-  writer: Pick<ArchiveWriter, 'blob' | 'has'>,
+async function writePackedImage(
+  writer: BlobWriter,
   { image, layers, descriptor, rawManifest }: PackedImage,
-): Promise<Descriptor> {
+): Promise<void> {
   for (const layer of layers) {
     if (!writer.has(layer.descriptor.digest)) await writer.blob(layer.descriptor, await layer.open());
   }
   await writer.blob(image.manifest.config, image.rawConfig);
   await writer.blob(descriptor, rawManifest);
-  return descriptor;
 }
 
-export function annotated(descriptor: Descriptor, annotations: Readonly<Record<string, string>>): Descriptor {
+function annotated(descriptor: Descriptor, annotations: Readonly<Record<string, string>>): Descriptor {
   return Object.keys(annotations).length === 0 ? descriptor : { ...descriptor, annotations };
 }
 
 /** What is said of the image, as a manifest beside its own. Returns the entries of index.json for it. */
-export async function writeAttestations(
+async function writeAttestations(
   writer: Pick<ArchiveWriter, 'blob'>,
   { image, descriptor }: PackedImage,
   {
