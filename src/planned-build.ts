@@ -18,6 +18,7 @@ import {
   verticesOf,
   type BuildScope,
   type BuildServices,
+  type ContextModes,
   type NamedContext,
   type RunLimits,
   type SecretSource,
@@ -28,7 +29,13 @@ import {
 } from './ops/index.ts';
 import type { Dockerfile } from './dockerfile/types.ts';
 import type { BuildCaches, BuildCachesOptions, CacheWishes } from './remote-cache/index.ts';
-import { plan, type BuildPlan, type Entitlement, type PlanOptions, type RunNetwork } from './graph/index.ts';
+import {
+  planAll,
+  type BuildPlan,
+  type Entitlement,
+  type PlanOptions,
+  type RunNetwork,
+} from './graph/index.ts';
 import { hostPlatform, type Platform } from './oci/index.ts';
 import { chooseIsolation, createRuntime, type HostEntry, type Isolation } from './runtime/index.ts';
 import { openSnapshotter, type LocalSnapshotter } from './snapshot/index.ts';
@@ -49,6 +56,8 @@ export interface PlanningOptions {
   readonly ignoreFile?: string | undefined;
   /** What `--build-context` names. */
   readonly namedContexts?: readonly NamedContext[] | undefined;
+  /** `git`: of the modes of contexts' files only what git keeps counts. */
+  readonly contextModes?: ContextModes | undefined;
   /** In the place of this process's own. */
   readonly stdin?: StandardInput | undefined;
   readonly buildArgs?: ReadonlyMap<string, string> | undefined;
@@ -197,10 +206,15 @@ export async function openPlannedBuild(
     networks,
   };
   if (bases === 'pull') await clearAfterDeaths({ store, snapshotter }, services.limits.cgroupParent);
-  const targets = verticesOf(
-    plans.map((planned) => planned.target),
+  const vertices = verticesOf(
+    plans.map(({ target }) => target),
     services,
   );
+  const images = plans.map((planned, index): PlannedImage => {
+    const [wanted = planned.platform, target] = [platforms[index], vertices[index]];
+    if (target === undefined) throw new Error('a plan without a vertex');
+    return { platform: wanted, plan: planned, target };
+  });
   const scope = scopeOf(dockerfile.file, options.context);
   const cache = new StoreCache({ ...services, scope: JSON.stringify([scope.file, scope.context]) });
   const caches = await cachesOf(options.caches, {
@@ -214,7 +228,7 @@ export async function openPlannedBuild(
     lease,
     snapshotter,
     dockerfile,
-    images: imagesOf(platforms, plans, targets),
+    images,
     indexed: isIndexed(options),
     epoch: buildArgs.get(epochName) ?? plans[0]?.sourceDateEpoch,
     scope,
@@ -250,29 +264,6 @@ async function cachesOf(
 /** One image, or several below an index (O-30); BUILDKIT_MULTI_PLATFORM makes an index of one, too. */
 export function isIndexed({ platforms = [], buildArgs }: PlanningOptions): boolean {
   return platforms.length > 1 || isTrue(buildArgs?.get('BUILDKIT_MULTI_PLATFORM'));
-}
-
-/** Side by side; what fails is told when none is under way any more. */
-async function planAll(
-  dockerfile: Dockerfile,
-  platforms: readonly Platform[],
-  options: Omit<PlanOptions, 'platform'>,
-): Promise<readonly BuildPlan[]> {
-  const planning = platforms.map((platform) => plan(dockerfile, { ...options, platform }));
-  await Promise.allSettled(planning);
-  return Promise.all(planning);
-}
-
-function imagesOf(
-  platforms: readonly Platform[],
-  plans: readonly BuildPlan[],
-  targets: readonly Vertex<State>[],
-): readonly PlannedImage[] {
-  return platforms.map((platform, index) => {
-    const [planned, target] = [plans[index], targets[index]];
-    if (planned === undefined || target === undefined) throw new Error('a platform without a plan');
-    return { platform, plan: planned, target };
-  });
 }
 
 /** Steps wait for the network and the disk as often as they compute. */

@@ -1,4 +1,4 @@
 export { formatEnvironment, parseEnvironment } from './environment.ts';
-export { plan } from './plan.ts';
+export { plan, planAll } from './plan.ts';
 export { platformArgs } from './platform-args.ts';
 export * from './types.ts';

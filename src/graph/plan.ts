@@ -1,4 +1,5 @@
 import type { Dockerfile, StageSyntax, Trigger } from '../dockerfile/types.ts';
+import type { Platform } from '../oci/types.ts';
 import { resolveOnce } from './bases.ts';
 import { sandboxHostname } from './builder-args.ts';
 import { contextWarnings, findContext, indexContexts, type ContextIndex } from './contexts.ts';
@@ -18,6 +19,17 @@ import type { BuildPlan, ContextReference, PlanOptions } from './types.ts';
 export async function plan(dockerfile: Dockerfile, options: PlanOptions): Promise<BuildPlan> {
   sandboxHostname(options.buildArgs); // a malformed one is the command line's fault, not that of some RUN
   return new Planner(dockerfile, options).plan();
+}
+
+/** The same for each of the platforms, side by side; what fails is told when none is under way any more. */
+export async function planAll(
+  dockerfile: Dockerfile,
+  platforms: readonly Platform[],
+  options: Omit<PlanOptions, 'platform'>,
+): Promise<readonly BuildPlan[]> {
+  const planning = platforms.map((platform) => plan(dockerfile, { ...options, platform }));
+  await Promise.allSettled(planning);
+  return Promise.all(planning);
 }
 
 class Planner implements Surroundings {

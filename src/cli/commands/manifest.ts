@@ -20,7 +20,7 @@ export function manifestCommand(status: ExitStatusHolder): Command {
       examples([
         ['tsbuild manifest create app:1 app:amd64 app:arm64', 'one name for two images of the store'],
         ['tsbuild manifest annotate --variant v6 app:1 app:arm', 'say for which processor one is'],
-        ['tsbuild manifest inspect app:1', 'what is in it; of its registry, if it is not here'],
+        ['tsbuild manifest inspect app:1', 'what is in it, here or at its registry'],
         ['tsbuild manifest push app:1 ghcr.io/team/app:1', 'its images and the index'],
       ]),
     );
