@@ -39,3 +39,8 @@ export function applyRegistryFlags(command: Command): void {
     .filter((one) => one !== '')
     .join(',');
 }
+
+/** One line on standard error for what a registry or a mirror of it has to say. */
+export function tellWarning(message: string): void {
+  process.stderr.write(`warning: ${message}\n`);
+}

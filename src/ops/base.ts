@@ -46,12 +46,13 @@ type BaseImage = Pick<Image, 'id' | 'digest' | 'manifest' | 'config'>;
 
 /** The store's image when it is whole and of the platform, else the registry's, else the store's of another platform. */
 async function baseImage(name: string, platform: Platform, options: BaseOptions): Promise<BaseImage> {
-  const { store, signal, bases } = options;
+  const { store, signal, bases, emit } = options;
+  const onWarning = (message: string): void => emit({ type: 'warning', message });
   const found = options.pull ? undefined : await findImage(store, name, { platform });
   if (found !== undefined) return openImage(store, found.manifest);
   try {
-    if (bases === 'look-up') return await lookUpImage(parseReference(name), { platform, signal });
-    const pulled = await pullImage(store, parseReference(name), { platform, signal });
+    if (bases === 'look-up') return await lookUpImage(parseReference(name), { platform, signal, onWarning });
+    const pulled = await pullImage(store, parseReference(name), { platform, signal, onWarning });
     return await openImage(store, pulled.manifest);
   } catch (error) {
     const other = options.pull || signal.aborted ? undefined : await findImage(store, name);

@@ -12,6 +12,7 @@ import {
   type TlsSettings,
 } from '../http/index.ts';
 import { findCredentials, type CredentialLookup } from './credentials.ts';
+import { noticesOf } from './notices.ts';
 import type { RegistryPlace, RegistrySettings } from './settings.ts';
 import { createAuthorizer, type Authorizer } from './token.ts';
 
@@ -28,6 +29,8 @@ export interface ConversationOptions {
   readonly alsoRead?: readonly string[] | undefined;
   /** The user's own, from his files and helpers, unless told. */
   readonly credentials?: CredentialLookup | undefined;
+  /** Told what the registry's Warning headers say. */
+  readonly onWarning?: ((message: string) => void) | undefined;
 }
 
 /** Requests of one repository, proving who asks where the registry wants that. */
@@ -42,6 +45,7 @@ export interface Conversation {
 export function createConversation(options: ConversationOptions): Conversation {
   let connected: Promise<Connection> | undefined;
   const tls = (url: URL): TlsSettings | undefined => options.settings.tls(url, options.place);
+  const notice = noticesOf(options.onWarning, options.place.host);
   return {
     async request(path, { method = 'GET', headers = {}, ...rest }) {
       connected ??= connect(options);
@@ -50,13 +54,16 @@ export function createConversation(options: ConversationOptions): Conversation {
         throw error;
       });
       const url = typeof path === 'string' ? urlOf(path, base, options.place) : within(path, base);
-      const attempt = async (authorization: string | undefined): Promise<Response> =>
-        send(url, {
+      const attempt = async (authorization: string | undefined): Promise<Response> => {
+        const response = await send(url, {
           ...rest,
           method,
           tls,
           headers: authorization === undefined ? headers : { ...headers, authorization },
         });
+        notice(response);
+        return response;
+      };
       // Where uploads go may be another host, which our token is none of the business of (G-16).
       return url.origin === base.origin
         ? authorized(authorizer, rest.signal, attempt)

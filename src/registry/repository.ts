@@ -58,7 +58,7 @@ export async function withRepository<T>(
   const failed = new AbortController();
   const signal = visit.signal === undefined ? failed.signal : AbortSignal.any([visit.signal, failed.signal]);
   const settings = visit.settings ?? registrySettings();
-  const shared = { settings, signal, stall, retry, access };
+  const shared = { settings, signal, stall, retry, access, onWarning };
   const place = settings.pushTo(reference);
   const mirrors = settings
     .readTo(reference)

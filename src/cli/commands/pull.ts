@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { TsbuildError } from '../../core/index.ts';
 import { makeCommand } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
+import { tellWarning } from '../registry-flags.ts';
 import { pullProgress } from '../pull-progress.ts';
 import { storeRoot } from '../root.ts';
 import { withStore } from '../with-store.ts';
@@ -33,6 +34,7 @@ export function pullCommand(): Command {
         platform,
         allPlatforms: flags.allPlatforms,
         signal: interrupt.signal,
+        onWarning: tellWarning,
         onProgress: flags.quiet === true ? undefined : pullProgress(),
       });
       if (flags.allPlatforms !== true) warnOfPlatform(name, { wanted: platform, is: pulled.config });

@@ -4,6 +4,7 @@ import { TsbuildError } from '../../core/index.ts';
 import type { PushImageOptions } from '../../image/index.ts';
 import { examples, makeCommand } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
+import { tellWarning } from '../registry-flags.ts';
 import { pushProgress } from '../push-progress.ts';
 import { storeRoot } from '../root.ts';
 import { withStore } from '../with-store.ts';
@@ -41,6 +42,7 @@ export function pushCommand(): Command {
       const pushed = await pushImage(store, name, {
         form,
         signal: interrupt.signal,
+        onWarning: tellWarning,
         onProgress: flags.quiet === true ? undefined : pushProgress(),
       });
       await store.settle();
