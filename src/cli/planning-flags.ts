@@ -2,7 +2,7 @@ import { Option, type Command } from 'commander';
 
 import type { Entitlement, RunNetwork } from '../graph/index.ts';
 import type { Platform } from '../oci/types.ts';
-import type { NamedContext, SecretSource, SshSource } from '../ops/index.ts';
+import type { ContextModes, NamedContext, SecretSource, SshSource } from '../ops/index.ts';
 import type { HostEntry } from '../runtime/index.ts';
 import { parseAllow, parseBuildArgs, parseNoCacheFilter, parseSecret } from './build-values.ts';
 import { platformOption, platformsOf, type PlatformFlags } from './build-platforms.ts';
@@ -18,6 +18,7 @@ export interface PlanningFlags extends PlatformFlags {
   readonly network: RunNetwork;
   readonly ignorefile?: string;
   readonly buildContext?: readonly string[];
+  readonly contextModes: ContextModes;
   readonly noCacheFilter?: readonly string[];
   readonly addHost?: readonly string[];
   readonly allow?: readonly string[];
@@ -41,6 +42,14 @@ export function addPlanningOptions(command: Command): Command {
       '--build-context <name=value>',
       'what FROM and --from of that name mean: a folder, docker-image://, oci-layout://, a git repository, a URL; repeatable',
       collect,
+    )
+    .addOption(
+      new Option(
+        '--context-modes <exact|git>',
+        'modes of the files of contexts: as they are, or what git keeps of them, so that no umask shows',
+      )
+        .choices(['exact', 'git'])
+        .default('exact'),
     )
     .option(
       '--build-arg <name[=value]>',
@@ -96,6 +105,7 @@ export interface PlanningOptions {
   readonly network: RunNetwork;
   readonly ignoreFile: string | undefined;
   readonly namedContexts: readonly NamedContext[];
+  readonly contextModes: ContextModes;
   readonly extraHosts: readonly HostEntry[];
   readonly allow: ReadonlySet<Entitlement>;
   readonly secrets: ReadonlyMap<string, SecretSource>;
@@ -116,6 +126,7 @@ export async function planningOptionsOf(flags: PlanningFlags): Promise<PlanningO
     pull: flags.pull,
     network: flags.network,
     ignoreFile: flags.ignorefile,
+    contextModes: flags.contextModes,
     namedContexts: (flags.buildContext ?? []).map(parseBuildContext),
     extraHosts: (flags.addHost ?? []).map((text) => parseAddHost(text, hostGateway)),
     allow: parseAllow(flags.allow ?? []),

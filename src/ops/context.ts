@@ -2,6 +2,8 @@ import { TsbuildError } from '../core/index.ts';
 import type { IgnoreMatcher } from '../dockerfile/index.ts';
 import type { RootDir } from '../sys/index.ts';
 
+export type ContextModes = 'exact' | 'git';
+
 /** The folder that COPY and ADD take files from, seen through its ignore file. */
 export interface BuildContext {
   /** As messages name it. */
@@ -12,6 +14,8 @@ export interface BuildContext {
   readonly ignoreFile?: string | undefined;
   /** Whether it is a folder of the user's own, whose files are there in the next build, too. */
   readonly lasting?: boolean | undefined;
+  /** `git`: of the modes of its files only what git keeps counts; all of them unless told. */
+  readonly modes?: ContextModes | undefined;
   /** Why nothing is there, where no context was given. */
   readonly missingHint?: string | undefined;
 }

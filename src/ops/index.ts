@@ -3,7 +3,7 @@ export { baseLayers } from './base-layers.ts';
 export { baseResolver } from './base.ts';
 export { StoreCache } from './cache.ts';
 export { buildChecks, checkOptionsOf, checkOptionsWithStore, type CheckRequest } from './checks.ts';
-export type { BuildContext } from './context.ts';
+export type { BuildContext, ContextModes } from './context.ts';
 export * from './doctor/index.ts';
 export { openStatCaches, type StatCaches } from './copy/stat-caches.ts';
 export { emulationOf, requireEmulators } from './emulation.ts';

@@ -2,7 +2,7 @@ import { TsbuildError } from '../../core/index.ts';
 import { parseDockerfile } from '../../dockerfile/index.ts';
 import { mainContext, type ContextReference } from '../../graph/index.ts';
 import { makeScratchFolder, openRootDir } from '../../sys/index.ts';
-import type { BuildContext } from '../context.ts';
+import type { BuildContext, ContextModes } from '../context.ts';
 import { readDockerfile } from './dockerfile.ts';
 import { folderRules, ignoreRulesOf, type IgnoreRules } from './ignore.ts';
 import { isFolder, openPlace } from './place.ts';
@@ -20,10 +20,12 @@ export async function openBuildInputs(given: InputOptions): Promise<BuildInputs>
   const found = await readDockerfile(options, place);
   const dockerfile = parseDockerfile(found.bytes, found.name, options.parse);
   const rules = await ignoreRulesOf({ place, dockerfile: found.path, given: options.ignoreFile });
-  const context = openContext(place, { name: options.context, rules }, held);
-  const contexts = new Map([[mainContext, context]]);
+  const modes = options.contextModes;
+  const context = { ...openContext(place, { name: options.context, rules }, held), modes };
+  const contexts = new Map<string, BuildContext>([[mainContext, context]]);
   const named = new Map<string, ContextReference>();
-  for (const each of options.named ?? []) named.set(each.name, await openNamed(each, contexts, held));
+  for (const each of options.named ?? [])
+    named.set(each.name, await openNamed(each, { contexts, modes }, held));
   const opened = held.move();
   return { dockerfile, context, contexts, named, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }
@@ -45,7 +47,10 @@ function openContext(
 
 async function openNamed(
   { name, source }: NamedContext,
-  contexts: Map<string, BuildContext>,
+  {
+    contexts,
+    modes,
+  }: { readonly contexts: Map<string, BuildContext>; readonly modes: ContextModes | undefined },
   held: AsyncDisposableStack,
 ): Promise<ContextReference> {
   if (source.kind !== 'folder') return source;
@@ -57,7 +62,7 @@ async function openNamed(
   }
   // No name of an image begins so: nothing is hidden, whatever the user calls his contexts.
   const key = name === mainContext ? `_${name}` : name;
-  contexts.set(key, held.use(await openFolder(source.path)));
+  contexts.set(key, { ...held.use(await openFolder(source.path)), modes });
   return { kind: 'local', name: key };
 }
 

@@ -4,7 +4,7 @@ import type { EmitBuildEvent } from '../../core/index.ts';
 import type { Dockerfile, ParseOptions } from '../../dockerfile/index.ts';
 import type { ContextReference } from '../../graph/index.ts';
 import type { Sources } from '../../source/types.ts';
-import type { BuildContext } from '../context.ts';
+import type { BuildContext, ContextModes } from '../context.ts';
 
 /** What fetching and unpacking need. */
 export interface RemoteServices {
@@ -22,6 +22,8 @@ export interface InputOptions {
   readonly ignoreFile?: string | undefined;
   readonly named?: readonly NamedContext[] | undefined;
   readonly parse?: ParseOptions | undefined;
+  /** Of all contexts; `exact` unless told. */
+  readonly contextModes?: ContextModes | undefined;
   /** BUILDKIT_CONTEXT_KEEP_GIT_DIR (L-090). */
   readonly keepGitDir?: boolean | undefined;
   /** This process's own unless told. */

@@ -136,6 +136,7 @@ export class CopyOp implements Op<State> {
         exclude: this.#exclude,
         parents,
         owners: false,
+        mode: this.#mode,
         breath: new Breath(signal),
       });
     const selecting = onceMoreIfChanged(select);
@@ -145,7 +146,13 @@ export class CopyOp implements Op<State> {
 
   async #selectFromState(tree: SourceTree, origin: InputOrigin, breath: Breath): Promise<Selected> {
     const { parents, chown } = this.#step;
-    const options = { exclude: this.#exclude, parents, owners: chown === undefined, breath };
+    const options = {
+      exclude: this.#exclude,
+      parents,
+      owners: chown === undefined,
+      mode: this.#mode,
+      breath,
+    };
     return origin.kind === 'file' ? selectOnlyFile(tree, options) : selectWords(tree, origin.paths, options);
   }
 

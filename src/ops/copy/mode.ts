@@ -5,6 +5,9 @@ export type ModeChange = (mode: number, directory: boolean) => number;
 
 const who: Readonly<Record<string, number>> = { u: 0o4700, g: 0o2070, o: 0o1007, a: 0o7777 };
 
+/** What git keeps of a mode: whether the owner may execute a file. So the umask of a checkout does not show (B-03). */
+export const gitMode: ModeChange = (mode, directory) => (directory || (mode & 0o100) !== 0 ? 0o755 : 0o644);
+
 /** Octal 0…07777, or symbolic as chmod(1) with a umask of 0 (L-152). */
 export function parseMode(text: string): ModeChange {
   const octal = octalMode(text);

@@ -9,6 +9,7 @@ import {
 } from '../../core/index.ts';
 import { globMatch, hasWildcard, type IgnoreMatcher } from '../../dockerfile/index.ts';
 import type { FileStat, RootDir } from '../../sys/index.ts';
+import type { ModeChange } from './mode.ts';
 import type { StatCache } from './stat-cache.ts';
 
 /** A tree to copy from, and what of it is hidden. */
@@ -21,6 +22,8 @@ export interface SourceTree {
   readonly missingHint?: string | undefined;
   /** What earlier builds read of it. */
   readonly known?: StatCache | undefined;
+  /** What counts of a mode, for the key and the copy alike; all of it unless told. */
+  readonly modeOf?: ModeChange | undefined;
 }
 
 /** Something that a source word stands for. */

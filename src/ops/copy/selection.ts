@@ -9,7 +9,8 @@ import {
 } from '../../core/index.ts';
 import type { IgnoreMatcher } from '../../dockerfile/index.ts';
 import { keptXattrs, type Breath } from '../../snapshot/index.ts';
-import type { RootDir } from '../../sys/index.ts';
+import type { FileStat, RootDir } from '../../sys/index.ts';
+import type { ModeChange } from './mode.ts';
 import { NearFolder } from './near-folder.ts';
 import { contentDigestOf, unlessGone } from './read.ts';
 import { selectWithParents } from './parents.ts';
@@ -28,6 +29,8 @@ export interface SelectOptions {
   readonly parents?: boolean | undefined;
   /** Whether the copy keeps the owners of its sources. */
   readonly owners: boolean;
+  /** What the copy makes of modes; it keeps them unless told. */
+  readonly mode?: ModeChange | undefined;
   readonly breath: Breath;
 }
 
@@ -67,7 +70,7 @@ export async function selectOnePath(
   path: string,
   options: SelectOptions,
 ): Promise<Selected> {
-  const match = selectPath(tree, path);
+  const match = seenThrough(tree, selectPath(tree, path));
   const { selection, digests } = await read(tree, [match], options);
   const { mode, uid, gid } = match.stat;
   const own = match.path === '' ? [] : [mode, ...(options.owners ? [uid, gid] : [])];
@@ -78,14 +81,26 @@ export async function selectOnePath(
 async function read(
   tree: SourceTree,
   wanted: readonly (Match & { readonly include?: Include | undefined })[],
-  { exclude, owners, breath }: SelectOptions,
+  { exclude, owners, mode, breath }: SelectOptions,
 ): Promise<Selected> {
   const matches: Selection['matches'][number][] = [];
-  for (const match of wanted) {
-    matches.push({ match, items: await itemsOf(tree, match, { exclude, include: match.include, breath }) });
+  for (const each of wanted) {
+    const match = seenThrough(tree, each);
+    const items = await itemsOf(tree, match, { exclude, include: match.include, breath });
+    matches.push({
+      match,
+      items: tree.modeOf === undefined ? items : items.map((item) => seenThrough(tree, item)),
+    });
   }
   const selection = { matches };
-  return { selection, digests: await digestSelection(tree, selection, { owners, breath }) };
+  return { selection, digests: await digestSelection(tree, selection, { owners, mode, breath }) };
+}
+
+/** With the mode that counts. A symlink has none of its own. */
+function seenThrough<T extends { readonly stat: FileStat }>({ modeOf }: SourceTree, found: T): T {
+  const { stat } = found;
+  if (modeOf === undefined || stat.type === 'symlink') return found;
+  return { ...found, stat: { ...stat, mode: modeOf(stat.mode, stat.type === 'directory') } };
 }
 
 /** What was read of an item for its key, and so is what is copied, whatever the source holds by then. */
@@ -104,13 +119,13 @@ export interface SelectionDigest {
 
 /**
  * Digest of what is copied: names, types, modes, links, devices, xattrs and content, in walking order, and which names
- * of a source are one file, since they are in the copy, too. Times do not count, and owners only where the copy keeps
- * them (L-172).
+ * of a source are one file, since they are in the copy, too. Times do not count, owners only where the copy keeps them
+ * (L-172), modes as the copy has them (B-03).
  */
 async function digestSelection(
   { root, known }: SourceTree,
   selection: Selection,
-  { owners, breath }: { readonly owners: boolean; readonly breath: Breath },
+  { owners, mode, breath }: Pick<SelectOptions, 'owners' | 'mode' | 'breath'>,
 ): Promise<SelectionDigest> {
   const facts = new Map<CopyItem, ItemFacts>();
   const cache = known !== undefined && isWorthRemembering(selection) ? known : undefined;
@@ -125,7 +140,11 @@ async function digestSelection(
       facts.set(item, read);
       const same = item.stat.links < 2 ? undefined : linked.get(item.stat.inode);
       if (same === undefined) linked.set(item.stat.inode, rows.count);
-      rows.add([...describe(item, read), same ?? null, ...(owners ? [item.stat.uid, item.stat.gid] : [])]);
+      rows.add([
+        ...describe(item, read, mode),
+        same ?? null,
+        ...(owners ? [item.stat.uid, item.stat.gid] : []),
+      ]);
     }
   }
   return { digest: rows.digest(), facts };
@@ -211,7 +230,13 @@ function isWorthRemembering({ matches }: Selection): boolean {
   return false;
 }
 
-function describe({ below, stat }: CopyItem, { content, link, xattrs }: ItemFacts): Json[] {
+function describe(
+  { below, stat }: CopyItem,
+  { content, link, xattrs }: ItemFacts,
+  change: ModeChange | undefined,
+): Json[] {
   const pairs = xattrs.map(([name, value]): Json => [name, value]);
-  return [below, stat.type, stat.mode, pairs, content ?? link ?? null, stat.major, stat.minor];
+  const isKept = change === undefined || stat.type === 'symlink';
+  const mode = isKept ? stat.mode : change(stat.mode, stat.type === 'directory');
+  return [below, stat.type, mode, pairs, content ?? link ?? null, stat.major, stat.minor];
 }

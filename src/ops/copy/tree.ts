@@ -2,6 +2,7 @@ import type { MountedRoot } from '../../snapshot/index.ts';
 import { contextNamed } from '../context.ts';
 import { mainContext } from '../../graph/index.ts';
 import type { BuildServices } from '../types.ts';
+import { gitMode } from './mode.ts';
 import type { SourceTree } from './select.ts';
 
 /** A context, seen through its ignore file. */
@@ -10,7 +11,7 @@ export function contextTree(
   name: string,
 ): SourceTree {
   const context = contextNamed(services.contexts, name);
-  const { root, ignore, ignoreFile, missingHint } = context;
+  const { root, ignore, ignoreFile, missingHint, modes } = context;
   return {
     root,
     name: name === mainContext ? 'the build context' : `the context ${name}`,
@@ -18,6 +19,7 @@ export function contextTree(
     ignoreFile,
     missingHint,
     known: services.statCaches?.of(context),
+    modeOf: modes === 'git' ? gitMode : undefined,
   };
 }
 
