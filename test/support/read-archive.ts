@@ -62,7 +62,12 @@ export function openLayout(from: ReadonlyMap<string, Buffer> | string): OpenLayo
   const document = (bytes: Buffer): Document => JSON.parse(bytes.toString()) as Document;
   const index = document(file('index.json'));
   const manifest = document(blobOf(index.manifests?.[0]?.digest ?? ''));
-  return { index, manifest, config: manifest.config === undefined ? {} : document(blobOf(manifest.config.digest)), blobOf };
+  return {
+    index,
+    manifest,
+    config: manifest.config === undefined ? {} : document(blobOf(manifest.config.digest)),
+    blobOf,
+  };
 }
 
 /** The headers of a layer's plain tar, and its names in their order. */
