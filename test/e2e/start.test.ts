@@ -1,4 +1,12 @@
-import { accessSync, constants, copyFileSync, mkdirSync, symlinkSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { tsbuildProgram } from '../support/cli.ts';
@@ -29,6 +37,27 @@ describe('the starter', () => {
     symlinkSync(tsbuildProgram, join(folder.path, 'direct'));
     symlinkSync('direct', join(folder.path, 'tsbuild'));
     expect(await runOk(['./tsbuild', '--version'], { cwd: folder.path })).toMatch(/^\d+\.\d+\.\d+$/);
+  });
+
+  it('keeps compiled code beside the bundle, and believes none that is damaged or of another bundle', async () => {
+    using folder = tempFolder('start');
+    for (const part of ['bin', 'dist', 'node_modules']) mkdirSync(join(folder.path, part));
+    for (const file of ['bin/tsbuild.js', 'dist/cli.cjs', 'package.json'])
+      copyFileSync(join(projectRoot, file), join(folder.path, file));
+    const program = join(folder.path, 'bin/tsbuild.js');
+    const kept = join(folder.path, 'dist/cache/tsbuild.code');
+    const version = await runOk([process.execPath, program, '--version']);
+    const first = readFileSync(kept);
+    const half = first.length >> 1;
+    const spoilt = Buffer.from(first);
+    spoilt.fill(0x55, half);
+    for (const wrong of [spoilt, first.subarray(0, half), Buffer.alloc(0)]) {
+      writeFileSync(kept, wrong);
+      expect(await runOk([process.execPath, program, '--version'])).toBe(version);
+      expect(readFileSync(kept).length).toBeGreaterThan(half);
+    }
+    writeFileSync(join(folder.path, 'dist/cli.cjs'), `console.log('other');`.padEnd(first.length));
+    expect(await runOk([process.execPath, program, '--version'])).toBe('other');
   });
 
   it('says so when nothing is built yet', async () => {
