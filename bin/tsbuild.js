@@ -53,9 +53,10 @@ function codeFolder() {
  * before anything runs, which is little: with this a command starts with two thirds of the processor time.
  */
 function runCli(folder) {
+  // Before it is read: should it be replaced just now, the code belongs to none.
+  const { size, mtimeMs } = statSync(cli);
   // esbuild writes ASCII only.
   const source = `(function (exports, require, module, __filename, __dirname) {${readFileSync(cli, 'latin1')}\n})`;
-  const { size, mtimeMs } = statSync(cli);
   const built = `${process.version} ${process.arch} ${size} ${mtimeMs}`;
   const kept = folder && `${folder}/${commandWord()}.code`;
   const cachedData = kept && readCode(kept, built);
