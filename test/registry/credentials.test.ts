@@ -1,12 +1,4 @@
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -14,6 +6,7 @@ import { pushImage } from '../../src/image/index.ts';
 import { findCredentials, logIn, logOut, pullImage } from '../../src/registry/index.ts';
 import { startFaultProxy, type FaultProxy } from '../support/fault-proxy.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
+import { base64, home, nameFor, user } from '../support/auth-home.ts';
 import { requires } from '../support/requires.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { makeTinyImage } from '../support/tiny-image.ts';
@@ -21,28 +14,6 @@ import { tsbuild } from '../support/cli.ts';
 import { withStore } from '../support/with-store.ts';
 
 const { signal } = new AbortController();
-const base64 = (text: string): string => Buffer.from(text).toString('base64');
-
-/** A home with these files, and the environment that leads there. */
-function home(files: Readonly<Record<string, unknown>> = {}): {
-  readonly path: string;
-  readonly environment: Record<string, string>;
-} {
-  const { path } = tempFolder('home');
-  for (const [name, content] of Object.entries(files)) {
-    mkdirSync(join(path, name, '..'), { recursive: true });
-    writeFileSync(join(path, name), typeof content === 'string' ? content : JSON.stringify(content));
-  }
-  return { path, environment: { HOME: path } };
-}
-
-const user = (name: string): object => ({ auth: base64(`${name}:pass`) });
-
-async function nameFor(config: object, registry: string, repository?: string): Promise<string | undefined> {
-  const { environment } = home({ '.docker/config.json': config });
-  const found = await findCredentials({ registry, repository }, { signal, environment });
-  return found?.kind === 'password' ? found.username : found?.kind;
-}
 
 describe('which credentials are taken', () => {
   it.each([
@@ -96,55 +67,6 @@ describe('which credentials are taken', () => {
     await expect(failed).rejects.toThrow(/config\.json/);
     await expect(failed).rejects.not.toThrow(/secret|c2VjcmV0/);
   });
-});
-
-describe('credential helpers', () => {
-  let path: string;
-  const before = process.env['PATH'];
-  beforeAll(() => {
-    ({ path } = tempFolder('helpers'));
-    const helper = (name: string, script: string): void => {
-      const file = join(path, `docker-credential-${name}`);
-      writeFileSync(file, `#!/bin/sh\ncd '${path}'\n${script}\n`);
-      chmodSync(file, 0o755);
-    };
-    helper(
-      'files',
-      `case $1 in
-        get) read -r s; f=$(echo "$s" | tr / _); [ -e "$f" ] || { echo 'credentials not found in native keychain'; exit 1; }; cat "$f";;
-        store) cat > stored;;
-        erase) read -r s; rm "$(echo "$s" | tr / _)";;
-      esac`,
-    );
-    helper('broken', 'echo the-secret; exit 3');
-    helper('odd', 'echo the-secret');
-    writeFileSync(join(path, 'r.e'), '{"ServerURL":"r.e","Username":"h","Secret":"s"}');
-    writeFileSync(join(path, 'token.e'), '{"ServerURL":"token.e","Username":"<token>","Secret":"s"}');
-    process.env['PATH'] = `${path}:${before ?? ''}`;
-  });
-  afterAll(() => {
-    process.env['PATH'] = before;
-  });
-
-  it.each([
-    ['of the registry', { credHelpers: { 'r.e': 'files' } }, 'r.e', 'h'],
-    ['of all', { credsStore: 'files' }, 'r.e', 'h'],
-    ['a token', { credsStore: 'files' }, 'token.e', 'identity'],
-    ['that has none', { credsStore: 'files' }, 'other.e', undefined],
-    ['that has none, but the file', { credsStore: 'files', auths: { 'o.e': user('f') } }, 'o.e', 'f'],
-    ['of another registry', { credHelpers: { 'x.e': 'broken' } }, 'r.e', undefined],
-  ])('G-19 a helper %s', async (_what, config, registry, expected) => {
-    expect(await nameFor(config, registry)).toBe(expected);
-  });
-
-  it.each(['../../tmp/x', 'a/b', 'a;touch x', '', '-x', 'absent', 'broken', 'odd'])(
-    'S-65 the helper %j is refused or fails, and no word of it is shown',
-    async (name) => {
-      const failed = nameFor({ credHelpers: { 'r.e': name } }, 'r.e');
-      await expect(failed).rejects.toMatchObject({ code: 'CREDENTIALS_INVALID' });
-      await expect(failed).rejects.not.toThrow(/the-secret/);
-    },
-  );
 });
 
 /** Of Apache's htpasswd, with `secret pass`. */
