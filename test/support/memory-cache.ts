@@ -85,6 +85,11 @@ export class MemoryCache<R> implements ResultCache<R> {
     return this.#newest.get(parts);
   }
 
+  /** Claims that nobody has given back. */
+  get claims(): number {
+    return this.#held.size;
+  }
+
   /** As a collector would: what stands on it is a miss from now on. */
   forget(key: Digest): void {
     this.records.delete(key);
