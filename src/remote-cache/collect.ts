@@ -41,12 +41,20 @@ export interface HarvestOptions {
   readonly keys: Iterable<Digest>;
 }
 
+type RecordLookup = StoreCache['record'];
+
 /** All that the store, or else a source of this build, has of the steps. */
 export async function harvest({ own, foreign, keys }: HarvestOptions): Promise<Harvest> {
   const records: ForeignRecord[] = [];
   const places = new Map<Digest, LayerPlace>();
+  const known = new Map<Digest, ReturnType<RecordLookup>>();
+  const recordOf: RecordLookup = (key) => {
+    const found = known.get(key) ?? own.record(key);
+    known.set(key, found);
+    return found;
+  };
   for (const key of keys) {
-    const record = await own.record(key);
+    const record = await recordOf(key);
     if (record !== undefined) {
       if (!kept.has(record.parts['op'])) continue;
       const { layers } = await record.result.settled;
@@ -55,7 +63,7 @@ export async function harvest({ own, foreign, keys }: HarvestOptions): Promise<H
       const { parts, partsDigest, inputKeys, identity, created } = record;
       records.push({
         ...{ key, partsDigest, inputKeys, identity, created },
-        contents: await contentsOf(own, record),
+        contents: await contentsOf(record, recordOf),
         parts: bounded(parts),
         layers: layers.map((layer) => ({ ...timeOf(layer), blob: undefined })),
       });
@@ -79,12 +87,12 @@ export async function harvest({ own, foreign, keys }: HarvestOptions): Promise<H
  * that a step stands on asks for the step by those.
  */
 async function contentsOf(
-  own: StoreCache,
   { contents = [], inputKeys }: CacheRecord<State>,
+  recordOf: RecordLookup,
 ): Promise<ForeignRecord['contents']> {
   const chains = new Map<Digest, Digest>();
   for (const { digest } of inputKeys) {
-    const input = await (await own.record(digest))?.result.settled;
+    const input = await (await recordOf(digest))?.result.settled;
     if (input !== undefined) chains.set(input.contentDigest, chainContent(input.layers));
   }
   const byChain = contents.map((inputs) =>

@@ -4,7 +4,7 @@ import { mediaTypes, type Descriptor } from '../oci/types.ts';
 import type { LayerState } from '../ops/index.ts';
 import type { Lease, Store } from '../store/index.ts';
 import { decompress } from '../tar/index.ts';
-import type { CacheSource } from './source.ts';
+import type { BlobReader, CacheSource } from './source.ts';
 import type { CachedLayer } from './types.ts';
 
 export interface LayerFetcherOptions {
@@ -13,6 +13,8 @@ export interface LayerFetcherOptions {
   /** Layers of the build's base images by diff id, as the store has them. */
   readonly bases: ReadonlyMap<Digest, Descriptor>;
 }
+
+const parallelTransfers = 4;
 
 /** Brings layers of caches into the store, each once. */
 export class LayerFetcher {
@@ -23,12 +25,37 @@ export class LayerFetcher {
     this.#options = options;
   }
 
-  /** Throws DIGEST_MISMATCH, ARCHIVE_INVALID, ARCHIVE_LIMIT and what reading the source throws. */
-  async fetch(layer: CachedLayer, source: CacheSource): Promise<LayerState> {
+  /**
+   * In their order, some side by side. The first failure is thrown when none is under way any more: DIGEST_MISMATCH,
+   * ARCHIVE_INVALID, ARCHIVE_LIMIT and what reading the source throws.
+   */
+  async fetch(layers: readonly CachedLayer[], source: CacheSource): Promise<readonly LayerState[]> {
+    return source.blobs(async (read) => {
+      const fetched: LayerState[] = [];
+      const left = [...layers.entries()];
+      const work = async (): Promise<void> => {
+        for (let next = left.shift(); next !== undefined; next = left.shift()) {
+          const [place, layer] = next;
+          try {
+            fetched[place] = await this.#fetch(layer, read);
+          } catch (error) {
+            left.length = 0;
+            throw error;
+          }
+        }
+      };
+      const workers = Array.from({ length: parallelTransfers }, work);
+      await Promise.allSettled(workers);
+      await Promise.all(workers);
+      return fetched;
+    });
+  }
+
+  async #fetch(layer: CachedLayer, read: BlobReader): Promise<LayerState> {
     const { diffId, created } = layer;
     const base = created === undefined ? await this.#base(diffId) : undefined;
     if (base !== undefined) return base;
-    const known = this.#fetched.get(diffId) ?? this.#bring(layer, source);
+    const known = this.#fetched.get(diffId) ?? this.#bring(layer, read);
     this.#fetched.set(diffId, known);
     try {
       return { ...(await known), created };
@@ -50,26 +77,23 @@ export class LayerFetcher {
   }
 
   /** As the plain tar, which is how the store has its own layers: what image comes of it does not tell where from. */
-  async #bring({ diffId, blob }: CachedLayer, source: CacheSource): Promise<LayerState> {
+  async #bring({ diffId, blob }: CachedLayer, read: BlobReader): Promise<LayerState> {
     const { store, lease } = this.#options;
     await lease.keep({ blob: diffId });
     const there = await store.blobs.stat(diffId);
-    const size = there?.size ?? (await this.#download(diffId, blob, source));
+    const size = there?.size ?? (await this.#download(diffId, blob, read));
     return { diffId, descriptor: { mediaType: mediaTypes.layer, digest: diffId, size } };
   }
 
-  async #download(diffId: Digest, blob: Descriptor | undefined, source: CacheSource): Promise<number> {
+  async #download(diffId: Digest, blob: Descriptor | undefined, read: BlobReader): Promise<number> {
     const { store } = this.#options;
     if (blob === undefined) {
       throw new TsbuildError('BLOB_NOT_FOUND', `the layer ${diffId} of a base image is not in this store`);
     }
-    const { size, compression } = await source.blob(blob, async (bytes) => {
-      const packed = verified(bytes, blob);
-      const { bytes: plain, compression: is } = await decompress(packed.bytes);
-      const put = await store.blobs.put(bounded(plain), { digest: diffId });
-      packed.check();
-      return { ...put, compression: is };
-    });
+    const packed = verified(read(blob), blob);
+    const { bytes, compression } = await decompress(packed.bytes);
+    const { size } = await store.blobs.put(bounded(bytes), { digest: diffId });
+    packed.check();
     if (compression === 'gzip' || compression === 'zstd')
       await rememberForm(store, diffId, { form: { compression }, digest: blob.digest, size: blob.size });
     return size;

@@ -1,10 +1,18 @@
 import * as z from 'zod/mini';
 
-import { canonicalJson, digestOf, isDigest, TsbuildError, type Digest, type Json } from '../core/index.ts';
+import {
+  canonicalJson,
+  digestOf,
+  isDigest,
+  TsbuildError,
+  type Digest,
+  type Json,
+  type JsonObject,
+} from '../core/index.ts';
 import { parseBoundedJson } from '../oci/index.ts';
 import { mediaTypes, type Descriptor, type Manifest } from '../oci/types.ts';
 import type { InputKey } from '../solver/index.ts';
-import type { CachedLayer, CachePart } from './types.ts';
+import type { CachedLayer, CachePart, ForeignRecord } from './types.ts';
 
 /** The config of a cache's manifest. The manifest is an image's in all else, which every registry takes. */
 export const cacheConfigType = 'application/vnd.tsbuild.cache.config.v1+json';
@@ -69,6 +77,24 @@ export interface EncodedCache {
   readonly blobs: readonly Descriptor[];
 }
 
+/** Whether a record alone is within what is read again. */
+export function isWritable(record: ForeignRecord): boolean {
+  return recordSchema.safeParse(recordJson(record, (): number => 0)).success;
+}
+
+function recordJson(record: ForeignRecord, place: (layer: CachedLayer) => number): JsonObject {
+  return {
+    key: record.key,
+    partsDigest: record.partsDigest,
+    parts: record.parts,
+    inputs: record.inputKeys.map(inputJson),
+    contents: record.contents.map((inputs) => inputs.map(inputJson)),
+    identity: record.identity,
+    created: record.created,
+    layers: record.layers.map(place),
+  };
+}
+
 /** The same parts give the same bytes. */
 export function encodeCache(parts: readonly CachePart[]): EncodedCache {
   const blobs = new Table<Descriptor>(({ digest: of }) => of);
@@ -77,16 +103,7 @@ export function encodeCache(parts: readonly CachePart[]): EncodedCache {
   );
   const encoded = parts.map(({ scope, platform, exported, records }) => ({
     ...{ scope, platform, exported },
-    records: records.map((record) => ({
-      key: record.key,
-      partsDigest: record.partsDigest,
-      parts: record.parts,
-      inputs: record.inputKeys.map(inputJson),
-      contents: record.contents.map((inputs) => inputs.map(inputJson)),
-      identity: record.identity,
-      created: record.created,
-      layers: record.layers.map((layer) => layers.place(layer)),
-    })),
+    records: records.map((record) => recordJson(record, (layer) => layers.place(layer))),
   }));
   const table = layers.rows.map(({ diffId, created, blob }) => ({
     ...{ diffId, created },

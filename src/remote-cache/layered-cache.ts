@@ -1,5 +1,5 @@
 import type { Digest } from '../core/index.ts';
-import { stateOfLayers, type LayerState, type State, type StoreCache } from '../ops/index.ts';
+import { stateOfLayers, type State, type StoreCache } from '../ops/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { CacheRecord, Claimed, ClaimOptions, RecordFacts, ResultCache } from '../solver/index.ts';
 import type { Lease, Store } from '../store/index.ts';
@@ -117,11 +117,7 @@ export class LayeredCache implements ResultCache<State> {
   /** The upper layers may be unpacked already: by their chain, which nobody can forge. */
   async #materialise({ record, source }: FoundRecord): Promise<State> {
     const { fetcher, signal } = this.#options;
-    const fetched = await Promise.allSettled(record.layers.map((layer) => fetcher.fetch(layer, source)));
-    const layers = fetched.map((outcome): LayerState => {
-      if (outcome.status === 'rejected') throw outcome.reason;
-      return outcome.value;
-    });
+    const layers = await fetcher.fetch(record.layers, source);
     const settled = await stateOfLayers(layers, this.#options, { name: `cache ${source.name}`, signal });
     return { snapshot: settled.snapshot, settled: Promise.resolve(settled) };
   }

@@ -1,5 +1,6 @@
-import { encodeCache, maxCacheBytes, maxParts, maxRecords, type EncodedCache } from './format.ts';
-import { maxManifestBytes } from '../oci/index.ts';
+import { TsbuildError } from '../core/index.ts';
+import { maxManifestBytes, parseManifest } from '../oci/index.ts';
+import { decodeCache, encodeCache, isWritable, maxParts, maxRecords, type EncodedCache } from './format.ts';
 import type { CachePart } from './types.ts';
 
 /**
@@ -15,7 +16,7 @@ export function mergedCache(
     .filter(({ scope, platform }) => scope !== part.scope || platform !== part.platform)
     .toSorted((one, other) => (one.exported < other.exported ? 1 : -1))
     .slice(0, maxParts - 1);
-  let own = { ...part, records: part.records.slice(0, maxRecords) };
+  let own = { ...part, records: part.records.filter(isWritable).slice(0, maxRecords) };
   for (;;) {
     // By name, not by age: two builds that put the same into it write the same bytes.
     const parts = [own, ...others].toSorted((one, other) => (nameOf(one) < nameOf(other) ? -1 : 1));
@@ -26,8 +27,16 @@ export function mergedCache(
   }
 }
 
+/** Whether it is read again as it is written. */
 function fits({ config, manifest }: EncodedCache): boolean {
-  return config.bytes.byteLength <= maxCacheBytes && manifest.bytes.byteLength <= maxManifestBytes;
+  if (manifest.bytes.byteLength > maxManifestBytes) return false;
+  try {
+    decodeCache(parseManifest(manifest.bytes), config.bytes);
+    return true;
+  } catch (error) {
+    if (error instanceof TsbuildError) return false;
+    throw error;
+  }
 }
 
 function nameOf({ scope, platform }: CachePart): string {

@@ -42,7 +42,11 @@ async function outgoingLayer(
       const { layer, source } = place;
       return {
         known: layer.blob,
-        prepare: async () => pack(await fetcher.fetch(layer, source), options),
+        prepare: async () => {
+          const [fetched] = await fetcher.fetch([layer], source);
+          if (fetched === undefined) throw new Error('a layer that was not fetched');
+          return pack(fetched, options);
+        },
         mounts: () => lendersOf(new Map([[diffId, place]]), to),
       };
     }

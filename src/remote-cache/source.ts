@@ -23,9 +23,12 @@ export interface CacheSource {
   readonly reference: Reference | undefined;
   /** What it has for these platforms. Throws IMAGE_NOT_FOUND where nothing is, IMAGE_INVALID, the REGISTRY_ codes. */
   read(platforms: readonly Platform[]): Promise<readonly CachePart[]>;
-  /** Hands the bytes of a blob to `take`, unverified. */
-  blob<T>(descriptor: Descriptor, take: (bytes: AsyncIterable<Uint8Array>) => Promise<T>): Promise<T>;
+  /** Carries out a task that reads blobs, in one conversation with one token. */
+  blobs<T>(task: (read: BlobReader) => Promise<T>): Promise<T>;
 }
+
+/** The bytes of a blob as they come, unverified. */
+export type BlobReader = (descriptor: Descriptor) => AsyncIterable<Uint8Array>;
 
 export function openSource(spec: CacheImport, options: RegistryOptions): CacheSource {
   switch (spec.kind) {
@@ -50,8 +53,8 @@ function registrySource(reference: Reference, options: RegistryOptions): CacheSo
         };
         return partsOf(parsed, { documents, name, platforms });
       }),
-    blob: async (descriptor, take) =>
-      readRepository(reference, options, (repository) => take(repository.blob(descriptor))),
+    blobs: async (task) =>
+      readRepository(reference, options, (repository) => task((descriptor) => repository.blob(descriptor))),
   };
 }
 
@@ -77,7 +80,7 @@ function folderSource({ src, tag }: Extract<CacheImport, { kind: 'local' }>): Ca
       }
       return parts;
     },
-    blob: async (descriptor, take) => take(layout.stream(descriptor)),
+    blobs: async (task) => task((descriptor) => layout.stream(descriptor)),
   };
 }
 
