@@ -35,7 +35,10 @@ export function setupError(report: ErrorReport, plan: readonly SetupOp[]): Tsbui
     }
     if (notExecutable.includes(report.errno)) {
       return new TsbuildError('COMMAND_NOT_EXECUTABLE', `cannot execute ${command}: ${reason}`, {
-        hint: 'it must be a file with the permission to execute, of a format the kernel knows',
+        hint:
+          report.errno === ENOEXEC
+            ? 'it is no program of this kind of processor, or a script without #!: see docs/platforms.md for emulators'
+            : 'it must be a file with the permission to execute, of a format the kernel knows',
       });
     }
   }

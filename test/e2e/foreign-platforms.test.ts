@@ -47,6 +47,20 @@ describe('steps for another processor', () => {
     await inNamespace({}).ok(['build', '--platform', foreign, context('FROM scratch\nCOPY say /say\n')]);
   });
 
+  it('R-55 containers of foreign images run by what is installed; without it they say what is missing', async () => {
+    requires('tool:qemu-aarch64-static');
+    const installed = registration(findTool('qemu-aarch64-static') ?? '', 'OP');
+    const cli = inNamespace({ installed });
+    const text = 'FROM scratch\nCOPY --chmod=755 say /say\nCMD ["/say"]\n';
+    await cli.ok(['build', '-q', '--platform', 'linux/arm64', '-t', 'say', context(text)]);
+    const argv = ['run', '--rm', '--network', 'none', '--platform', 'linux/arm64', 'say'];
+    expect(await cli.run(argv)).toMatchObject({ status: 0 });
+    const { status, stderr } = await inNamespace({}, cli.root).run(argv);
+    expect(status).toBe(126);
+    expect(stderr).toContain('warning: say is for linux/arm64, and nothing on this machine emulates that');
+    expect(stderr).toContain('it is no program of this kind of processor');
+  });
+
   it('R-55 O-30 with qemu they run, also when it is only installed', async () => {
     requires('tool:qemu-aarch64-static');
     const qemu = findTool('qemu-aarch64-static') ?? '';

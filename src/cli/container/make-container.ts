@@ -14,7 +14,7 @@ import { openSnapshotter, type LocalSnapshotter } from '../../snapshot/index.ts'
 import type { Store } from '../../store/index.ts';
 import { mayMount } from '../../sys/index.ts';
 import { interruptSignal } from '../interrupt.ts';
-import { warnOfPlatform } from '../platform-warning.ts';
+import { readyEmulator, warnOfPlatform } from '../platform-warning.ts';
 import { pullProgress } from '../pull-progress.ts';
 import type { RunChoices } from '../run-flags.ts';
 
@@ -36,6 +36,7 @@ export async function makeContainer(store: Store, wanted: ContainerToMake): Prom
   await using lease = await store.lease();
   const image = await imageToRun(store, wanted, signal);
   warnOfPlatform(wanted.imageName, { wanted: wanted.platform ?? hostPlatform(), is: image.config });
+  await readyEmulator(store, { name: wanted.imageName, is: image.config });
   await clearAfterDeaths({ store, snapshotter }, wanted.container.limits.cgroupParent);
   const { starting, imageName } = wanted;
   const options = { ...wanted.container, image, imageName, starting, signal };
