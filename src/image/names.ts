@@ -79,12 +79,13 @@ export async function removeImage(
   }
   if (removesAll) await refuseWhenUsed(id, image, options);
   const untagged = name === undefined ? names : [name];
+  // The names last: killed in between, it can be done again by what the user calls it.
+  if (removesAll) await store.images.delete(id);
   for (const gone of untagged) await store.refs.delete(gone);
   if (!removesAll) {
     await forgetRepository(store, id, { gone: untagged, left: names.filter((other) => other !== name) });
     return { untagged, deleted: [] };
   }
-  await store.images.delete(id);
   return { untagged, deleted: [id] };
 }
 
@@ -110,9 +111,10 @@ async function removeIndex(
     else lost.push(id);
   }
   for (const id of lost) await refuseWhenUsed(id, image, options);
-  for (const each of gone) await store.refs.delete(each);
-  for (const { id, left } of kept) await forgetRepository(store, id, { gone, left });
   for (const id of lost) await store.images.delete(id);
+  for (const { id, left } of kept) await forgetRepository(store, id, { gone, left });
+  // Last: killed in between, it can be done again by what the user calls it.
+  for (const each of gone) await store.refs.delete(each);
   return { untagged: gone, deleted: lost };
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { canonicalJson, fromErrno, isDigest, TsbuildError, type Json } from '../core/index.ts';
@@ -27,7 +27,8 @@ export function openRefs(options: RefStoreOptions): RefStore {
     const refs = fileNames(folder).flatMap((file) => readRef(join(folder, file)) ?? []);
     return refs.sort((a, b) => (a.name < b.name ? -1 : 1));
   };
-  const deriveIndex = (): void => replace(staging, index, layoutIndex(list()));
+  const deriveIndex = (stays: (ref: Ref) => boolean = () => true): void =>
+    replace(staging, index, layoutIndex(list().filter(stays)));
 
   return {
     list: async () => list(),
@@ -45,14 +46,15 @@ export function openRefs(options: RefStoreOptions): RefStore {
     async delete(name) {
       const path = pathOf(name);
       await using _lock = await locks.lock('refs');
-      if (!removeIfThere(path)) return false;
+      if (!existsSync(path)) return false;
+      // The file last: killed in between, the name can be removed again, and the index comes to agree.
       try {
-        deriveIndex();
+        deriveIndex((ref) => ref.name !== name);
       } catch (error) {
         // Names are removed to make room: on a full disk the index keeps one too many until the next change.
         if (!(error instanceof TsbuildError) || error.code !== 'DISK_FULL') throw error;
       }
-      return true;
+      return removeIfThere(path);
     },
     async reindex() {
       await using _lock = await locks.lock('refs');

@@ -5,7 +5,7 @@ import { faultEnvironment, faultWorld, type FaultWorld } from '../support/fault-
 import type { FaultKind } from '../support/faults.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { requires } from '../support/requires.ts';
-import { soak } from '../support/series.ts';
+import { sampleOf, soak } from '../support/series.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 /** One of them in `npm test`, in turn. */
@@ -72,7 +72,7 @@ describe('a command that is disturbed', () => {
     ['build of nothing new', () => ({ args: world.build, prepare: build })],
   ];
 
-  it.each(commands)(
+  it.each(sampleOf(commands, 3))(
     'S-70 S-72 %s leaves a whole store, says why, and can be done again',
     { timeout: 3_600_000 },
     async (title, make) => {

@@ -66,7 +66,7 @@ describe('a power loss', () => {
   });
 
   it('S-70 in a build takes nothing of what was built before, and the next one comes to the same', async () => {
-    for (let index = 0; index < (soak ? 120 : 2); index++) {
+    for (let index = 0; index < (soak ? 120 : 1); index++) {
       const loss = await lost(oneOf(faultsOf(build.calls, 'kill')));
       world.setFile('before');
       const before = await built();

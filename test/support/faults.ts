@@ -78,7 +78,7 @@ function faultWords({ what, at, lasts = false }: Fault): NodeJS.ProcessEnv {
 export async function callsOf(cli: Tsbuild, run: FaultyRun): Promise<readonly StoreCall[]> {
   const log = join(tempFolder('calls').path, 'log');
   await cli.ok(run.args, { env: await environment(cli, run, { FAULT_LOG: log }) });
-  return readCalls(log);
+  return readCalls(log).filter(({ number }) => number > 0);
 }
 
 /**

@@ -73,6 +73,7 @@ export async function prune(store: Store, options: PruneOptions = {}): Promise<P
   removeEmptyFolders(store);
   removeLocksOfTheDead(store);
   await clearAfterDeaths({ store, snapshotter: openSnapshotter(store.snapshots) });
+  await store.refs.reindex();
   // Whoever makes a temporary folder removes those of the killed.
   await using _temporary = await store.tempDir();
   return { removed: removed.map(({ id, type, text }) => ({ id, type, text })), bytes };
