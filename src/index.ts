@@ -21,5 +21,14 @@ export { parseDockerfile } from './dockerfile/index.ts';
 export type { Image, Layer } from './image/index.ts';
 export type { Platform } from './oci/index.ts';
 export type { RunLimits, SecretSource } from './ops/index.ts';
+export {
+  parseOutput,
+  type BuiltImage,
+  type BuiltImages,
+  type ImageShape,
+  type OutgoingForm,
+  type OutputSpec,
+  type WrittenOutput,
+} from './output/index.ts';
 export { planBuild, type BuildForecast, type InputRole, type StepForecast } from './plan.ts';
 export type { Outlook } from './solver/index.ts';
