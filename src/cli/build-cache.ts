@@ -1,4 +1,4 @@
-import { Option, type Command } from 'commander';
+import type { Command } from 'commander';
 
 import type { CacheWishes } from '../remote-cache/index.ts';
 import { collect } from './command.ts';
@@ -6,7 +6,7 @@ import { collect } from './command.ts';
 export interface CacheFlags {
   readonly cacheFrom?: readonly string[];
   readonly cacheTo?: readonly string[];
-  readonly cacheVerify?: string | true;
+  readonly cacheVerify?: string;
 }
 
 export function addCacheOptions(command: Command): Command {
@@ -22,11 +22,9 @@ export function addCacheOptions(command: Command): Command {
       'put results into: type=registry,ref=NAME, type=local,dest=FOLDER, type=inline; with mode=min|max and more; repeatable',
       collect,
     )
-    .addOption(
-      new Option(
-        '--cache-verify [sample]',
-        'make some of the steps that came from elsewhere again, and fail if they differ: 3 steps, or 10% (default: 10%)',
-      ),
+    .option(
+      '--cache-verify <sample>',
+      'make some of the steps that came from elsewhere again, and fail if they differ: 3 of them, or 10%',
     );
 }
 
@@ -41,8 +39,7 @@ export async function cacheOptionsOf(
     caches: {
       from: cacheFrom.map(parseCacheFrom),
       to: cacheTo.map(parseCacheTo),
-      verify:
-        cacheVerify === undefined ? undefined : parseVerifySample(cacheVerify === true ? '10%' : cacheVerify),
+      verify: cacheVerify === undefined ? undefined : parseVerifySample(cacheVerify),
     },
   };
 }
