@@ -82,7 +82,7 @@ describe('how long is waited', () => {
     const tries = countTries({ ...policy, budget: 1000 });
     let waited = 0;
     let count = 0;
-    for (;;) {
+    while (count < 1000) {
       tries.progressed();
       const delay = tries.next(new CutOffError('cut'));
       if (delay === undefined) break;
