@@ -47,8 +47,12 @@ export async function* readTar(
     }
     const { entry, leave } = openEntry(header, input);
     yield entry;
-    const rest = leave();
-    if (rest > 0 && input.take(rest) === undefined) await input.skip(rest);
+    const { body, padding } = leave();
+    if (input.take(body + padding) !== undefined) continue;
+    await input.skip(body);
+    // umoci's insert leaves out the padding of the last body, too; Go's reader takes that for the end, so images have it.
+    if (padding > 0 && !(await input.more())) break;
+    await input.skip(padding);
   }
   if (Object.keys(extended).length > 0) throw truncated();
 }
@@ -121,11 +125,11 @@ function paddingOf(size: number): number {
   return (blockSize - (size % blockSize)) % blockSize;
 }
 
-/** The entry, and a function that ends it and says how many bytes of the input still belong to it. */
+/** The entry, and a function that ends it and says how many bytes of the input still belong to it, and how many follow for nothing. */
 function openEntry(
   header: TarHeader,
   input: TarInput,
-): { readonly entry: TarEntry; readonly leave: () => number } {
+): { readonly entry: TarEntry; readonly leave: () => { readonly body: number; readonly padding: number } } {
   let left = header.size;
   let current = true;
 
@@ -156,7 +160,7 @@ function openEntry(
     entry,
     leave() {
       current = false;
-      return left + paddingOf(header.size);
+      return { body: left, padding: paddingOf(header.size) };
     },
   };
 }

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, inject, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { busyboxTar } from '../support/busybox.ts';
 import { tsbuild, tsbuildWithBusybox, type Tsbuild } from '../support/cli.ts';
 import { makeContext } from '../support/context.ts';
@@ -71,25 +71,6 @@ describe('images travel', () => {
       await cli.ok(['load', '-i', archive]);
       expect((await cli.run(['run', '--rm', 'theirs:1'])).stdout).toBe(says);
     });
-  });
-
-  it.each(['docker', 'oci'])('podman load takes our %s archive', async (format) => {
-    requires('tool:podman', 'tool:runc');
-    const archive = join(folder, `podman-${format}.tar`);
-    await cli.ok(['save', '--format', format, '-o', archive, 'travels:1']);
-    // podman wants a short path for what it keeps while running.
-    const runroot = join(inject('runFolder'), 'podman');
-    const podman = [
-      'podman',
-      '--root',
-      join(folder, `podman-${format}`),
-      '--runroot',
-      runroot,
-      '--storage-driver',
-      'vfs',
-    ];
-    await runOk([...podman, 'load', '-i', archive]);
-    expect(await runOk([...podman, 'images', '--format', '{{.Repository}}'])).toMatch(/travels/);
   });
 
   it('O-40 skopeo reads the store in place', async () => {

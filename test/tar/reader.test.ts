@@ -194,6 +194,15 @@ describe('where archives end', () => {
     expect((await headersOf(archive)).length).toBe(1);
   });
 
+  it('O-37 behind the last body, without its padding, as umoci insert writes them; nowhere else in it', async () => {
+    const whole = makeTar([{ path: 'a', body: 'body' }], { open: true });
+    const upTo = (length: number): Promise<TarHeader[]> => headersOf(whole.subarray(0, length));
+    expect((await upTo(512 + 4)).map(({ path }) => path)).toEqual(['a']);
+    for (const length of [511, 512, 515, 517, 1023]) {
+      await expect(upTo(length), String(length)).rejects.toThrow(/in the middle of an entry/);
+    }
+  });
+
   it('of no bytes or no entries are empty', async () => {
     expect(await headersOf(Buffer.alloc(0))).toEqual([]);
     expect(await headersOf(Buffer.alloc(1024))).toEqual([]);
