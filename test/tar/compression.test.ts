@@ -231,6 +231,15 @@ describe('compression', () => {
     expect((await unpack(packed)).equals(input)).toBe(true);
   });
 
+  it('zstd of several frames is one stream for the program zstd', async () => {
+    requires('tool:zstd');
+    const input = Buffer.concat([noise, noise, randomBytes(2_000_000)]);
+    const packed = await collectBytes(compress(streamOf(input), { compression: 'zstd' }));
+    const { stdoutBytes, stderr } = await runCommand(['zstd', '-dc'], { input: packed });
+    expect(stderr).toBe('');
+    expect(stdoutBytes.equals(input)).toBe(true);
+  });
+
   it('gives the same bytes however the input is cut', async () => {
     const input = Buffer.concat([text, noise, text]);
     for (const compression of ['gzip', 'zstd'] as const) {
