@@ -31,7 +31,7 @@ async function check(intercept: Intercept): Promise<readonly SeenRequest[]> {
 const isUpload = (request: IncomingMessage): boolean => request.url?.includes('/blobs/uploads/') === true;
 
 describe('whether one may push', () => {
-  it('begins an upload and cancels it: nobody can go on with it', async () => {
+  it('end-4a end-14 begins an upload and cancels it: nobody can go on with it', async () => {
     const seen = (await check(() => false)).filter(({ method }) => method !== 'GET');
     expect(seen.map(({ method }) => method)).toEqual(['POST', 'DELETE']);
     expect((await fetch(`http://${registry.host}${seen[1]!.path}`)).status).toBe(404);

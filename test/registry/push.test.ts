@@ -123,7 +123,7 @@ describe('a push to an honest registry', () => {
     },
   );
 
-  it('G-13 a layer that was pushed to another repository is mounted from it', async () => {
+  it('end-11 G-13 a layer that was pushed to another repository is mounted from it', async () => {
     const [first, second] = [`${registry.host}/lender/a:1`, `${registry.host}/borrower/b:1`];
     await withStore(async (store) => {
       const made = await image(store, first);

@@ -131,7 +131,7 @@ async function startModern(options: { readonly filters: boolean }): Promise<Faul
 }
 
 describe('a registry that lists referrers', () => {
-  it.each([{ filters: true }, { filters: false }])('G-42 is asked, page by page: %j', async (options) => {
+  it.each([{ filters: true }, { filters: false }])('end-12a end-12b G-42 is asked, page by page: %j', async (options) => {
     await using modern = await startModern(options);
     const repository = parseReference(`${modern.host}/team/api:1`);
     const target = { repository, descriptor: subject };
@@ -177,7 +177,7 @@ it('the manifest of an artifact: the same bytes, an empty config, a layer in any
 
 describe('a manifest of its own', () => {
   const entry = (): Descriptor => ({ ...subject, platform: { os: 'linux', architecture: 'amd64' } });
-  it('G-30 an index goes under a tag or its digest', async () => {
+  it('end-7a G-30 an index goes under a tag or its digest', async () => {
     const body = { schemaVersion: 2, mediaType: mediaTypes.index, manifests: [entry()] };
     const manifest = { bytes: Buffer.from(JSON.stringify(body)), mediaType: mediaTypes.index };
     const digest = digestOf(manifest.bytes);

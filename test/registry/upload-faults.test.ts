@@ -94,7 +94,7 @@ async function forward(
 }
 
 describe('a registry that is at odds about how far an upload is', () => {
-  it('G-33 416: it is asked where it stands, and gets the rest', async () => {
+  it('end-13 G-33 416: it is asked where it stands, and gets the rest', async () => {
     const seen = await through(
       'odd/416',
       atPatch(3, (request, response) => {
@@ -186,7 +186,7 @@ describe('a registry that is at odds about how far an upload is', () => {
 });
 
 describe('how a blob is sent', () => {
-  it('whole when it is small, in pieces of the registry’s least size when it says one', async () => {
+  it('end-5 end-6 whole when it is small, in pieces of the registry’s least size when it says one', async () => {
     const whole = await through('how/whole', () => false, { chunk: 2 ** 20 });
     expect(whole.map(({ method }) => method)).toEqual(['PUT', 'PUT']);
     expect(whole.every(({ range }) => range === undefined)).toBe(true);
