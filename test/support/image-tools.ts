@@ -96,6 +96,8 @@ async function openPodman(folder: string): Promise<ImageTool> {
   };
   return {
     pull: async (name) => {
+      // Of one id it names every manifest that it ever saw under every name.
+      await podman(['rmi', '--all', '--force']);
       await podman(['pull', '-q', '--tls-verify=false', name]);
       return taken(name);
     },
