@@ -131,7 +131,7 @@ describe('plan of a Dockerfile with several stages', () => {
   function stable(text: string): string {
     const digests = new Map<string, string>();
     return text
-      .replaceAll(/sha256:(?:[0-9a-f]{64}|[0-9a-f]{12})/g, (found) => {
+      .replaceAll(/sha256:(?:[0-9a-f]{64}|[0-9a-f]{12}(?![0-9a-f]))/g, (found) => {
         digests.set(found, digests.get(found) ?? `sha256:#${digests.size}`);
         return digests.get(found) ?? '';
       })
