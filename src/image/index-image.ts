@@ -116,22 +116,31 @@ export async function readIndex(store: Store, descriptor: Descriptor): Promise<S
 
 /**
  * The images behind a manifest or an index that the store has, in the index's order; nested indexes in the place of their
- * entry. Attestations and artifacts are none.
+ * first entry, and each entry once. Attestations and artifacts are none.
  */
 export async function imagesOf(store: Store, target: Descriptor): Promise<readonly IndexMember[]> {
-  return membersOf(store, target, 0);
+  return membersOf(store, target, { depth: 0, seen: new Set() });
 }
 
-async function membersOf(store: Store, entry: Descriptor, depth: number): Promise<readonly IndexMember[]> {
+async function membersOf(
+  store: Store,
+  entry: Descriptor,
+  { depth, seen }: { readonly depth: number; readonly seen: Set<string> },
+): Promise<readonly IndexMember[]> {
   if (isAttestation(entry)) return [];
   const { mediaType, digest, size } = entry;
+  // An index of thousands of entries that all are one such index would be millions of entries.
+  const key = `${digest} ${JSON.stringify(entry.platform ?? null)}`;
+  if (seen.has(key) || (isIndexType(mediaType) && seen.has(digest))) return [];
+  seen.add(key).add(digest);
   const raw = await readDocument(store, digest);
   if (raw === undefined) return [];
   const parsed = parseManifestOrIndex(raw);
   if (parsed.kind === 'index') {
     if (depth >= maxNesting) return [];
     const members: IndexMember[] = [];
-    for (const each of parsed.index.manifests) members.push(...(await membersOf(store, each, depth + 1)));
+    for (const each of parsed.index.manifests)
+      members.push(...(await membersOf(store, each, { depth: depth + 1, seen })));
     return members;
   }
   if (depth > 0 && !isImageManifest(parsed.manifest)) return [];

@@ -31,13 +31,15 @@ export async function pushIndex(
   target: { readonly reference: Reference; readonly index: Descriptor },
   options: PushIndexOptions,
 ): Promise<Sent> {
-  return sendIndex({ ...target, store, options }, target.index, 0);
+  return sendIndex({ ...target, store, options, sent: new Map() }, target.index, 0);
 }
 
 interface Work {
   readonly store: Store;
   readonly reference: Reference;
   readonly options: PushIndexOptions;
+  /** What has gone already, of whatever index below the one. */
+  readonly sent: Map<Digest, Descriptor>;
 }
 
 async function sendIndex(work: Work, descriptor: Descriptor, depth: number): Promise<Sent> {
@@ -45,7 +47,7 @@ async function sendIndex(work: Work, descriptor: Descriptor, depth: number): Pro
   const { raw, parsed } = await readManifest(store, descriptor);
   if (parsed.kind !== 'index' || depth >= maxNesting)
     throw new TsbuildError('IMAGE_INVALID', `${descriptor.digest} is not an index of images`);
-  const sent = new Map<Digest, Descriptor>();
+  const { sent } = work;
   let transferred = 0;
   // Images first: what is about them follows them, or does not.
   for (const entry of parsed.index.manifests.toSorted(byAttestation)) {

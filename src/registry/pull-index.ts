@@ -1,6 +1,6 @@
 import { TsbuildError, type Digest } from '../core/index.ts';
 import { isAttestation, maxConfigBytes, mediaTypes, parseImageConfig, selectPlatform } from '../oci/index.ts';
-import type { Descriptor, ImageConfig, Index, Manifest, Platform } from '../oci/index.ts';
+import type { Descriptor, ImageConfig, Manifest, Platform } from '../oci/index.ts';
 import type { FetchedManifest } from './client.ts';
 import { checkLayers } from './look-up.ts';
 import { fetchBlob, fetchLayers, type Transfers } from './transfer.ts';
@@ -23,7 +23,7 @@ export async function fetchIndex(
   named: FetchedManifest,
   platform: Platform,
 ): Promise<readonly IndexImage[]> {
-  const images = await fetchEntries(work, named, { depth: 0, isImage: true });
+  const images = await fetchEntries(work, named, { depth: 0, isImage: true, fetched: new Set() });
   const own = selectPlatform(
     platform,
     images.map((image) => ({ image, platform: image.config })),
@@ -31,16 +31,25 @@ export async function fetchIndex(
   return own === undefined ? images : [own, ...images.filter((image) => image !== own)];
 }
 
+interface Below {
+  readonly depth: number;
+  readonly isImage: boolean;
+  /** A manifest may be named for several platforms, and an index of thousands of entries be named thousands of times. */
+  readonly fetched: Set<Digest>;
+}
+
 async function fetchEntries(
   work: Transfers,
   { parsed, bytes, descriptor }: FetchedManifest,
-  { depth, isImage }: { readonly depth: number; readonly isImage: boolean },
+  { depth, isImage, fetched: before }: Below,
 ): Promise<readonly IndexImage[]> {
   if (parsed.kind === 'manifest') return fetchManifest(work, parsed.manifest, { bytes, descriptor, isImage });
   if (depth >= maxNesting)
     throw new TsbuildError('IMAGE_INVALID', `${descriptor.digest} is an index of indexes of indexes`);
   const images: IndexImage[] = [];
-  for (const entry of entriesOf(parsed.index)) {
+  for (const entry of parsed.index.manifests) {
+    if (before.has(entry.digest)) continue;
+    before.add(entry.digest);
     const fetched = await work.client.manifest(entry.digest);
     if (fetched.descriptor.size !== entry.size) {
       throw new TsbuildError(
@@ -48,17 +57,12 @@ async function fetchEntries(
         `the manifest ${entry.digest} has another size than its index says`,
       );
     }
-    const below = { depth: depth + 1, isImage: isImage && !isAttestation(entry) };
+    const below = { depth: depth + 1, isImage: isImage && !isAttestation(entry), fetched: before };
     images.push(...(await fetchEntries(work, fetched, below)));
   }
   // After all that it names: what finds it finds it whole.
   await work.store.blobs.put(bytes, { digest: descriptor.digest, size: descriptor.size });
   return images;
-}
-
-/** The same manifest may stand for several platforms. */
-function entriesOf({ manifests }: Index): readonly Descriptor[] {
-  return [...new Map(manifests.map((entry) => [entry.digest, entry])).values()];
 }
 
 async function fetchManifest(

@@ -125,8 +125,11 @@ async function loadWhole(
   entries: readonly Descriptor[],
 ): Promise<Omit<FoundImage, 'names'> | undefined> {
   const members: { id: FoundImage['id']; manifest: Descriptor; platform: Platform | undefined }[] = [];
+  const known = new Map<string, Omit<FoundImage, 'names'> | undefined>();
   for (const entry of entries) {
-    const image = await loadEntry(load, entry, 1);
+    // One may be named thousands of times.
+    const image = known.has(entry.digest) ? known.get(entry.digest) : await loadEntry(load, entry, 1);
+    known.set(entry.digest, image);
     if (image !== undefined) members.push({ ...image, platform: entry.platform });
     else await checkParts(load, entry);
   }

@@ -51,7 +51,8 @@ export async function loadArchive(
     const loaded: LoadedImage[] = [];
     for (const { id, manifest, names, index, members = [{ id, manifest }] } of found) {
       const image = await openImage(store, manifest);
-      for (const member of members) await recordImage(store, { id: member.id, manifest: member.manifest });
+      const distinct = new Map(members.map((member) => [member.id, member.manifest]));
+      for (const [member, own] of distinct) await recordImage(store, { id: member, manifest: own });
       for (const name of names) await store.refs.set({ name, target: index ?? manifest });
       loaded.push({ id, names, image });
     }

@@ -1,5 +1,6 @@
+import type { Digest } from '../../core/index.ts';
 import { maxManifestBytes, mediaTypes, parseManifestOrIndex } from '../../oci/index.ts';
-import type { Descriptor, Manifest } from '../../oci/index.ts';
+import type { Descriptor, Index, Manifest } from '../../oci/index.ts';
 import type { Store } from '../../store/types.ts';
 import type { TarSink } from '../../tar/index.ts';
 import { assembleManifest } from '../assemble.ts';
@@ -15,11 +16,12 @@ export async function writeOciArchive(
   sink: TarSink,
 ): Promise<void> {
   const writer = createArchiveWriter(sink);
+  const written = new Map<Digest, Descriptor>();
   const listed: { names: readonly string[]; manifest: Descriptor }[] = [];
   for (const each of images) {
     const manifest =
       'index' in each
-        ? await writeEntry({ store, writer }, each.index, 0)
+        ? await writeEntry({ store, writer, written }, each.index, 0)
         : await writeOciImage(writer, each.image);
     listed.push({ names: each.names, manifest });
   }
@@ -41,6 +43,8 @@ async function writeOciImage(writer: ArchiveWriter, image: Image): Promise<Descr
 interface Writing {
   readonly store: Store;
   readonly writer: ArchiveWriter;
+  /** What is written, by the digest it had: one entry may be there many times. */
+  readonly written: Map<Digest, Descriptor>;
 }
 
 /**
@@ -48,20 +52,36 @@ interface Writing {
  * byte for byte unless a Docker list or manifest is in it. Returns the entry under which it stands now.
  */
 async function writeEntry(writing: Writing, entry: Descriptor, depth: number): Promise<Descriptor> {
-  const { store, writer } = writing;
-  const raw = await store.blobs.read(entry.digest, maxManifestBytes);
-  const parsed = parseManifestOrIndex(raw, entry.mediaType);
-  if (parsed.kind === 'manifest') return writeManifest(writing, entry, { raw, manifest: parsed.manifest });
+  const { store, written } = writing;
+  let now = written.get(entry.digest);
+  if (now === undefined) {
+    const raw = await store.blobs.read(entry.digest, maxManifestBytes);
+    const parsed = parseManifestOrIndex(raw, entry.mediaType);
+    now =
+      parsed.kind === 'manifest'
+        ? await writeManifest(writing, entry, { raw, manifest: parsed.manifest })
+        : await writeIndexEntry(writing, entry, { raw, index: parsed.index, depth });
+    written.set(entry.digest, now);
+  }
+  const { mediaType, digest, size } = now;
+  return { ...entry, mediaType, digest, size };
+}
+
+async function writeIndexEntry(
+  writing: Writing,
+  entry: Descriptor,
+  { raw, index, depth }: { readonly raw: Uint8Array; readonly index: Index; readonly depth: number },
+): Promise<Descriptor> {
   const entries: Descriptor[] = [];
-  for (const each of parsed.index.manifests)
+  for (const each of index.manifests)
     entries.push(depth < 3 ? await writeEntry(writing, each, depth + 1) : each);
-  const same = entries.every(({ digest }, index) => digest === parsed.index.manifests[index]?.digest);
-  const written =
-    same && parsed.mediaType === mediaTypes.index
+  const same = entries.every(({ digest }, at) => digest === index.manifests[at]?.digest);
+  const own =
+    same && entry.mediaType === mediaTypes.index
       ? { raw, descriptor: entry }
-      : assembleIndex(entries, parsed.index.annotations);
-  await writer.blob(written.descriptor, written.raw);
-  return { ...entry, ...written.descriptor };
+      : assembleIndex(entries, index.annotations);
+  await writing.writer.blob(own.descriptor, own.raw);
+  return own.descriptor;
 }
 
 async function writeManifest(
@@ -72,9 +92,9 @@ async function writeManifest(
   for (const blob of [...manifest.layers, manifest.config]) {
     if (!writer.has(blob.digest)) await writer.blob(blob, await store.blobs.open(blob.digest));
   }
-  const written = ociManifest({ descriptor: entry, manifest, rawManifest: raw });
-  await writer.blob(written.descriptor, written.rawManifest);
-  return { ...entry, ...written.descriptor };
+  const own = ociManifest({ descriptor: entry, manifest, rawManifest: raw });
+  await writer.blob(own.descriptor, own.rawManifest);
+  return own.descriptor;
 }
 
 function ociManifest(

@@ -27,11 +27,15 @@ export interface ImageNeeds {
 /** All images of the store, named or not. */
 export async function listImageNeeds(store: Store): Promise<readonly ImageNeeds[]> {
   const found = new Map<Digest, { names: Set<string>; blobs: Set<Digest>; chains: readonly Digest[] }>();
+  const indexes = new Set<string>();
   const add = (descriptor: Descriptor, name: string | undefined, above: readonly Digest[]): void => {
     const manifest = read(store, descriptor.digest, maxManifestBytes, parseManifestOrIndex);
     if (manifest === undefined) return;
     if (manifest.kind === 'index') {
-      if (above.length > 8) return;
+      const opened = `${name ?? ''} ${descriptor.digest}`;
+      // One that is named thousands of times is looked at once.
+      if (above.length > 8 || indexes.has(opened)) return;
+      indexes.add(opened);
       for (const each of manifest.index.manifests) add(each, name, [...above, descriptor.digest]);
       return;
     }
