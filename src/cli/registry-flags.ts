@@ -17,7 +17,9 @@ export function addRegistryFlags(command: Command, name: CommandName): void {
       new Option(
         '--insecure-registry <host>',
         'speak plain http to this registry, or take any certificate of it',
-      ).argParser(collect),
+      )
+        .argParser(collect)
+        .helpGroup('Options:'),
     );
   }
 }
