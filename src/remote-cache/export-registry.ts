@@ -35,7 +35,7 @@ export async function exportToRegistry(
 ): Promise<void> {
   const reference = parseReference(spec.ref);
   const { harvest, store, fetcher, options } = job;
-  const before = ownPart(await readCache(reference, job), job);
+  const before = ownPart((await readCache(reference, job)) ?? [], job);
   if (before !== undefined && sameRecords(before.records, harvest.records)) return;
   // What stood in our place is what we replace; seeing it again means that ours was lost.
   const replaced = new Set([before?.exported]);
@@ -56,7 +56,7 @@ export async function exportToRegistry(
           const blobs = new Map(diffIds.map((diffId, index) => [diffId, sent[index]]));
           const part = { ...job.part, records: withBlobs(harvest.records, blobs) };
           read = performance.now();
-          const there = await readCache(reference, job);
+          const there = (await readCache(reference, job)) ?? [];
           replaced.add(ownPart(there, job)?.exported);
           const made = mergedCache(there, part).encoded;
           encoded = made;
@@ -72,8 +72,11 @@ export async function exportToRegistry(
     );
     // Others take about as long between reading and writing as this one did.
     const pause = Math.min(2000, Math.max(100, 2 * (performance.now() - read)));
-    await sleep(pause, undefined, { signal: options.signal });
-    const now = ownPart(await readCache(reference, job), job);
+    await sleep(pause, undefined, { signal: options.signal }).catch(() => undefined);
+    options.signal?.throwIfAborted();
+    const there = await readCache(reference, job);
+    if (there === undefined) return;
+    const now = ownPart(there, job);
     if (now?.exported === job.part.exported || !replaced.has(now?.exported)) return;
   }
   throw new TsbuildError(
@@ -89,8 +92,14 @@ function ownPart(parts: readonly CachePart[], { part }: ExportJob): CachePart | 
   return parts.find(({ scope, platform }) => scope === part.scope && platform === part.platform);
 }
 
-/** What is there now; nothing where the name is free, or where what was there cannot be read. */
-async function readCache(reference: Reference, { options, warn }: ExportJob): Promise<readonly CachePart[]> {
+/**
+ * What is there now; nothing where the name is free, or where what was there cannot be read. Undefined where reading is not
+ * allowed: some registries say so of what does not exist yet.
+ */
+async function readCache(
+  reference: Reference,
+  { options, warn }: ExportJob,
+): Promise<readonly CachePart[] | undefined> {
   const name = familiarName(reference);
   try {
     return await readRepository(reference, options, async (repository) => {
@@ -102,6 +111,7 @@ async function readCache(reference: Reference, { options, warn }: ExportJob): Pr
   } catch (error) {
     if (!(error instanceof TsbuildError)) throw error;
     if (error.code === 'IMAGE_NOT_FOUND') return [];
+    if (error.code === 'REGISTRY_DENIED') return undefined;
     if (error.code !== 'IMAGE_INVALID' && error.code !== 'DIGEST_MISMATCH') throw error;
     warn(`cache ${name}: what was there is replaced: ${error.message}`);
     return [];

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { parseOutput } from '../../src/output/index.ts';
 import { machine, twoStages } from '../support/cache-machines.ts';
 import { makeContext } from '../support/context.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
@@ -63,15 +64,7 @@ describe('two machines and one cache', () => {
   it('O-10 an inline cache: the second runs only what is in no image', async () => {
     const [first, second] = [await machine(), await machine()];
     const name = `${registry.host}/team/app:1`;
-    const outputs = [
-      {
-        kind: 'image' as const,
-        names: [name],
-        form: { compression: 'gzip' as const, force: false, mediaTypes: 'oci' as const },
-        shape: {},
-        ...{ store: true, push: true, byDigest: false },
-      },
-    ];
+    const outputs = [parseOutput(`type=image,name=${name},push=true`)];
     const made = await first.build(makeContext(files), { to: ['type=inline'], outputs });
     expect(made.error).toBeUndefined();
     const again = await second.build(makeContext(files), { from: [name], to: ['type=inline'] });

@@ -71,6 +71,17 @@ describe('one cache of many builds', () => {
     expect(await found(['a', 'b'], `${registry.host}/${path}`)).toEqual(['a', 'b']);
   });
 
+  it('O-11 writes where reading is refused, as some registries do of what is not there yet', async () => {
+    await using registry = await startRegistry(tempFolder('registry').path);
+    await using proxy = await startFaultProxy(registry.host, ({ method, url }, response) => {
+      if (method !== 'GET' || url?.includes('/manifests/') !== true) return false;
+      response.writeHead(403, { 'content-type': 'application/json' }).end('{}');
+      return true;
+    });
+    await put('a', `${proxy.host}/team/app:cache`);
+    expect(await found(['a'], `${registry.host}/team/app:cache`)).toEqual(['a']);
+  });
+
   it('B-20 builds that put into one folder at once wait for each other', async () => {
     const dest = join(tempFolder('cache').path, 'c');
     const names = ['a', 'b', 'c'];

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { parseOutput } from '../../src/output/index.ts';
 import { machine, twoStages } from '../support/cache-machines.ts';
 import { makeContext } from '../support/context.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
@@ -103,17 +104,8 @@ describe('where results are taken from and put', () => {
 
   it('O-11 never puts a cache in the place of an image', async () => {
     const name = `${registry.host}/team/image:1`;
-    const form = { compression: 'gzip' as const, force: false, mediaTypes: 'oci' as const };
-    const push = {
-      kind: 'image' as const,
-      names: [name],
-      form,
-      shape: {},
-      store: true,
-      push: true,
-      byDigest: false,
-    };
-    await (await machine()).build(makeContext(files), { outputs: [push] });
+    const outputs = [parseOutput(`type=image,name=${name},push=true`)];
+    await (await machine()).build(makeContext(files), { outputs });
     const built = await (await machine()).build(makeContext(files), { to: [name] });
     expect(built.error).toMatchObject({
       code: 'REFERENCE_INVALID',
