@@ -71,6 +71,7 @@ const intoStore: OutputSpec = {
   store: true,
   push: false,
   byDigest: false,
+  insecure: false,
 };
 
 /** Builds an image from a Dockerfile and a folder. Throws TsbuildError; what was built up to there stays cached. */

@@ -21,7 +21,11 @@ export function fullCommandLine(argv: readonly string[]): readonly string[] {
  * What flags of `build` mean without a value. Said to commander with one: else it takes the word behind for it, which is
  * the context.
  */
-const bareValues: ReadonlyMap<string, string> = new Map([['--squash', 'new']]);
+const bareValues: ReadonlyMap<string, string> = new Map([
+  ['--squash', 'new'],
+  ['--provenance', 'true'],
+  ['--sbom', 'true'],
+]);
 
 function withBareValue(word: string): string {
   const value = bareValues.get(word);

@@ -2,11 +2,11 @@ import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { TsbuildError } from '../core/index.ts';
-import { parseReference } from '../oci/index.ts';
+import { parseReference, repositoryName } from '../oci/index.ts';
 import { checkPushAccess } from '../registry/index.ts';
 import { checkAnnotations } from './annotations.ts';
 import { checkDeletion, type Precious } from './delete-guard.ts';
-import { namesFor } from './image-output.ts';
+import { namesFor, settingsFor } from './image-output.ts';
 import { severalPlatforms } from './only-image.ts';
 import { shapeOf } from './shape.ts';
 import type { Destination, ImageShape, OutputSpec } from './types.ts';
@@ -23,18 +23,25 @@ export interface CheckOptions {
 
 /** What can be known to fail is told before the build's first step. Throws USAGE, IO_ERROR and the REGISTRY_ codes. */
 export async function checkOutputs(outputs: readonly OutputSpec[], options: CheckOptions): Promise<void> {
-  const { names, signal } = options;
+  const { names } = options;
   for (const name of names) parseReference(name);
   const streams = outputs.filter((spec) => 'dest' in spec && isStdout(spec.dest));
   if (streams.length > 1) throw new TsbuildError('USAGE', 'only one output can go to standard output');
   for (const spec of outputs) checkOutput(spec, options);
-  const pushed = outputs.flatMap((spec) => (spec.kind === 'image' && spec.push ? namesFor(spec, names) : []));
+  for (const spec of outputs) if (spec.kind === 'image' && spec.push) await checkAccess(spec, options);
+}
+
+/** One tag stands for its repository. */
+async function checkAccess(
+  spec: Extract<OutputSpec, { kind: 'image' }>,
+  { names, signal }: CheckOptions,
+): Promise<void> {
+  const pushed = namesFor(spec, names);
+  const settings = settingsFor(spec, pushed);
   const repositories = new Map(
-    pushed
-      .map(parseReference)
-      .map((reference) => [`${reference.registry}/${reference.repository}`, reference]),
+    pushed.map(parseReference).map((reference) => [repositoryName(reference), reference]),
   );
-  for (const reference of repositories.values()) await checkPushAccess(reference, { signal });
+  for (const reference of repositories.values()) await checkPushAccess(reference, { signal, settings });
 }
 
 function checkOutput(spec: OutputSpec, { shape, indexed, precious }: CheckOptions): void {

@@ -1,5 +1,8 @@
 import { TsbuildError } from '../core/index.ts';
 import { keepAttestations, keepImage, nameTarget, pushImage } from '../image/index.ts';
+import { parseReference } from '../oci/index.ts';
+import { insecureVariable, registrySettings } from '../registry/index.ts';
+import type { RegistrySettings } from '../registry/settings.ts';
 import type { Store } from '../store/index.ts';
 import { packingFor } from './archive-output.ts';
 import { fullNames } from './names.ts';
@@ -33,6 +36,7 @@ export async function writeImageOutput(
       byDigest: spec.byDigest,
       attestations: new Map(built.images.map(({ image, attestations }) => [image.id, attestations])),
       ...packingFor(spec.form),
+      settings: settingsFor(spec, names),
       signal,
       onProgress: onPush,
     });
@@ -72,4 +76,14 @@ export function namesFor(spec: ImageSpec, common: readonly string[]): readonly s
   const names = fullNames([...common, ...spec.names]);
   if (names.length > 0 || !spec.push) return names;
   throw new TsbuildError('USAGE', 'there is no name to push to', { hint: 'add -t REGISTRY/REPOSITORY:TAG' });
+}
+
+/** As the machine has them, and for `registry.insecure` what the user says of these registries by name. */
+export function settingsFor({ insecure }: ImageSpec, names: readonly string[]): RegistrySettings {
+  if (!insecure) return registrySettings();
+  const hosts = names.map((name) => parseReference(name).registry);
+  const known = process.env[insecureVariable] ?? '';
+  return registrySettings({
+    environment: { ...process.env, [insecureVariable]: [known, ...hosts].join(',') },
+  });
 }

@@ -94,6 +94,7 @@ function image(attributes: Attributes, { push }: { readonly push: boolean }): Ou
     store: attributes.flag('store') ?? true,
     push: attributes.flag('push') ?? push,
     byDigest: attributes.flag('push-by-digest') ?? false,
+    insecure: attributes.flag('registry.insecure') ?? false,
     ...parts,
   };
   // An image is always known under the digest it was pushed with, and unpacked by having been built.

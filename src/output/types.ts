@@ -69,6 +69,8 @@ export type OutputSpec =
       readonly push: boolean;
       /** Without the tags. */
       readonly byDigest: boolean;
+      /** Plain http and any certificate will do for the registries of its names. */
+      readonly insecure: boolean;
     })
   | (ImageOutput & {
       readonly kind: 'oci';

@@ -50,13 +50,20 @@ const step = z.strictObject({
   reasons: reasons.optional(),
   usage: usage.partial().optional(),
 });
+const output = z.strictObject({
+  ...{ type: z.literal('image'), digest, place: z.string().optional() },
+  ...{ pushed: z.array(z.string()).optional(), engine: z.string().optional() },
+});
 const line = z.union([
   z.strictObject({ vertexes: z.array(vertex).length(1) }),
   z.strictObject({ statuses: z.array(status).length(1) }),
   z.strictObject({ logs: z.array(log).length(1) }),
   z.strictObject({ warnings: z.array(warning).length(1) }),
   z.strictObject({
-    result: z.strictObject({ image: digest, names: z.array(z.string()), steps: z.array(step) }),
+    result: z.strictObject({
+      ...{ image: digest, names: z.array(z.string()), steps: z.array(step) },
+      outputs: z.array(output),
+    }),
   }),
 ]);
 

@@ -7,7 +7,15 @@ const gzip = { compression: 'gzip', force: false, mediaTypes: 'oci' };
 const stdout = { kind: 'stdout' };
 const file = (path: string) => ({ kind: 'file', path });
 const local = { kind: 'local', mode: 'copy', specialFiles: false, deletesAnywhere: false };
-const image = { kind: 'image', names: [], store: true, push: false, byDigest: false, form: gzip };
+const image = {
+  kind: 'image',
+  names: [],
+  store: true,
+  push: false,
+  byDigest: false,
+  insecure: false,
+  form: gzip,
+};
 
 describe('parseOutput', () => {
   it.each<readonly [text: string, spec: object]>([
@@ -27,6 +35,7 @@ describe('parseOutput', () => {
     ['type=image,store=false,push=true,name=a', { ...image, store: false, push: true, names: ['a'] }],
     ['type=image,"name=a,b:1"', { ...image, names: ['a', 'b:1'] }],
     ['type=registry,push-by-digest=true', { ...image, push: true, byDigest: true }],
+    ['type=registry,registry.insecure=true', { ...image, push: true, insecure: true }],
     ['type=registry,name-canonical=true,unpack=true', { ...image, push: true }],
     [
       'type=image,compression=zstd,compression-level=9',

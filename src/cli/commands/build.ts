@@ -22,6 +22,7 @@ import { addPlanningOptions, planningOptionsOf, type PlanningFlags } from '../pl
 import type { ExitStatusHolder } from '../program.ts';
 import type { Progress } from '../progress/plain.ts';
 import { progressOf, progressOption, progressStyle, type ProgressStyle } from '../progress/style.ts';
+import { pushProgress } from '../push-progress.ts';
 import { storeRoot } from '../root.ts';
 
 interface BuildFlags extends CallFlags, PlanningFlags, LimitFlags, AttestFlags, OutputFlags, CacheFlags {
@@ -136,6 +137,7 @@ async function runBuild(
     jobs: flags.jobs === undefined ? undefined : parseJobs(flags.jobs),
     signal: interrupt.signal,
     emit: (event) => progress.handle(event),
+    onPush: style === 'auto' || style === 'plain' ? pushProgress() : undefined,
   });
   if (flags.iidfile !== undefined) writeSmallFile(flags.iidfile, resultId(result));
   if (flags.metadataFile !== undefined) {
