@@ -32,6 +32,8 @@ const acceptedManifests = [
 
 /** A mirror that does not do gets little patience: there is another place to ask. */
 const mirrorTries = 2;
+/** Milliseconds. */
+const mirrorStall = 15_000;
 
 /** Mirrors are asked in their order and the registry itself at last; whichever answered is asked first from then on. */
 export function createRegistryClient(open: OpenRepository): RegistryClient {
@@ -54,7 +56,8 @@ export function createRegistryClient(open: OpenRepository): RegistryClient {
     const mirror = mirrors[index];
     if (mirror === undefined) return open;
     const retry = { ...open.retry, tries: Math.min(mirrorTries, open.retry.tries) };
-    return { conversation: mirror.conversation, retry };
+    const stall = Math.min(mirrorStall, open.stall);
+    return { conversation: mirror.conversation, retry, stall };
   };
 
   return {
@@ -88,7 +91,7 @@ export function createRegistryClient(open: OpenRepository): RegistryClient {
   };
 }
 
-type Place = Pick<OpenRepository, 'conversation' | 'retry'>;
+type Place = Pick<OpenRepository, 'conversation' | 'retry' | 'stall'>;
 
 async function fetchManifest(reference: string, open: OpenRepository): Promise<FetchedManifest> {
   const { conversation, retry, signal: stopped } = open;

@@ -84,7 +84,7 @@ describe('a registry with users', () => {
   afterAll(async () => registry[Symbol.asyncDispose]());
   const me = { username: 'me', password: 'secret pass' };
 
-  it('login checks, keeps what else is in the file, and logout forgets', async () => {
+  it('end-1 login checks, keeps what else is in the file, and logout forgets', async () => {
     const { path, environment } = home({
       'real.json': { auths: { 'other.e': user('o') }, HttpHeaders: { 'X-A': 'b' } },
     });

@@ -54,6 +54,7 @@ interface World {
   readonly mirrors: readonly Intercept[];
   readonly upstream?: Intercept;
   readonly credentials?: CredentialLookup;
+  readonly stall?: number;
   /** Of the reference: a tag unless told. */
   readonly version?: string;
 }
@@ -81,7 +82,7 @@ async function pull({ version = ':1', ...world }: World): Promise<Outcome> {
   const warnings: string[] = [];
   return await withStore(async (store) => {
     const pulled = await pullImage(store, `${upstream.host}/team/app${version}`, {
-      ...{ retry, platform, settings, credentials: world.credentials },
+      ...{ retry, platform, settings, credentials: world.credentials, stall: world.stall },
       onWarning: (message) => void warnings.push(message),
     });
     expect(pulled.id).toBe(image.id);
@@ -155,6 +156,11 @@ describe('mirrors', () => {
     expect(contentOf(mirrors[0]).length).toBeGreaterThan(0);
     expect(contentOf(upstream).length).toBeGreaterThan(0);
     for (const path of contentOf(upstream)) expect(path).not.toContain('ns=');
+  });
+
+  it('G-38 one that never answers is passed over', async () => {
+    const { warnings } = await pull({ mirrors: [at(isContent, () => undefined)], stall: 1000 });
+    expect(warnings).toEqual([expect.stringContaining('is passed over: no answer within 1000 ms')]);
   });
 
   it('G-38 the second one is asked before the registry itself', async () => {

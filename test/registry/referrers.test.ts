@@ -131,20 +131,23 @@ async function startModern(options: { readonly filters: boolean }): Promise<Faul
 }
 
 describe('a registry that lists referrers', () => {
-  it.each([{ filters: true }, { filters: false }])('end-12a end-12b G-42 is asked, page by page: %j', async (options) => {
-    await using modern = await startModern(options);
-    const repository = parseReference(`${modern.host}/team/api:1`);
-    const target = { repository, descriptor: subject };
-    const one = await pushReferrer(target, artifact('one'), { retry });
-    const two = await pushReferrer(target, artifact('two', 'a/b'), { retry });
-    const three = await pushReferrer(target, artifact('three'), { retry });
-    expect(one.listedBy).toBe('registry');
-    const all = await listReferrers(repository, subject.digest, { retry });
-    expect(all).toEqual([one, two, three].map(({ descriptor }) => descriptor));
-    const some = await listReferrers(repository, subject.digest, { retry, artifactType: 'a/b' });
-    expect(some).toEqual([two.descriptor]);
-    expect(modern.seen.filter(({ path }) => path.includes('/manifests/sha256-'))).toEqual([]);
-  });
+  it.each([{ filters: true }, { filters: false }])(
+    'end-12a end-12b G-42 is asked, page by page: %j',
+    async (options) => {
+      await using modern = await startModern(options);
+      const repository = parseReference(`${modern.host}/team/api:1`);
+      const target = { repository, descriptor: subject };
+      const one = await pushReferrer(target, artifact('one'), { retry });
+      const two = await pushReferrer(target, artifact('two', 'a/b'), { retry });
+      const three = await pushReferrer(target, artifact('three'), { retry });
+      expect(one.listedBy).toBe('registry');
+      const all = await listReferrers(repository, subject.digest, { retry });
+      expect(all).toEqual([one, two, three].map(({ descriptor }) => descriptor));
+      const some = await listReferrers(repository, subject.digest, { retry, artifactType: 'a/b' });
+      expect(some).toEqual([two.descriptor]);
+      expect(modern.seen.filter(({ path }) => path.includes('/manifests/sha256-'))).toEqual([]);
+    },
+  );
 
   it('G-42 endless pages are stopped, and those of another host are not asked for', async () => {
     await using other = await startFaultProxy(undefined, () => false);
