@@ -1,8 +1,8 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
 import { TsbuildError, type Usage } from '../core/index.ts';
-import { inUserNamespace, startLauncher } from '../sys/index.ts';
+import { inUserNamespace, makeFolder, startLauncher } from '../sys/index.ts';
 import { cgroupManager, v2Usage, type Cgroup, type CgroupManager, type CgroupName } from './cgroup/index.ts';
 import { LaunchedContainer } from './container.ts';
 import { v2FolderOf } from './exec-cgroup.ts';
@@ -63,7 +63,7 @@ class Machine {
 
 function readFacts(stubs: string): Omit<HostFacts, 'stubs' | 'cgroup'> {
   const scratch = { root: join(stubs, 'mnt', 'root'), tree: join(stubs, 'mnt', 'tree') };
-  for (const folder of Object.values(scratch)) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  for (const folder of Object.values(scratch)) makeFolder(folder, 0o700);
   return {
     scratch,
     inUserNamespace: inUserNamespace(),

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } 
 import { join, posix } from 'node:path';
 
 import { isErrno } from '../core/index.ts';
+import { makeFolder } from '../sys/index.ts';
 
 /** A mount point that an image may lack. `path` is absolute, without `.` and `..`. */
 export interface StubTarget {
@@ -43,7 +44,7 @@ export function ensureStubs(folder: string, targets: readonly StubTarget[]): str
   const name = createHash('sha256').update(JSON.stringify(entries)).digest('hex').slice(0, 32);
   const path = join(folder, name);
   if (existsSync(path)) return path;
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, 0o700);
   const fresh = join(folder, `.${name}.${randomUUID()}`);
   writeStubs(fresh, entries);
   try {

@@ -10,7 +10,14 @@ import {
 import { join } from 'node:path';
 
 import { canonicalJson, isErrno, type ByteString } from '../core/index.ts';
-import { openRootDir, overlayXattrPrefix, removeFile, tryFlock, type Flock } from '../sys/index.ts';
+import {
+  makeFolder,
+  openRootDir,
+  overlayXattrPrefix,
+  removeFile,
+  tryFlock,
+  type Flock,
+} from '../sys/index.ts';
 import { markOwners, requireSameOwners } from './owners.ts';
 import { isSnapshotId, newSnapshotId } from './snapshot-id.ts';
 import type { SnapshotDriver, SnapshotId } from './types.ts';
@@ -49,7 +56,7 @@ export class SnapshotFolder {
   empties(): readonly [string, string] {
     if (this.#empties !== undefined) return this.#empties;
     const folder = join(this.path, '.empty');
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
     using root = openRootDir(folder);
     const names = ['1', '2'] as ByteString[];
     for (const name of names) {
@@ -62,7 +69,7 @@ export class SnapshotFolder {
 
   /** A new folder under a free id, its lock held. */
   claim(): { readonly id: SnapshotId; readonly lock: Flock } {
-    mkdirSync(this.path, { recursive: true, mode: 0o700 });
+    makeFolder(this.path, 0o700);
     if (!this.#isMarked) markOwners(this.path);
     this.#isMarked = true;
     for (;;) {

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { inUserNamespace, mountOverlay, rootDirOf } from '../sys/index.ts';
+import { inUserNamespace, makeFolder, mountOverlay, rootDirOf } from '../sys/index.ts';
 import { copyingSnapshotter } from './copying.ts';
 import { overlaySnapshotter } from './overlay.ts';
 import type { LocalSnapshotter } from './types.ts';
@@ -42,7 +42,7 @@ export function openSnapshotter(
 const capable: ReadonlySet<number> = new Set([0xef53, 0x58465342, 0x9123683e, 0x01021994, 0xf2f52010]);
 
 function refusalOf(path: string): string | undefined {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+  makeFolder(path, 0o700);
   // In a user namespace the kernel's version and the file system's attributes decide, too.
   if (!inUserNamespace() && capable.has(statfsSync(path).type)) return undefined;
   const probe = mkdtempSync(join(path, '.probe-'));

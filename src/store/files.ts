@@ -1,8 +1,8 @@
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { fromErrno, isErrno } from '../core/index.ts';
-import { removeFile } from '../sys/index.ts';
+import { makeFolder, removeFile } from '../sys/index.ts';
 
 /** Hands out unused paths in a folder of this process on the store's file system. */
 export interface Staging {
@@ -55,26 +55,6 @@ export function moveInto(from: string, to: string): void {
     }
     makeFolder(dirname(to));
   }
-}
-
-/** With its parents. Node's own way does not end where a folder exists but takes no entries, as /proc. */
-export function makeFolder(path: string): void {
-  const first = tryMake(path);
-  if (first === undefined) return;
-  makeFolder(dirname(path));
-  const second = tryMake(path);
-  if (second !== undefined) throw second;
-}
-
-/** The error when a parent is missing. */
-function tryMake(path: string): Error | undefined {
-  try {
-    mkdirSync(path, 0o755);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return error;
-    if (!isErrno(error, 'EEXIST') || !statSync(path).isDirectory()) throw error;
-  }
-  return undefined;
 }
 
 /** The whole of a small file; undefined when there is none. */

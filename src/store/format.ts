@@ -14,7 +14,8 @@ import {
 import { join } from 'node:path';
 
 import { fromErrno, isErrno, TsbuildError } from '../core/index.ts';
-import { discard, makeFolder } from './files.ts';
+import { makeFolder } from '../sys/index.ts';
+import { discard } from './files.ts';
 import { layoutIndex } from './layout-index.ts';
 
 /** The paths below a store's root. */

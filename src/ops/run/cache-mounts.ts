@@ -5,7 +5,7 @@ import { fromText } from '../../core/index.ts';
 import type { PlannedMount } from '../../graph/index.ts';
 import type { RunContext } from '../../solver/index.ts';
 import type { Store } from '../../store/index.ts';
-import { openRootDir } from '../../sys/index.ts';
+import { makeFolder, openRootDir } from '../../sys/index.ts';
 import {
   folderOf,
   identityJson,
@@ -138,7 +138,7 @@ async function ensureFolder(
     root.chmod(top, mount.mode ?? 0o755);
   }
   if (seed !== undefined) await fillFromSeed(fresh, seed, { mount, services, signal: context.signal });
-  mkdirSync(join(store.root, 'cache-mounts'), { recursive: true, mode: 0o700 });
+  makeFolder(join(store.root, 'cache-mounts'), 0o700);
   renameSync(fresh, folder);
   return folder;
 }
