@@ -1,7 +1,6 @@
-import { availableParallelism } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 
-import type { EmitBuildEvent } from './core/index.ts';
+import { isGoTrue, warnOnce, type EmitBuildEvent } from './core/index.ts';
 import {
   baseLayers,
   baseResolver,
@@ -9,13 +8,16 @@ import {
   layoutResolver,
   checkSecrets,
   clearAfterDeaths,
+  epochName,
   openBuildInputs,
   openSshAgents,
   openStatCaches,
+  scopeOf,
   sourcesOf,
   stepNetworks,
   StoreCache,
   verticesOf,
+  withEpoch,
   type BuildScope,
   type BuildServices,
   type ContextModes,
@@ -39,10 +41,12 @@ import {
 import { hostPlatform, type Platform } from './oci/index.ts';
 import { chooseIsolation, createRuntime, type HostEntry, type Isolation } from './runtime/index.ts';
 import { openSnapshotter, type LocalSnapshotter } from './snapshot/index.ts';
-import type { Vertex } from './solver/index.ts';
+import { defaultJobs, type Vertex } from './solver/index.ts';
 import { watchSources } from './source/index.ts';
 import type { FetchedSource, Sources } from './source/types.ts';
 import { openStore, type Lease, type Store } from './store/index.ts';
+
+export { buildPlace } from './ops/index.ts';
 
 /** What says which steps there are. */
 export interface PlanningOptions {
@@ -149,7 +153,7 @@ export async function openPlannedBuild(
       signal,
       named: options.namedContexts,
       parse: { syntax: buildArgs.get('BUILDKIT_SYNTAX') },
-      keepGitDir: isTrue(buildArgs.get('BUILDKIT_CONTEXT_KEEP_GIT_DIR')),
+      keepGitDir: isGoTrue(buildArgs.get('BUILDKIT_CONTEXT_KEEP_GIT_DIR')),
       remote: async () => {
         const { store, sources } = await opened();
         return { tempDir: () => store.tempDir(), sources };
@@ -243,14 +247,6 @@ export async function openPlannedBuild(
   };
 }
 
-/** SOURCE_DATE_EPOCH of the environment is a build arg unless one is given (O-50); empty, it is none. */
-function withEpoch(buildArgs: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
-  const own = process.env[epochName] ?? '';
-  return own === '' || buildArgs.has(epochName) ? buildArgs : new Map([...buildArgs, [epochName, own]]);
-}
-
-const epochName = 'SOURCE_DATE_EPOCH';
-
 /** Loaded where they are asked for: most builds do without them. */
 async function cachesOf(
   wishes: CacheWishes | undefined,
@@ -263,12 +259,7 @@ async function cachesOf(
 
 /** One image, or several below an index (O-30); BUILDKIT_MULTI_PLATFORM makes an index of one, too. */
 export function isIndexed({ platforms = [], buildArgs }: PlanningOptions): boolean {
-  return platforms.length > 1 || isTrue(buildArgs?.get('BUILDKIT_MULTI_PLATFORM'));
-}
-
-/** Steps wait for the network and the disk as often as they compute. */
-function defaultJobs(): number {
-  return Math.max(4, 2 * availableParallelism());
+  return platforms.length > 1 || isGoTrue(buildArgs?.get('BUILDKIT_MULTI_PLATFORM'));
 }
 
 /** What this machine has for trees and steps, or what stands in for it. */
@@ -301,35 +292,7 @@ async function openWithSources(
   return { store, ...watchSources(sourcesOf(store, fetching)) };
 }
 
-/** What is compared with what, when a miss is explained: builds of one Dockerfile with one context. */
-function scopeOf(file: string, context: string): BuildScope {
-  return { file: file === 'stdin' ? '-' : buildPlace(file), context: buildPlace(context) };
-}
-
-/** As builds are remembered by: an absolute path, or what is none as it is. */
-export function buildPlace(name: string): string {
-  return name === '-' || /^[a-z+]+:\/\/|^git@/.test(name) ? name : resolve(name);
-}
-
 /** Also where only some stages are to be made anew: what they read is read by others, too. */
 function ignoresCache(noCache: PlanningOptions['noCache'] = false): boolean {
   return typeof noCache === 'boolean' ? noCache : noCache.size > 0;
-}
-
-/** As Go's ParseBool, which BuildKit reads its own build args with. */
-function isTrue(text: string | undefined): boolean {
-  return text !== undefined && ['1', 't', 'T', 'true', 'TRUE', 'True'].includes(text);
-}
-
-/** What a machine lacks, every step that needs it says; the user hears it once. */
-function warnOnce(emit: EmitBuildEvent): EmitBuildEvent {
-  const told = new Set<string>();
-  return (event) => {
-    if (event.type === 'warning') {
-      const text = JSON.stringify([event.message, event.file, event.range]);
-      if (told.has(text)) return;
-      told.add(text);
-    }
-    emit(event);
-  };
 }

@@ -12,3 +12,5 @@ export * from './step-reports.ts';
 export * from './url-name.ts';
 export * from './url.ts';
 export type { Usage } from './usage.ts';
+export { isGoTrue } from './go-bool.ts';
+export { warnOnce } from './warn-once.ts';

@@ -9,7 +9,16 @@ export { openStatCaches, type StatCaches } from './copy/stat-caches.ts';
 export { emulationOf, isNative, requireEmulators } from './emulation.ts';
 export { countBaseLayers, finishImage } from './finish.ts';
 export { chainContent, stateOfLayers } from './layer-stack.ts';
-export { keepLastBuild, lastBuild, lastBuilds, type BuildScope, type LastBuild } from './last-build.ts';
+export {
+  buildPlace,
+  keepLastBuild,
+  lastBuild,
+  lastBuilds,
+  scopeOf,
+  type BuildScope,
+  type LastBuild,
+} from './last-build.ts';
+export { epochName, withEpoch } from './source-date-epoch.ts';
 export { checkSecrets } from './secrets.ts';
 export { stepNetworks, type StepNetworks } from './run/networks.ts';
 export { sourcesOf } from './sources/fetchers.ts';

@@ -1,3 +1,5 @@
+import { resolve } from 'node:path';
+
 import { canonicalJson, digestOf, digestParts, isJsonObject, type Digest, type Json } from '../core/index.ts';
 import type { StepReport } from '../core/index.ts';
 import type { Store } from '../store/index.ts';
@@ -9,6 +11,16 @@ const version = 1;
 export interface BuildScope {
   readonly file: string;
   readonly context: string;
+}
+
+/** What is compared with what, when a miss is explained: builds of one Dockerfile with one context. */
+export function scopeOf(file: string, context: string): BuildScope {
+  return { file: file === 'stdin' ? '-' : buildPlace(file), context: buildPlace(context) };
+}
+
+/** As builds are remembered by: an absolute path, or what is none as it is. */
+export function buildPlace(name: string): string {
+  return name === '-' || /^[a-z+]+:\/\/|^git@/.test(name) ? name : resolve(name);
 }
 
 /** How the last build of a Dockerfile and a context fared. */

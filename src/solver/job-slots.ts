@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 import PQueue from 'p-queue';
 
 import type { WithoutSlot } from './types.ts';
@@ -31,4 +33,9 @@ export class JobSlots {
       void this.#queue.add(() => new Promise<void>((done) => granted(done)), { priority });
     });
   }
+}
+
+/** Steps wait for the network and the disk as often as they compute. */
+export function defaultJobs(): number {
+  return Math.max(4, 2 * availableParallelism());
 }
