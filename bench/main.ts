@@ -30,6 +30,9 @@ delete process.env['NODE_EXTRA_CA_CERTS'];
 // Not /tmp, which may be in memory; and short, for the sockets below it.
 const folder = await makeRunFolder('/var/tmp/tsb-');
 const results = new Map<string, Measurement[]>();
+// Else an engine, a registry and a mount stay.
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => void clearFolder(folder).finally(() => process.exit(130)));
 
 try {
   await using disk = await freshDisk(folder);
