@@ -1,6 +1,6 @@
 import type { BuildResult } from '../build.ts';
-import type { Json } from '../core/index.ts';
-import type { WrittenOutput } from '../output/types.ts';
+import type { Json, JsonObject } from '../core/index.ts';
+import type { BuiltImages, WrittenOutput } from '../output/types.ts';
 
 /** What `--metadata-file` gets: the keys that buildx writes, as far as there is something to say (C-21). */
 export function metadataOf(result: BuildResult): Json {
@@ -22,7 +22,19 @@ export function metadataOf(result: BuildResult): Json {
           'containerimage.digest': descriptor.digest,
         }),
     ...(names.length === 0 ? {} : { 'image.name': names.join(',') }),
+    ...provenanceOf(built),
   };
+}
+
+/** Only where it was asked for; of an index, that of each platform. */
+function provenanceOf({ images, index }: BuiltImages): JsonObject {
+  const found = images.flatMap(({ platform: { os, architecture, variant }, attestations }) => {
+    const one = attestations.find(({ predicateType }) => predicateType.startsWith('https://slsa.dev/'));
+    const parts = index === undefined ? [] : [os, architecture, variant];
+    const suffix = parts.map((part) => (part === undefined ? '' : `/${part}`)).join('');
+    return one === undefined ? [] : [[`buildx.build.provenance${suffix}`, one.predicate] as const];
+  });
+  return Object.fromEntries(found);
 }
 
 /** What others can see comes first: the digest that was pushed, not that of the store. */

@@ -237,6 +237,21 @@ describe('attestations of a build', () => {
     expect(texts[0]).toContain('"created":"2001-09-09T01:46:40Z"');
   });
 
+  it('C-21 O-80 stand in the metadata file, for each platform where there are several', async () => {
+    const file = join(tempFolder('metadata').path, 'metadata.json');
+    for (const [platforms, suffixes] of [
+      ['linux/amd64', ['']],
+      ['linux/amd64,linux/arm64', ['/linux/amd64', '/linux/arm64']],
+    ] as const) {
+      const flags = ['--provenance=true', '--platform', platforms, '--metadata-file', file];
+      await cli.ok(['build', ...flags, '-o', 'type=cacheonly', context]);
+      const metadata = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+      const keys = Object.keys(metadata).filter((key) => key.startsWith('buildx.build.provenance'));
+      expect(keys).toEqual(suffixes.map((suffix) => `buildx.build.provenance${suffix}`));
+      for (const key of keys) slsa1.parse(metadata[key]);
+    }
+  });
+
   it('O-80 min says nothing of build arguments and of where the context lies', async () => {
     const out = join(tempFolder('out').path, 'out');
     for (const [mode, tells] of [
