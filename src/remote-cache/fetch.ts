@@ -100,27 +100,30 @@ export class LayerFetcher {
   }
 }
 
-/** Passes a blob's bytes on, as many as it has; `check` throws DIGEST_MISMATCH unless they came whole and were its own. */
+/**
+ * Passes a blob's bytes on and fails with DIGEST_MISMATCH before their end unless they came whole and are its own: what is
+ * made of them must not be kept. `check` fails likewise where the end was never asked for.
+ */
 function verified(
   bytes: AsyncIterable<Uint8Array>,
   { digest, size }: Descriptor,
 ): { readonly bytes: AsyncIterable<Uint8Array>; readonly check: () => void } {
   const digester = createDigester(digestParts(digest).algorithm);
   let count = 0;
-  const mismatch = (): TsbuildError =>
-    new TsbuildError('DIGEST_MISMATCH', `the blob ${digest} is not what its digest and size promise`);
+  let whole = false;
+  const check = (): void => {
+    if (whole) return;
+    throw new TsbuildError('DIGEST_MISMATCH', `the blob ${digest} is not what its digest and size promise`);
+  };
   async function* passing(): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const chunk of bytes) {
       count += chunk.byteLength;
-      if (count > size) throw mismatch();
+      if (count > size) check();
       digester.update(chunk);
       yield chunk;
     }
+    whole = count === size && digester.digest() === digest;
+    check();
   }
-  return {
-    bytes: passing(),
-    check: () => {
-      if (count !== size || digester.digest() !== digest) throw mismatch();
-    },
-  };
+  return { bytes: passing(), check };
 }

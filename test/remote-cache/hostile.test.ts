@@ -82,6 +82,17 @@ const attacks: Readonly<Record<string, readonly [(documents: CacheDocuments) => 
     },
     /not what its digest and size promise/,
   ],
+  'a blob that unpacks to the right layer and has another digest': [
+    ({ manifest, path }) => {
+      for (const layer of manifest.layers) {
+        const bytes = readFileSync(path(layer.digest));
+        // The time in the head of a gzip member (RFC 1952, 2.3.1).
+        bytes[4] = 1;
+        writeFileSync(path(layer.digest), bytes);
+      }
+    },
+    /not what its digest and size promise/,
+  ],
   'a blob that is not there': [
     ({ manifest }) => {
       for (const layer of manifest.layers) layer.digest = digest(Buffer.from('nothing'));
