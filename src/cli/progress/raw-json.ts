@@ -21,7 +21,8 @@ export function rawJsonProgress(write: (text: string) => void): Progress {
           return;
         case 'step-cached': {
           const time = timestamp(event.time);
-          vertex(event.step, { inputs: event.inputs ?? [], started: time, completed: time, cached: true });
+          const { inputs = [], from } = event;
+          vertex(event.step, { inputs, started: time, completed: time, cached: true, from });
           return;
         }
         case 'step-log':
