@@ -38,15 +38,16 @@ export async function fetchFor(url: URL, tls: TlsSettings | undefined): Promise<
 
 async function makeFetch(direct: boolean, tls: TlsSettings | undefined): Promise<Fetch> {
   const undici = await import('undici');
-  const connect = tls === undefined ? {} : await connectOptions(tls);
+  const connect = tls === undefined ? {} : connectOptions(tls);
   const dispatcher = direct
     ? new undici.Agent({ connect })
     : new undici.EnvHttpProxyAgent({ connect, requestTls: connect });
   return async (url, options) => undici.fetch(url, { ...options, dispatcher });
 }
 
-async function connectOptions({ authorities, client, verify }: TlsSettings): Promise<object> {
-  const { getCACertificates } = await import('node:tls');
+function connectOptions({ authorities, client, verify }: TlsSettings): object {
+  // Loaded when it is needed; what the bundle is run by warns of a dynamic import.
+  const { getCACertificates } = process.getBuiltinModule('node:tls');
   return {
     // A list takes the place of Node's own.
     ...(authorities.length === 0 ? {} : { ca: [...getCACertificates('default'), ...authorities] }),

@@ -44,10 +44,7 @@ export function registryFailure(error: unknown, asked: Asked): unknown {
   const reason = failureReason(error);
   if (reason === undefined) return error;
   return new TsbuildError('REGISTRY_UNREACHABLE', `cannot ${attempts[doing](name)} ${host}: ${reason.why}`, {
-    hint:
-      reason.code === 'certificate'
-        ? `${certificateHint}, or copy it to /etc/containers/certs.d/${host}/ca.crt`
-        : hints[reason.code],
+    hint: reason.code === 'certificate' ? certificateAdvice(reason.why, host) : hints[reason.code],
     cause: error,
   });
 }
@@ -107,4 +104,11 @@ function limitsHint({ limits, retryAfter }: HttpStatusError, doing: Asked['doing
 function duration(seconds: number): string {
   if (seconds < 120) return `${seconds} s`;
   return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
+}
+
+function certificateAdvice(why: string, host: string): string {
+  if (/EXPIRED|NOT_YET/.test(why))
+    return "is this machine's clock right? else the registry needs a new certificate";
+  if (why.includes('ALTNAME')) return 'use a name of the registry that its certificate has';
+  return `${certificateHint}, or copy it to /etc/containers/certs.d/${host}/ca.crt`;
 }

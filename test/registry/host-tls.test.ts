@@ -132,6 +132,16 @@ describe('certificates by host', () => {
     }
   });
 
+  it('S-64 a certificate for other names is refused, and the advice is another one', async () => {
+    await using server = await startServer();
+    const host = `localhost:${server.port}`;
+    await expect(read(host, trusting({ [host]: { 'ca.crt': tls.authority } }))).rejects.toMatchObject({
+      code: 'REGISTRY_UNREACHABLE',
+      hint: 'use a name of the registry that its certificate has',
+    });
+    expect(server.seen).toEqual([]);
+  });
+
   it('G-39 S-60 a registry that wants to see a certificate sees it, and another host does not', async () => {
     await using storage = await startServer();
     await using server = await startServer({ asks: true, redirect: `https://127.0.0.1:${storage.port}` });
