@@ -89,7 +89,7 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   await using planned = await openPlannedBuild(options, { bases: 'pull' });
   const { store, caches, signal, snapshotter } = planned;
   const cache = caches?.cache ?? planned.cache;
-  const common = commonShape(options.shape ?? {}, planned.epoch);
+  const common = commonShape(options.shape ?? {}, epochOf(options, planned));
   const shaped = outputs.map((spec) => ({ ...spec, shape: shapeOf(spec, common) }));
   for (const { shape } of shaped) requireTime(shape);
   const { emit, steps } = collectSteps(planned.emit);
@@ -214,4 +214,9 @@ function preciousFolders({ context, root }: BuildOptions): CheckOptions['preciou
   const place = buildPlace(context);
   const store = [root, 'the store'] as const;
   return place.startsWith('/') ? [[place, 'the build context'], store] : [store];
+}
+
+/** A folder has no time that would be everywhere the same: `context` means nothing then, as with BuildKit (O-51). */
+function epochOf({ context }: BuildOptions, { epoch }: PlannedBuild): string | undefined {
+  return epoch === 'context' && buildPlace(context).startsWith('/') ? undefined : epoch;
 }
