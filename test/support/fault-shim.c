@@ -1,9 +1,9 @@
 /*
  * Preloaded into a node process, it counts the calls that touch the files below a folder, and makes the n-th of them fail,
- * or kills the process there (fault-shim.ts says how it is told).
+ * or kills the process there (faults.ts says how it is told).
  *
  * Why this way: node, libuv and the native addon call the kernel through libc's functions, so that what is preloaded sees
- * all of them (faults.test.ts holds that against strace), in the order in which the process makes them, threads
+ * all of them (test/faults/shim.test.ts holds that against strace), in the order in which the process makes them, threads
  * together, at the cost of 0.1 s of processor a build. strace counts each thread by itself, so that "the n-th" means another
  * call from run to run, and stops the process twice a call: a build takes more than twice as long. A seccomp filter sees no paths.
  * The launcher is static and not reached: what it does is the kernel's, in namespaces that die with the process.
