@@ -181,7 +181,9 @@ export async function openPlannedBuild(
     allow: options.allow ?? new Set(),
     extraHosts: extraHosts.map(({ name }) => name),
     resolveLayout: layoutResolver({ store, lease, emit, bases }),
-    resolveBase: checks.watch(baseResolver({ store, pull: options.pull ?? false, signal, emit, bases })),
+    resolveBase: checks.watch(
+      baseResolver({ store, pull: options.pull ?? false, signal, emit, bases, exact: platforms.length > 1 }),
+    ),
   };
   const planning = planAll(dockerfile, platforms, planOptions);
   const plans = await checks.around(planning);

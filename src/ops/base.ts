@@ -1,4 +1,4 @@
-import type { EmitBuildEvent } from '../core/index.ts';
+import { TsbuildError, type EmitBuildEvent } from '../core/index.ts';
 import type { ResolveBase, ResolvedBase } from '../graph/index.ts';
 import { familiarName, formatPlatform, parseReference, type Platform } from '../oci/index.ts';
 import { findImage, openImage, type Image } from '../image/index.ts';
@@ -13,6 +13,8 @@ export interface BaseOptions {
   readonly emit: EmitBuildEvent;
   /** `look-up`: what the store does not have is asked for and not fetched, so that its layers are known but not there. */
   readonly bases: 'pull' | 'look-up';
+  /** Refuses one of another platform: below an index, it would stand for what it is not. */
+  readonly exact: boolean;
 }
 
 /**
@@ -57,7 +59,8 @@ async function baseImage(name: string, platform: Platform, options: BaseOptions)
   } catch (error) {
     const other = options.pull || signal.aborted ? undefined : await findImage(store, name);
     if (other === undefined) throw error;
-    return foreignImage(name, platform, { ...options, image: await openImage(store, other.manifest) });
+    const image = await openImage(store, other.manifest);
+    return foreignImage(name, platform, { ...options, image, cause: error });
   }
 }
 
@@ -65,10 +68,20 @@ async function baseImage(name: string, platform: Platform, options: BaseOptions)
 function foreignImage(
   name: string,
   platform: Platform,
-  options: BaseOptions & { readonly image: Image },
+  options: BaseOptions & { readonly image: Image; readonly cause: unknown },
 ): Image {
-  const { image, emit } = options;
+  const { image, emit, exact, cause } = options;
   const [is, wanted] = [formatPlatform(image.config), formatPlatform(platform)];
+  if (exact) {
+    throw new TsbuildError(
+      'PLATFORM_MISMATCH',
+      `base image ${name} is there for ${is} only, not for ${wanted}`,
+      {
+        cause,
+        hint: `build for ${is} alone, or bring one for ${wanted} into the store`,
+      },
+    );
+  }
   emit({ type: 'warning', message: `base image ${name} is for ${is}, but ${wanted} was asked for` });
   return image;
 }

@@ -156,4 +156,18 @@ describe('several platforms in one build', () => {
     expect(stderr).toContain(message);
     expect(stderr).not.toContain('#1');
   });
+
+  it('L-105 O-30 a base of another platform stands for none that it is not', async () => {
+    const base = makeContext({ Dockerfile: 'FROM scratch\nCOPY file /\n', file: 'x\n' });
+    // Port 1 of this machine: nobody else has an image of that name.
+    await cli.ok(['build', '--platform', 'linux/amd64', '-t', 'localhost:1/base:1', base]);
+    const own = makeContext({ Dockerfile: 'FROM localhost:1/base:1\nENV A=b\n' });
+    const both = await cli.run(['build', '--platform', 'linux/amd64,linux/arm64', own]);
+    expect(both.status).toBe(1);
+    expect(both.stderr).toContain('is there for linux/amd64 only, not for linux/arm64 [PLATFORM_MISMATCH]');
+    expect(both.stderr).toContain('Dockerfile:1');
+    const one = await cli.run(['build', '--platform', 'linux/arm64', own]);
+    expect(one.stderr).toContain('is for linux/amd64, but linux/arm64 was asked for');
+    expect(one.status).toBe(0);
+  });
 });
