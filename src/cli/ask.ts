@@ -28,8 +28,14 @@ export async function askOnTerminal(question: string, { hidden, signal }: Asking
       const onData = (chunk: Buffer): void => {
         for (const character of decoder.decode(chunk, { stream: true })) {
           const next = typed(line, character);
-          if (next === 'line') { resolve(line.join('')); return; }
-          if (next === 'stop') { reject(new TsbuildError('INTERRUPTED', 'nothing was entered')); return; }
+          if (next === 'line') {
+            resolve(line.join(''));
+            return;
+          }
+          if (next === 'stop') {
+            reject(new TsbuildError('INTERRUPTED', 'nothing was entered'));
+            return;
+          }
           if (!hidden) stderr.write(echoOf(line, next));
           line = next;
         }

@@ -45,7 +45,13 @@ export type { HostFacts } from './plan/host.ts';
 export type { SetupOp } from './plan/ops.ts';
 export { planSetup } from './plan/plan.ts';
 export { exitCodeOf, runContainer, type RunOptions, type RunResult } from './run.ts';
-export { containerUsage, createRuntime, discardCgroups, discardCgroupsOf, type RuntimeOptions } from './runtime.ts';
+export {
+  containerUsage,
+  createRuntime,
+  discardCgroups,
+  discardCgroupsOf,
+  type RuntimeOptions,
+} from './runtime.ts';
 export { execInContainer, startTicksOf, type ExecRequest, type RunningProcess } from './exec.ts';
 export { planExec, type ExecTarget } from './plan/exec.ts';
 export { parseBytes, parseShmSize } from './sizes.ts';

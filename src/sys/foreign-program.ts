@@ -67,7 +67,10 @@ function elfOf({ machine, bits, bigEndian = false, flags = 0, code }: Architectu
     at = bigEndian ? bytes.writeUIntBE(value, at, length) : bytes.writeUIntLE(value, at, length);
   };
   const address = (value: number): void => {
-    if (!wide) return put(4, value);
+    if (!wide) {
+      put(4, value);
+      return;
+    }
     const halves = bigEndian ? [0, value] : [value, 0];
     for (const half of halves) put(4, half);
   };

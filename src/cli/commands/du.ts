@@ -26,7 +26,7 @@ export function duCommand(): Command {
   command.addHelpText(
     'after',
     examples([
-      ['tsbuild du', 'images, cached steps, cache mounts, … and what would come free'],
+      ['tsbuild du', 'images, steps, cache mounts, … and what would come free'],
       ['tsbuild du --filter type=exec.cachemount', 'cache mounts alone'],
       ['tsbuild du --verbose', 'what `tsbuild prune` can remove, the last used first'],
     ]),

@@ -40,7 +40,7 @@ export function pruneCommand(): Command {
       ['tsbuild prune --all --filter until=168h', 'all that was not used for a week'],
       ['tsbuild prune --all --max-used-space 20g', 'the least recently used, down to 20 GB'],
       ['tsbuild prune --filter type=exec.cachemount', 'cache mounts alone'],
-      ['tsbuild prune --gc', 'what is old, and what is more than a tenth of the disk can hold'],
+      ['tsbuild prune --gc', 'what is old, or more than a tenth of the disk'],
     ]),
   );
   return command.action(async (flags: PruneFlags) => {

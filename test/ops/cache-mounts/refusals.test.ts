@@ -241,7 +241,9 @@ describe('B-04 cache mounts that a build uses', () => {
     await lease.keep({ snapshot: `cache-${cacheName('there')}` });
     const { status, stdout, stderr } = await tsbuild(root).run(['cache', 'rm', 'there']);
     expect([status, stdout]).toEqual([1, 'Total reclaimed space: 0B\n']);
-    expect(stderr).toMatch(/^tsbuild: a build that runs uses the cache mount [0-9a-f]{12} there \[CACHE_IN_USE\]\n {2}hint: /);
+    expect(stderr).toMatch(
+      /^tsbuild: a build that runs uses the cache mount [0-9a-f]{12} there \[CACHE_IN_USE\]\n {2}hint: /,
+    );
     expect(readFileSync(join(cacheFolder(root, 'there'), 'file'), 'utf8')).toBe('as it was');
   });
 
