@@ -9,7 +9,7 @@ import { tempFolder } from '../support/temp-folder.ts';
 describe('tsbuild build --cache-from, --cache-to', () => {
   requires('root', 'overlay', 'tool:busybox');
 
-  it('O-12 S-79 says from where a step was taken, then and later, and verifies it', async () => {
+  it('C-13 O-12 S-79 says from where a step was taken, then and later, and verifies it', async () => {
     const cache = join(tempFolder('cache').path, 'c');
     const cwd = makeContext({ Dockerfile: 'FROM busybox:1\nRUN echo hello > /hello\n' });
     const [first, second] = [await tsbuildWithBusybox(), await tsbuildWithBusybox()];
@@ -29,7 +29,7 @@ describe('tsbuild build --cache-from, --cache-to', () => {
     expect((await second.run(['fsck'])).stdout).toContain('0 damaged');
   });
 
-  it('O-16 tells a mistyped value before anything runs', async () => {
+  it('C-13 O-16 tells a mistyped value before anything runs', async () => {
     const cwd = makeContext({ Dockerfile: 'FROM busybox:1\n' });
     const { status, stderr } = await (
       await tsbuildWithBusybox()
