@@ -158,16 +158,22 @@ export function firstError(error: unknown): unknown {
   return first;
 }
 
-/** Node's rmSync says of most errors only that there was one (UV_UNKNOWN). */
+/** Node's rmSync says of most errors only that there was one (UV_UNKNOWN); and not all of Linux's have a name in libuv. */
 function isUnnamed(error: unknown): error is Error {
-  return error instanceof Error && 'errno' in error && error.errno === -4094;
+  if (!(error instanceof Error) || !('errno' in error)) return false;
+  return error.errno === -4094 || ('code' in error && String(error.code).startsWith('Unknown system error'));
+}
+
+/** libuv has no name for EDQUOT. */
+function isQuota(error: unknown): boolean {
+  return isErrno(error, 'EDQUOT') || (isUnnamed(error) && 'errno' in error && error.errno === -122);
 }
 
 /** A failed system call as an error a user understands; anything else unchanged. Of several errors, the first. */
 export function fromErrno(thrown: unknown, doing: string): unknown {
   const error = firstError(thrown);
   if (error instanceof TsbuildError) return error;
-  if (isErrno(error, 'ENOSPC', 'EDQUOT')) {
+  if (isErrno(error, 'ENOSPC') || isQuota(error)) {
     return new TsbuildError('DISK_FULL', `${doing}: no space left on the device`, {
       hint: 'free some space, or point --root (TSBUILD_ROOT) to a larger disk',
       cause: error,

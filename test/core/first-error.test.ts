@@ -33,4 +33,13 @@ describe('S-78 of errors on top of each other the first one is told', () => {
   it('as what a failed system call means', () => {
     expect(fromErrno(thrown(failing('ENOSPC')), 'copying')).toMatchObject({ code: 'DISK_FULL' });
   });
+
+  it.each([
+    [-122, 'DISK_FULL'],
+    [-117, 'IO_ERROR'],
+  ])('errno %i, for which libuv has no name, is %s', (errno, code) => {
+    const name = `Unknown system error ${errno}`;
+    const error = Object.assign(new Error(`${name}: ${name}, open '/x'`), { errno, code: name });
+    expect(fromErrno(error, 'writing')).toMatchObject({ code });
+  });
 });

@@ -76,8 +76,8 @@ describe('a step that waits for a locked cache mount holds no job slot', () => {
       ),
     });
     expect(ran.filter((step) => step.includes('RUN --mount'))[0]).toContain('touch /gate/go');
-    expect(warnings).toEqual([
+    expect(warnings).toContain(
       'waiting for the cache mount "held-near", which another step of this build uses',
-    ]);
+    );
   });
 });

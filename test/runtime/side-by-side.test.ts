@@ -7,6 +7,8 @@ import { tempFolder } from '../support/temp-folder.ts';
 interface Intended {
   readonly keys: RegExp;
   readonly why: string;
+  /** Whether it shows depends on what else the machine does. */
+  readonly sometimes?: boolean;
 }
 
 /** Where tsbuild means to differ from runc 1.1; everything else that a program can see is the same. */
@@ -49,6 +51,11 @@ const intended: readonly Intended[] = [
     keys: /^read\.\/dev\/tty$/,
     why: 'without input the terminal is at its end, under runc its keyboard is asked',
   },
+  {
+    keys: /^name\.\/sys\/class\/net\/ts/,
+    why: 'the host’s interfaces: those of other containers come and go between the two',
+    sometimes: true,
+  },
   { keys: /^keyring\.session$/, why: 'runc names the session keyring after the container' },
   {
     keys: /^mount\.\/dev\/(full|null|random|tty|urandom|zero)$/,
@@ -79,6 +86,6 @@ describe('what a program sees beside runc', () => {
   it('every intended difference is one still', ({ skip }) => {
     // With -t only some of the configs have run.
     if (met.size === 0) skip();
-    expect(intended.filter((reason) => !met.has(reason))).toEqual([]);
+    expect(intended.filter((reason) => reason.sometimes !== true && !met.has(reason))).toEqual([]);
   });
 });
