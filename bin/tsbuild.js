@@ -5,14 +5,17 @@
 // objects get 4 MB in place of 16: the peak of large builds is 35 MB lower, and they take no longer.
 // What follows runs under Node, also as `node bin/tsbuild.js`.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import module from 'node:module';
 import { constants } from 'node:os';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import vm from 'node:vm';
 import zlib from 'node:zlib';
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-const cli = new URL('../dist/cli.cjs', import.meta.url).pathname;
+const dist = fileURLToPath(new URL('../dist', import.meta.url));
+const cli = `${dist}/cli.cjs`;
 
 if (!existsSync(cli)) {
   process.stderr.write(
@@ -40,12 +43,47 @@ function start(load, folder) {
       .then((ready) => ready && runCli(folder));
 }
 
-/** Where compiled code is kept: beside the code, where that is this user's own; else with what other programs keep for him. */
+/**
+ * Where compiled code is kept: beside the code, where that is this user's own; else with what other programs keep for him.
+ * Undefined where that cannot be, or where another user could put some: what is there is run.
+ */
 function codeFolder() {
-  const dist = new URL('../dist', import.meta.url).pathname;
-  const home = process.env.XDG_CACHE_HOME || (process.env.HOME && `${process.env.HOME}/.cache`);
-  if (statSync(dist).uid === process.geteuid()) return `${dist}/cache`;
-  return home ? `${home}/tsbuild/code` : undefined;
+  const { XDG_CACHE_HOME, HOME } = process.env;
+  const home = [XDG_CACHE_HOME, HOME && `${HOME}/.cache`].find((path) => path?.startsWith('/'));
+  const isBeside = statSync(dist).uid === process.geteuid();
+  const folder = isBeside ? `${dist}/cache` : home && `${home}/tsbuild/code`;
+  if (folder === undefined) return undefined;
+  try {
+    if (!existsSync(folder)) {
+      // By Node's own way with parents, the start would not end where a folder takes no entries, as /proc.
+      const missing = isBeside ? [folder] : [home, dirname(folder), folder].filter((path) => !existsSync(path));
+      if (!isBeside && !areOurs(realpathSync(dirname(missing[0])))) return undefined;
+      for (const path of missing) mkdirSync(path, { mode: 0o700 });
+    }
+    const real = realpathSync(folder);
+    return (isBeside ? isOurs(real) : areOurs(real)) ? real : undefined;
+  } catch {
+    // Only read; or another start has just made it, and the next one finds it.
+    return undefined;
+  }
+}
+
+function isOurs(path) {
+  const { uid, mode } = statSync(path);
+  return uid === process.geteuid() && (mode & 0o022) === 0;
+}
+
+/** With the folders above it, up to where others than this user have no say: who can rename one can put his own there. */
+function areOurs(path) {
+  if (!isOurs(path)) return false;
+  for (let above = dirname(path); ; above = dirname(above)) {
+    const { uid, mode } = statSync(above);
+    const isSticky = (mode & 0o1000) !== 0;
+    if ((mode & 0o022) !== 0 && !isSticky) return false;
+    // In a user namespace, root outside of it is 65534.
+    if (uid !== process.geteuid()) return uid === 0 || uid === 65534;
+    if (above === '/') return true;
+  }
 }
 
 /**
@@ -53,11 +91,11 @@ function codeFolder() {
  * before anything runs, which is little: with this a command starts with two thirds of the processor time.
  */
 function runCli(folder) {
-  // Before it is read: should it be replaced just now, the code belongs to none.
-  const { size, mtimeMs } = statSync(cli);
+  const bytes = readFileSync(cli);
   // esbuild writes ASCII only.
-  const source = `(function (exports, require, module, __filename, __dirname) {${readFileSync(cli, 'latin1')}\n})`;
-  const built = `${process.version} ${process.arch} ${size} ${mtimeMs}`;
+  const source = `(function (exports, require, module, __filename, __dirname) {${bytes.latin1Slice()}\n})`;
+  // By its content: packages are unpacked with the same time whatever the version, and V8 compares the length alone.
+  const built = `${process.version} ${process.arch} ${bytes.length} ${zlib.crc32(bytes)}`;
   const kept = folder && `${folder}/${commandWord()}.code`;
   const cachedData = kept && readCode(kept, built);
   const script = new vm.Script(source, {
@@ -68,7 +106,6 @@ function runCli(folder) {
   if (kept && (cachedData === undefined || script.cachedDataRejected))
     process.once('exit', () => keepCode(kept, built, script.createCachedData()));
   const loaded = { exports: {} };
-  const dist = new URL('../dist', import.meta.url).pathname;
   script.runInThisContext()(loaded.exports, module.createRequire(cli), loaded, cli, dist);
 }
 
@@ -91,20 +128,28 @@ function readCode(path, built) {
 }
 
 function keepCode(path, built, code) {
+  const own = `${path}.${process.pid}`;
   try {
-    mkdirSync(path.slice(0, path.lastIndexOf('/')), { recursive: true, mode: 0o700 });
-    const own = `${path}.${process.pid}`;
     writeFileSync(own, Buffer.concat([Buffer.from(`${built} ${zlib.crc32(code)}\n`), code]), { mode: 0o600 });
     renameSync(own, path);
   } catch {
     // A folder that is only read, a full disk: the next start takes as long as this one.
+    removeQuietly(own);
+  }
+}
+
+function removeQuietly(path) {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    return;
   }
 }
 
 /** zstd needs 22.15. Older versions lack enableCompileCache and crc32, too, so they are no named imports above. */
 function rerunUnderNewerNode() {
   const node = ['../node_modules', '../..']
-    .map((folder) => new URL(`${folder}/node-linux-${process.arch}/bin/node`, import.meta.url).pathname)
+    .map((folder) => fileURLToPath(new URL(`${folder}/node-linux-${process.arch}/bin/node`, import.meta.url)))
     .find((path) => existsSync(path));
   if (node === undefined) {
     process.stderr.write(
@@ -113,7 +158,7 @@ function rerunUnderNewerNode() {
     process.exitCode = 8;
     return;
   }
-  const child = spawn(node, ['--', new URL(import.meta.url).pathname, ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = spawn(node, ['--', fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
   // The terminal's Ctrl-C reaches the child by itself; what is sent to this process alone is passed on.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'])
     process.on(signal, () => child.kill(signal));

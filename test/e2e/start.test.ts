@@ -1,16 +1,22 @@
 import {
   accessSync,
+  chmodSync,
+  chownSync,
   constants,
   copyFileSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
+  statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { tsbuildProgram } from '../support/cli.ts';
 import { projectRoot } from '../support/paths.ts';
+import { requires } from '../support/requires.ts';
 import { runCommand, runOk } from '../support/run-command.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -27,6 +33,14 @@ function installedNodes(): readonly string[] {
   });
 }
 
+/** All of the program that it takes to say its version; returns its path. */
+function copyOfProgram(folder: string): string {
+  for (const part of ['bin', 'dist', 'node_modules']) mkdirSync(join(folder, part));
+  for (const file of ['bin/tsbuild.js', 'dist/cli.cjs', 'package.json'])
+    copyFileSync(join(projectRoot, file), join(folder, file));
+  return join(folder, 'bin/tsbuild.js');
+}
+
 describe('the starter', () => {
   it.each(installedNodes())('runs under %s, whatever its age', async (node) => {
     expect(await runOk([node, tsbuildProgram, 'version'])).toMatch(/^tsbuild +\d/m);
@@ -40,11 +54,9 @@ describe('the starter', () => {
   });
 
   it('keeps compiled code beside the bundle, and believes none that is damaged or of another bundle', async () => {
-    using folder = tempFolder('start');
-    for (const part of ['bin', 'dist', 'node_modules']) mkdirSync(join(folder.path, part));
-    for (const file of ['bin/tsbuild.js', 'dist/cli.cjs', 'package.json'])
-      copyFileSync(join(projectRoot, file), join(folder.path, file));
-    const program = join(folder.path, 'bin/tsbuild.js');
+    using folder = tempFolder('start 100% ü');
+    const program = copyOfProgram(folder.path);
+    const cli = join(folder.path, 'dist/cli.cjs');
     const kept = join(folder.path, 'dist/cache/tsbuild.code');
     const version = await runOk([process.execPath, program, '--version']);
     const first = readFileSync(kept);
@@ -56,8 +68,57 @@ describe('the starter', () => {
       expect(await runOk([process.execPath, program, '--version'])).toBe(version);
       expect(readFileSync(kept).length).toBeGreaterThan(half);
     }
-    writeFileSync(join(folder.path, 'dist/cli.cjs'), `console.log('other');`.padEnd(first.length));
+    const { size, atime, mtime } = statSync(cli);
+    writeFileSync(cli, `console.log('other');`.padEnd(size));
+    utimesSync(cli, atime, mtime);
     expect(await runOk([process.execPath, program, '--version'])).toBe('other');
+    expect(readdirSync(join(kept, '..')).filter((name) => name.includes('.code'))).toEqual(['tsbuild.code']);
+  });
+
+  it('keeps none beside the bundle where others could write it', async () => {
+    using folder = tempFolder('start');
+    const program = copyOfProgram(folder.path);
+    const cache = join(folder.path, 'dist/cache');
+    mkdirSync(cache);
+    chmodSync(cache, 0o777);
+    await runOk([process.execPath, program, '--version']);
+    expect(readdirSync(cache)).toEqual([]);
+    chmodSync(cache, 0o755);
+    await runOk([process.execPath, program, '--version']);
+    expect(readdirSync(cache)).toContain('tsbuild.code');
+  });
+
+  it('keeps it in the home folder where the bundle is another’s, unless that is another’s, too', async () => {
+    requires('root');
+    using folder = tempFolder('start');
+    const program = copyOfProgram(folder.path);
+    chownSync(join(folder.path, 'dist'), 1, 1);
+    const home = (name: string, owner: number): string => {
+      const path = join(folder.path, name);
+      mkdirSync(path);
+      chownSync(path, owner, owner);
+      return path;
+    };
+    const start = async (HOME: string): Promise<void> => {
+      const env = { ...process.env, HOME, XDG_CACHE_HOME: 'relative' };
+      await runOk([process.execPath, program, '--version'], { env, cwd: folder.path });
+    };
+    const [own, foreign] = [home('own', 0), home('foreign', 2)];
+    for (const path of [own, foreign, join(folder.path, 'none'), '/proc']) await start(path);
+    expect(readdirSync(join(own, '.cache/tsbuild/code'))).toContain('tsbuild.code');
+    expect(readdirSync(foreign)).toEqual([]);
+    expect(readdirSync(folder.path).toSorted()).toEqual([
+      'bin',
+      'dist',
+      'foreign',
+      'node_modules',
+      'own',
+      'package.json',
+    ]);
+    // What this user has made there once can be replaced by whoever owns what it is in.
+    mkdirSync(join(foreign, '.cache/tsbuild/code'), { recursive: true, mode: 0o700 });
+    await start(foreign);
+    expect(readdirSync(join(foreign, '.cache/tsbuild/code'))).toEqual([]);
   });
 
   it('says so when nothing is built yet', async () => {
