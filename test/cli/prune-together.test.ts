@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -13,26 +13,33 @@ describe('S-71 prune beside others', () => {
   it('a build that runs meanwhile succeeds, and its image is whole', async () => {
     const care = await careCli();
     await care.build();
-    const steps = Array.from({ length: 8 }, (_, index) => `RUN echo ${index} > /step${index} && sleep 0.2`);
+    // Both stay in a step that holds the mount until the test has pruned beside them.
+    const waiting = (name: string): string =>
+      `RUN --mount=type=cache,id=objects,target=/cache touch /cache/${name} && ` +
+      'until test -e /cache/go; do sleep 0.02; done && test -e /cache/object';
+    const echoing = (step: number): string => `RUN echo ${step} > /step${step}`;
+    const steps = [...[0, 1, 2].map(echoing), waiting('image'), ...[4, 5, 6, 7].map(echoing)];
     const context = makeContext({ Dockerfile: ['FROM app', ...steps].join('\n') });
-    const cache =
-      'RUN --mount=type=cache,id=objects,target=/cache test -e /cache/object && sleep 1 && test -e /cache/object';
-    const cached = makeContext({ Dockerfile: ['FROM busybox:1', cache].join('\n') });
+    const cached = makeContext({ Dockerfile: ['FROM busybox:1', waiting('mount')].join('\n') });
     const builds = [
       care.cli.run(['build', '-q', '-t', 'meanwhile', context]),
       care.cli.run(['build', '-q', '-t', 'mounts', cached]),
     ];
     let done = false;
     const all = Promise.all(builds).finally(() => (done = true));
-    // Once the builds have their leases and mounts.
-    await sleep(700);
-    let prunes = 0;
-    while (!done) {
-      await care.cli.ok(['prune', '--all']);
-      prunes++;
+    const mounts = join(care.cli.root, 'cache-mounts');
+    const [mount = ''] = readdirSync(mounts).filter((name) => !name.startsWith('.'));
+    const inMount = (name: string): string => join(mounts, mount, name);
+    try {
+      const isAtWork = (): boolean => done || ['image', 'mount'].every((name) => existsSync(inMount(name)));
+      await expect.poll(isAtWork, { timeout: 60_000 }).toBe(true);
+      for (const _ of [1, 2]) await care.cli.ok(['prune', '--all']);
+      expect(existsSync(inMount('object'))).toBe(true);
+    } finally {
+      writeFileSync(inMount('go'), '');
     }
+    while (!done) await care.cli.ok(['prune', '--all']);
     for (const { status, stderr } of await all) expect({ status, stderr }).toMatchObject({ status: 0 });
-    expect(prunes).toBeGreaterThan(1);
     const script = 'cat /step0 /step7 /made';
     expect(await care.cli.ok(['run', '--rm', 'meanwhile', 'sh', '-c', script])).toBe('0\n7\nmade');
     expect(await care.cli.ok(['fsck'])).not.toContain('damage ');

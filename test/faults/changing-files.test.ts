@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { tsbuildWithBusybox, type Tsbuild } from '../support/cli.ts';
 import { makeContext, writeContext } from '../support/context.ts';
 import { requires } from '../support/requires.ts';
@@ -48,6 +48,7 @@ describe('a context whose file changes all the time', () => {
       const context = makeContext({ Dockerfile: dockerfile, '.dockerignore': '*~', file });
       const writer = spawn(process.execPath, ['-e', writerOf(join(context, 'file'), write)]);
       const ended = once(writer, 'exit');
+      onTestFinished(() => void writer.kill('SIGKILL'));
       for (let index = 0; index < (soak ? 40 : 2); index++) {
         const { status, stderr } = await cli.run(['build', '-t', 'meanwhile', context]);
         if (status !== 0) expect(stderr).toMatch(/\[(CONTEXT_CHANGED|COPY_SOURCE_NOT_FOUND)\]$/m);

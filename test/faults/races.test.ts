@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { makeContext } from '../support/context.ts';
 import { momentsAt, rehearse } from '../support/disturbed.ts';
 import { faceOf, faultEnvironment, faultWorld, findingsOf, type FaultWorld } from '../support/fault-world.ts';
@@ -59,13 +59,19 @@ describe('builders of one store', () => {
     );
     const context = makeContext({ Dockerfile: `FROM busybox:1\n${step}\n` });
     const args = ['build', '--progress=plain', '-t', 'made:1', context];
-    const first = world.cli.start(args);
+    const first = started(args);
     await expect.poll(() => hasRun(), { timeout: 60_000 }).toBe(true);
-    const second = world.cli.start(args);
+    const second = started(args);
     const told = collect(second);
     await expect.poll(() => told.text, { timeout: 60_000 }).toContain(`waiting for process ${first.pid}, `);
     const ended = once(second, 'close').then(([status]) => ({ status: Number(status), stderr: told.text }));
     return { first, second: ended, go: () => writeFileSync(join(marks(), 'go'), '') };
+  }
+  /** Without its `go` it would wait for ever, were the test over. */
+  function started(args: readonly string[]): ChildProcess {
+    const child = world.cli.start(args);
+    onTestFinished(() => void child.kill('SIGKILL'));
+    return child;
   }
   function hasRun(): boolean {
     try {
