@@ -9,6 +9,8 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/tsbuild/oracle-$suite
 
 fetch_engine() {
   local mirror=${TSBUILD_DEBIAN_MIRROR:-http://deb.debian.org/debian} work
+  # What one that was killed or failed has left; only the holder of the lock is here.
+  rm -rf "$cache"/fetch.*
   work=$(mktemp -d "$cache/fetch.XXXX")
   mkdir -p "$work/lists/partial" "$work/archives/partial" "$work/unpacked"
   echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$work/sources.list"
