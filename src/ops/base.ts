@@ -1,6 +1,7 @@
-import { TsbuildError, type EmitBuildEvent } from '../core/index.ts';
+import { TsbuildError, type Digest, type EmitBuildEvent } from '../core/index.ts';
 import type { ResolveBase, ResolvedBase } from '../graph/index.ts';
-import { familiarName, formatPlatform, parseReference, type Platform } from '../oci/index.ts';
+import { familiarName, formatPlatform, formatReference, parseReference } from '../oci/index.ts';
+import type { Platform, Reference } from '../oci/index.ts';
 import { findImage, openImage, type Image } from '../image/index.ts';
 import { lookUpImage, pullImage } from '../registry/index.ts';
 import type { Store } from '../store/index.ts';
@@ -18,11 +19,12 @@ export interface BaseOptions {
 }
 
 /**
- * Finds base images: in the store first, else in their registry; each name and platform once, so that a tag that moves
- * during the build gives one image (S-66).
+ * Finds base images: in the store first, else in their registry; each name and platform once, and for a further platform
+ * what the registry said first that the name stands for, so that a tag that moves during the build gives one image (S-66).
  */
-export function baseResolver(options: BaseOptions): ResolveBase {
+export function baseResolver(settings: BaseOptions): ResolveBase {
   const found = new Map<string, Promise<ResolvedBase>>();
+  const options = { ...settings, ask: inTurn() };
   return (name, platform) => {
     const key = `${formatPlatform(platform)} ${name}`;
     const existing = found.get(key);
@@ -33,7 +35,38 @@ export function baseResolver(options: BaseOptions): ResolveBase {
   };
 }
 
-async function resolveBase(name: string, platform: Platform, options: BaseOptions): Promise<ResolvedBase> {
+type Ask = (
+  reference: Reference,
+  task: (at: Digest | undefined) => Promise<Answer>,
+) => Promise<Answer['image']>;
+
+interface Answer {
+  readonly image: BaseImage;
+  /** What the name stands for in the registry. */
+  readonly named: Digest;
+}
+
+/** Who asks for the same name waits for who asked before, and is given what it was found to stand for. */
+function inTurn(): Ask {
+  const known = new Map<string, Promise<Digest | undefined>>();
+  return async (reference, task) => {
+    const name = formatReference(reference);
+    const before = known.get(name) ?? Promise.resolve(undefined);
+    const asking = before.then(task);
+    known.set(
+      name,
+      asking.then(
+        ({ named }) => named,
+        () => before,
+      ),
+    );
+    return (await asking).image;
+  };
+}
+
+type Resolving = BaseOptions & { readonly ask: Ask };
+
+async function resolveBase(name: string, platform: Platform, options: Resolving): Promise<ResolvedBase> {
   const image = await baseImage(name, platform, options);
   return {
     name: familiarName(parseReference(name)),
@@ -47,15 +80,22 @@ async function resolveBase(name: string, platform: Platform, options: BaseOption
 type BaseImage = Pick<Image, 'id' | 'digest' | 'manifest' | 'config'>;
 
 /** The store's image when it is whole and of the platform, else the registry's, else the store's of another platform. */
-async function baseImage(name: string, platform: Platform, options: BaseOptions): Promise<BaseImage> {
+async function baseImage(name: string, platform: Platform, options: Resolving): Promise<BaseImage> {
   const { store, signal, bases, emit } = options;
+  const reference = parseReference(name);
   const onWarning = (message: string): void => emit({ type: 'warning', message });
   const found = options.pull ? undefined : await findImage(store, name, { platform });
   if (found !== undefined) return openImage(store, found.manifest);
   try {
-    if (bases === 'look-up') return await lookUpImage(parseReference(name), { platform, signal, onWarning });
-    const pulled = await pullImage(store, parseReference(name), { platform, signal, onWarning });
-    return await openImage(store, pulled.manifest);
+    return await options.ask(reference, async (at) => {
+      const asked = { platform, at, signal, onWarning };
+      if (bases === 'look-up') {
+        const image = await lookUpImage(reference, asked);
+        return { image, named: image.named };
+      }
+      const { manifest, digest: named } = await pullImage(store, reference, asked);
+      return { image: await openImage(store, manifest), named };
+    });
   } catch (error) {
     const other = options.pull || signal.aborted ? undefined : await findImage(store, name);
     if (other === undefined) throw error;

@@ -9,6 +9,8 @@ import { withRepository, type RegistryOptions } from './repository.ts';
 export interface LookUpOptions extends RegistryOptions {
   /** Which image of an index. */
   readonly platform: Platform;
+  /** What the name is known to stand for: asked for in its place. */
+  readonly at?: Digest | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -18,6 +20,8 @@ export interface FoundImage {
   readonly id: Digest;
   /** Digest of the manifest that was chosen. */
   readonly digest: Digest;
+  /** What the name stands for in the registry: that manifest, or the index it was chosen from. */
+  readonly named: Digest;
   readonly manifest: Manifest;
   readonly config: ImageConfig;
 }
@@ -28,11 +32,12 @@ export async function lookUpImage(reference: Reference, options: LookUpOptions):
   const name = familiarName(reference);
   return withRepository(reference, { ...options, access: 'pull' }, async (open) => {
     const client = createRegistryClient(open);
-    const named = await client.manifest(reference.digest ?? reference.tag ?? 'latest');
+    const named = await client.manifest(options.at ?? reference.digest ?? reference.tag ?? 'latest');
     const { manifest, descriptor } = await chooseManifest(client, named, { name, platform });
     const config = parseImageConfig(await readBytes(client, manifest.config, maxConfigBytes));
     checkLayers(manifest, config);
-    return { id: manifest.config.digest, digest: descriptor.digest, manifest, config };
+    const { digest } = descriptor;
+    return { id: manifest.config.digest, digest, named: named.descriptor.digest, manifest, config };
   });
 }
 

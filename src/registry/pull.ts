@@ -21,6 +21,8 @@ import type { PullProgress, Transfers } from './transfer.ts';
 export interface PullOptions extends RegistryOptions {
   /** Which image of an index; this machine's unless told. */
   readonly platform?: Platform | undefined;
+  /** What the name is known to stand for: asked for in its place. */
+  readonly at?: Digest | undefined;
   /** The index as it is, with the images for all its platforms; the name then stands for it. */
   readonly allPlatforms?: boolean | undefined;
   readonly onProgress?: ((progress: PullProgress) => void) | undefined;
@@ -58,6 +60,7 @@ export async function pullImage(
     return await pull({
       ...{ store, client: createRegistryClient(open), lease, reference, signal, failed },
       platform: options.platform ?? hostPlatform(),
+      at: options.at ?? reference.digest ?? reference.tag ?? 'latest',
       allPlatforms: options.allPlatforms ?? false,
       onProgress: options.onProgress,
       counter: { transferred: 0 },
@@ -68,12 +71,14 @@ export async function pullImage(
 interface Pull extends Transfers {
   readonly reference: Reference;
   readonly platform: Platform;
+  /** Tag or digest. */
+  readonly at: string;
   readonly allPlatforms: boolean;
 }
 
 async function pull(work: Pull): Promise<PulledImage> {
   const { store, client, reference, platform } = work;
-  const named = await client.manifest(reference.digest ?? reference.tag ?? 'latest');
+  const named = await client.manifest(work.at);
   if (work.allPlatforms && named.parsed.kind === 'index') return pullIndex(work, named);
   const { manifest, descriptor, bytes } = await chooseManifest(client, named, {
     name: familiarName(reference),
@@ -126,5 +131,6 @@ async function record(
     manifest: image.manifest,
     added: earlier?.added ?? new Date().toISOString(),
     repoDigests: [...new Set([...(earlier?.repoDigests ?? []), image.repoDigest])].sort(),
+    attestations: earlier?.attestations,
   });
 }

@@ -17,11 +17,12 @@ const maxStatements = 8;
 /**
  * The in-toto statements that a registry has about an image, or about an index and its images: in artifacts that refer to
  * them (O-82), and in those that BuildKit puts beside the images of an index. Whoever may push to the repository can have made
- * them: nothing vouches for them. Throws IMAGE_INVALID, DIGEST_MISMATCH and as reads do.
+ * them: nothing vouches for them. All together have `limit` bytes at most. Throws IMAGE_INVALID, DIGEST_MISMATCH and as reads do.
  */
 export async function remoteStatements(
   repository: Reference,
   options: RegistryOptions = {},
+  limit: number = 2 * maxStatementBytes,
 ): Promise<readonly Json[]> {
   return readRepository(repository, options, async (open) => {
     const { descriptor, parsed } = await open.manifest();
@@ -35,20 +36,26 @@ export async function remoteStatements(
       for (const one of referrers) artifacts.set(one.digest, one);
     }
     const found: Json[] = [];
+    const room = { left: limit };
     for (const artifact of [...artifacts.values()].slice(0, maxArtifacts)) {
-      found.push(...(await statementsOf(open, artifact)));
+      found.push(...(await statementsOf(open, artifact, room)));
     }
     return found;
   });
 }
 
-async function statementsOf(open: ReadableRepository, artifact: Descriptor): Promise<readonly Json[]> {
+async function statementsOf(
+  open: ReadableRepository,
+  artifact: Descriptor,
+  room: { left: number },
+): Promise<readonly Json[]> {
   const { parsed } = await open.manifest(artifact.digest);
   const layers = parsed.kind === 'manifest' ? parsed.manifest.layers : [];
   const statements = layers.filter(({ mediaType }) => mediaType === attestationTypes.statement);
   const found: Json[] = [];
   for (const layer of statements.slice(0, maxStatements)) {
-    const bytes = await open.bytes(layer, maxStatementBytes);
+    const bytes = await open.bytes(layer, Math.min(maxStatementBytes, room.left));
+    room.left -= bytes.byteLength;
     const what = `the attestation ${layer.digest}`;
     // What was parsed from JSON is nothing else.
     found.push(parseBoundedJson(bytes, { what, limit: maxStatementBytes }) as Json);
