@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
 
-import { TsbuildError } from '../core/index.ts';
+import { isErrno, TsbuildError } from '../core/index.ts';
 import { readSmallFile } from './small-file.ts';
 import { parseToml, TomlError } from './toml.ts';
 
@@ -96,8 +96,10 @@ function partsOf(folder: string): readonly string[] {
       .filter((name) => name.endsWith('.conf'))
       .sort()
       .map((name) => join(folder, name));
-  } catch {
-    return [];
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return [];
+    // What is blocked may be said there.
+    throw invalid(folder, 'it cannot be read');
   }
 }
 
@@ -141,7 +143,7 @@ function invalid(path: string, why: string): TsbuildError {
 
 /**
  * The rule with the longest prefix of the name. `name` is in full: `docker.io/library/debian:12`. A prefix ends where a
- * component ends; `*.example.com` stands for every host below example.com.
+ * component ends, and a host has its port; `*.example.com` stands for every host below example.com.
  */
 export function ruleFor(rules: readonly RegistryRule[], name: string): RegistryRule | undefined {
   return rules
@@ -153,7 +155,9 @@ export function ruleFor(rules: readonly RegistryRule[], name: string): RegistryR
 export function covered(prefix: string, name: string): string | undefined {
   if (!prefix.startsWith('*.')) {
     const next = name[prefix.length];
-    return name.startsWith(prefix) && (next === undefined || '/:@'.includes(next)) ? prefix : undefined;
+    // A host with another port is another one: to take any certificate of the one says nothing of it.
+    const ends = prefix.includes('/') ? '/:@' : '/';
+    return name.startsWith(prefix) && (next === undefined || ends.includes(next)) ? prefix : undefined;
   }
   const host = name.split('/', 1)[0] ?? '';
   const suffix = prefix.slice(1);

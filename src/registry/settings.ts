@@ -63,7 +63,17 @@ export function registrySettings(places: ConfigPlaces = {}): RegistrySettings {
 
   const placeOf = (name: string, { insecure }: { readonly insecure: boolean }): RegistryPlace => {
     const slash = name.indexOf('/');
-    const host = registryHost(slash === -1 ? name : name.slice(0, slash));
+    if (slash === -1) {
+      // Its tag would be taken for a port.
+      throw new TsbuildError(
+        'REGISTRY_CONFIG_INVALID',
+        `registries.conf leads to ${name}, which has no path`,
+        {
+          hint: 'where a prefix is a whole name, its location must be one',
+        },
+      );
+    }
+    const host = registryHost(name.slice(0, slash));
     const repository = name
       .slice(slash + 1)
       .replace(/@.*$/, '')

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -69,6 +69,12 @@ describe('registries.conf', () => {
     ['a tag in the prefix', '[[registry]]\nprefix = "a.e/x:1"\nlocation = "b.e/x:2"\n', 'a.e/x:1', ['b.e/x']],
     ['hosts below another', '[[registry]]\nprefix = "*.a.e"\ninsecure = true\n', 'x.a.e/y', ['x.a.e/y!']],
     ['not the host itself', '[[registry]]\nprefix = "*.a.e"\ninsecure = true\n', 'a.e/y', ['a.e/y']],
+    [
+      'not the host with a port',
+      '[[registry]]\nlocation = "a.e"\ninsecure = true\n',
+      'a.e:5000/y',
+      ['a.e:5000/y'],
+    ],
     ['G-37 insecure', '[[registry]]\nlocation = "a.e"\ninsecure = true\n', 'a.e/y', ['a.e/y!']],
     [
       'a mirror for digests, asked by tag',
@@ -117,6 +123,22 @@ describe('registries.conf', () => {
       expect(ask).toThrow(/a\.e\/x\/y:latest is blocked by .*registries\.conf/);
     }
     expect(places(settings, 'a.e/z')).toEqual(['a.e/z']);
+  });
+
+  it('G-40 a name that is moved to a bare host is refused, for its tag would be a port', () => {
+    const conf = '[[registry]]\nprefix = "a.e/x"\nlocation = "b.e"\n';
+    const settings = machine({ [inMachine]: conf }).settings();
+    expect(places(settings, 'a.e/x/y:5000')).toEqual(['b.e/y']);
+    expect(() => places(settings, 'a.e/x:5000')).toThrow(
+      expect.objectContaining({ code: 'REGISTRY_CONFIG_INVALID' }),
+    );
+  });
+
+  it('G-40 a folder of files that cannot be read is not taken for an empty one', () => {
+    const { etc, settings } = machine({ [inMachine]: '' });
+    const folder = join(etc, 'containers/registries.conf.d');
+    symlinkSync(folder, folder);
+    expect(() => settings()).toThrow(expect.objectContaining({ code: 'REGISTRY_CONFIG_INVALID' }));
   });
 
   it('G-40 files in their order', () => {
