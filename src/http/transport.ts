@@ -121,19 +121,22 @@ export async function* bodyOf(response: Response): AsyncGenerator<Uint8Array, vo
 
 const shownDetail = 256;
 
-/** What went wrong, from an answer that is no success: the registry's own code and words, cut short. */
-export async function statusError(response: Response): Promise<HttpStatusError> {
+/** What went wrong, from an answer that is no success: the registry's own code and words, cut short and without the secrets. */
+export async function statusError(
+  response: Response,
+  secrets: readonly string[] = [],
+): Promise<HttpStatusError> {
   const body = await readBody(response, 64 * 1024).catch(() => Buffer.alloc(0));
   return new HttpStatusError({
     status: response.status,
-    detail: errorDetail(body.toString('utf8')),
+    detail: errorDetail(body.toString('utf8'), secrets),
     retryAfter: parseRetryAfter(response.headers.get('retry-after')),
     limits: parseRateLimits(response.headers),
   });
 }
 
 /** distribution-spec "Error Codes": `{"errors":[{"code","message"}]}`; anything else is shown as the text it is. */
-function errorDetail(body: string): string {
+function errorDetail(body: string, secrets: readonly string[]): string {
   let text = body;
   try {
     const parsed = JSON.parse(body) as { errors?: { code?: unknown; message?: unknown }[] } | null;
@@ -144,6 +147,8 @@ function errorDetail(body: string): string {
     // Proxies answer with pages of their own.
     if (/^\s*</.test(body)) text = '';
   }
+  // Before anything is cut: half a secret would be found no more.
+  for (const secret of secrets) text = text.replaceAll(secret, 'xxxxx');
   // A terminal must not be steered by a server's words, nor shown what a proxy repeats of the request (S-61).
   return redactUrl(text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim())
     .replace(/\b(basic|bearer)\s+[\w.~+/=-]{6,}/gi, '$1 xxxxx')

@@ -39,7 +39,7 @@ const mirrorStall = 15_000;
 export function createRegistryClient(open: OpenRepository): RegistryClient {
   const { mirrors } = open;
   let at = 0;
-  /** Which place a blob was last asked for at. */
+  /** Which place sent the beginning of a blob; the rest may have come from a better one. */
   const askedAt = new Map<Digest, number>();
 
   const passOver = (from: number, to: number, why: unknown): boolean => {
@@ -83,7 +83,7 @@ export function createRegistryClient(open: OpenRepository): RegistryClient {
           return more;
         },
         request: async (path, headers, signal) => {
-          askedAt.set(descriptor.digest, from);
+          if (headers['range'] === undefined) askedAt.set(descriptor.digest, from);
           return placeAt(from).conversation.request(path, { headers, signal });
         },
       });

@@ -95,7 +95,11 @@ function urlOf(path: string, base: URL, { repository, mirrors }: RegistryPlace):
 
 /** Registries behind a proxy that ends TLS name themselves by http: the scheme of the connection is kept. */
 function within(url: URL, base: URL): URL {
-  if (url.protocol !== 'http:' || base.protocol !== 'https:' || url.hostname !== base.hostname) return url;
+  if (url.protocol !== 'http:' || base.protocol !== 'https:') return url;
+  if (url.hostname !== base.hostname) {
+    // Everybody on the way could read what is private there.
+    throw new TsbuildError('REGISTRY_ERROR', `${base.host} leads to plain http: ${url.origin}`);
+  }
   const secure = new URL(url);
   secure.protocol = 'https:';
   if (url.port === '' || url.port === '80') secure.port = base.port;

@@ -1,15 +1,7 @@
 import * as z from 'zod/mini';
 
 import { TsbuildError } from '../core/index.ts';
-import {
-  discard,
-  get,
-  HttpStatusError,
-  readBody,
-  send,
-  statusError,
-  type HttpRequest,
-} from '../http/index.ts';
+import { discard, get, readBody, send, statusError, type HttpRequest } from '../http/index.ts';
 import { checkRealm, parseChallenges } from './challenge.ts';
 import type { CredentialLookup, Credentials } from './credentials.ts';
 
@@ -133,18 +125,17 @@ async function fetchToken(
     await discard(answer);
     answer = await postForm(realm, form, request);
   }
-  if (!answer.ok) throw withoutSecret(await statusError(answer), held);
+  if (!answer.ok) throw await statusError(answer, formsOf(held));
   return readToken(answer, realm);
 }
 
-/** A token service may repeat what it was sent, to say what is wrong with it. */
-function withoutSecret(error: HttpStatusError, held: Credentials | undefined): HttpStatusError {
-  if (held === undefined) return error;
+/** How the secret may stand in an answer: a token service may repeat what it was sent, to say what is wrong with it. */
+function formsOf(held: Credentials | undefined): readonly string[] {
+  if (held === undefined) return [];
   const secret = held.kind === 'password' ? held.password : held.token;
-  const forms = [secret, encodeURIComponent(secret)].filter((form) => form !== '');
-  const detail = forms.reduce((text, form) => text.replaceAll(form, 'xxxxx'), error.detail);
-  const { status, retryAfter, limits } = error;
-  return new HttpStatusError({ status, detail, retryAfter, limits });
+  const inForm = new URLSearchParams([['', secret]]).toString().slice(1);
+  const inHeader = held.kind === 'bearer' ? '' : basic(held).slice('Basic '.length);
+  return [...new Set([secret, encodeURIComponent(secret), inForm, inHeader])].filter((form) => form !== '');
 }
 
 async function getToken(

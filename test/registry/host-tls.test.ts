@@ -11,6 +11,7 @@ import { mediaTypes, parseReference } from '../../src/oci/index.ts';
 import {
   insecureVariable,
   pushManifest,
+  pushReferrer,
   readRepository,
   registrySettings,
   type CredentialLookup,
@@ -52,10 +53,17 @@ beforeAll(async () => {
   own = await makeTlsFiles(join(path, 'own'), 'client.example.test');
 });
 
-/** Serves one manifest by https; `redirect` is where it is said to be instead. */
-async function startServer(
-  options: { readonly redirect?: string; readonly asks?: boolean } = {},
-): Promise<TlsServer> {
+interface Serving {
+  /** Where the manifest is said to be. */
+  readonly redirect?: string;
+  /** Where blobs are said to go. */
+  readonly uploads?: string;
+  /** A certificate must be shown. */
+  readonly asks?: boolean;
+}
+
+/** Serves one manifest by https. */
+async function startServer(options: Serving = {}): Promise<TlsServer> {
   const seen: Seen[] = [];
   const files = { key: readFileSync(tls.key), cert: readFileSync(tls.certificate) };
   const request = {
@@ -71,6 +79,10 @@ async function startServer(
     seen.push({ path: asked.url ?? '', authorization: asked.headers.authorization, shown });
     if (options.asks === true && shown === undefined) return void response.writeHead(403).end();
     if (asked.url === '/v2/') return void response.end('{}');
+    if (options.uploads !== undefined) {
+      const status = asked.method === 'POST' ? 202 : 404;
+      return void response.writeHead(status, { location: options.uploads }).end();
+    }
     if (options.redirect !== undefined) {
       return void response.writeHead(307, { location: `${options.redirect}${asked.url ?? ''}` }).end();
     }
@@ -211,6 +223,25 @@ describe('insecure registries', () => {
     await expect(read(host, settings, () => Promise.resolve(secret))).rejects.toMatchObject({
       code: 'REGISTRY_ERROR',
       message: expect.stringContaining('a redirect that is not followed') as string,
+    });
+    expect(plain.seen).toEqual([]);
+  });
+
+  it('S-60 what goes to a registry by https goes nowhere by plain http', async () => {
+    await using plain = await startFaultProxy(undefined, (request, response) => {
+      request.resume();
+      response.writeHead(201).end();
+      return true;
+    });
+    await using server = await startServer({ uploads: `http://localhost:${plain.port}/upload` });
+    const host = `127.0.0.1:${server.port}`;
+    const artifact = { artifactType: 'a/b', layers: [{ mediaType: 'a/b', bytes: Buffer.from('private') }] };
+    const descriptor = { mediaType: mediaTypes.manifest, digest: digestOf(body), size: body.length };
+    const subject = { repository: parseReference(`${host}/a:1`), descriptor };
+    const settings = trusting({}, host);
+    await expect(pushReferrer(subject, artifact, { retry, settings })).rejects.toMatchObject({
+      code: 'REGISTRY_ERROR',
+      message: expect.stringContaining('leads to plain http') as string,
     });
     expect(plain.seen).toEqual([]);
   });

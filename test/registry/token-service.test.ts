@@ -167,6 +167,19 @@ describe('a token service that does wrong', () => {
           .end('{"errors":[{"code":"DENIED","message":"no user me/the.secret+1"}]}'),
     ],
     [
+      'the header without its scheme',
+      password,
+      (request, response) =>
+        void response
+          .writeHead(403)
+          .end(`no: ${(request.headers.authorization ?? '').slice('Basic '.length)}`),
+    ],
+    [
+      'the password where it is cut off',
+      password,
+      (_request, response) => void response.writeHead(403).end(`${'no '.repeat(83)} the.secret+1`),
+    ],
+    [
       'a URL',
       password,
       (_request, response) => void response.writeHead(500).end('see https://me:another.secret@host/x'),
@@ -180,7 +193,7 @@ describe('a token service that does wrong', () => {
       all.push(at.message, JSON.stringify(at), at.stack ?? '');
     }
     all.push(error?.hint ?? '');
-    const secrets = ['the.secret', 'another.secret', 'the%2Esecret', basic.slice(6)];
+    const secrets = ['the.s', 'another.secret', 'the%2Esecret', basic.slice(6)];
     for (const secret of secrets) expect(all.join('\n')).not.toContain(secret);
   });
 
