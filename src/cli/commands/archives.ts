@@ -1,10 +1,10 @@
 import { Option, type Command } from 'commander';
 
 import { TsbuildError } from '../../core/index.ts';
+import { writeOutputFile, writeTo } from '../../sys/index.ts';
 import { archiveSource } from '../archive-source.ts';
 import { examples, makeCommand } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
-import { writeOutputFile, writeTo } from '../output-file.ts';
 import { storeRoot } from '../root.ts';
 import { printable } from '../terminal-text.ts';
 import { withStore } from '../with-store.ts';

@@ -2,6 +2,7 @@ import { Option, type Command } from 'commander';
 
 import type { BuildResult } from '../../build.ts';
 import type { Isolation } from '../../runtime/index.ts';
+import { removeOutputFile, writeSmallFile } from '../../sys/index.ts';
 import { addAttestOptions, attestOptionsOf, type AttestFlags } from '../build-attest.ts';
 import { metadataOf, outputLines, outputsJson } from '../build-metadata.ts';
 import { addCacheOptions, cacheOptionsOf, type CacheFlags } from '../build-cache.ts';
@@ -17,7 +18,6 @@ import { platformLines, platformsJson, resultId } from '../build-platforms.ts';
 import { collect, examples, makeCommand } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { addLimitOptions, addResourceOption, limitsOf, type LimitFlags } from '../limits.ts';
-import { removeOutputFile, writeSmallFile } from '../output-file.ts';
 import { addPlanningOptions, planningOptionsOf, type PlanningFlags } from '../planning-flags.ts';
 import type { ExitStatusHolder } from '../program.ts';
 import type { Progress } from '../progress/plain.ts';

@@ -1,14 +1,15 @@
 import { createReadStream } from 'node:fs';
+import { addAbortSignal } from 'node:stream';
 
 import { Option, type Command } from 'commander';
 
 import { TsbuildError } from '../../core/index.ts';
 import type { CacheMount, ExportCachesOptions } from '../../ops/index.ts';
+import { writeOutputFile, writeTo } from '../../sys/index.ts';
 import { archiveSource } from '../archive-source.ts';
 import { collect, examples, makeCommand, rootOption } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { formatOption, printList, type ListFormat } from '../list.ts';
-import { writeOutputFile, writeTo } from '../output-file.ts';
 import { storeRoot } from '../root.ts';
 import { formatAge, formatSize } from '../table.ts';
 import { printableLine } from '../terminal-text.ts';
@@ -145,7 +146,11 @@ function importCommand(): Command {
     await withStore(storeRoot(command), async (store) => {
       const { cacheMounts } = await import('../../ops/index.ts');
       const { importCaches } = await cacheMounts();
-      const source = typeof found === 'string' ? createReadStream(found) : found;
+      // Whoever waits for the next bytes of a pipe looks at no signal. Errors are heard where it is read.
+      const source = addAbortSignal(
+        interrupt.signal,
+        typeof found === 'string' ? createReadStream(found) : found,
+      ).on('error', () => undefined);
       const ids = await importCaches(store, source, { id, signal: interrupt.signal, warn });
       process.stdout.write(ids.map((each) => `Imported cache mount: ${printableLine(each)}\n`).join(''));
     });

@@ -3,9 +3,9 @@ import type { Command } from 'commander';
 import { TsbuildError, type ByteString } from '../../core/index.ts';
 import type { ContainerPath, CopyOptions, OpenSide } from '../../ops/index.ts';
 import type { Store } from '../../store/index.ts';
+import { writeTo } from '../../sys/index.ts';
 import { examples, makeCommand } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
-import { writeTo } from '../output-file.ts';
 import { storeRoot } from '../root.ts';
 import { withStore } from '../with-store.ts';
 

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 
 import { TsbuildError, toText } from '../../core/index.ts';
+import { writeOutputFile, writeTo } from '../../sys/index.ts';
 import { collect, examples, makeCommand } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { formatOption, type ListFormat } from '../list.ts';
-import { writeOutputFile, writeTo } from '../output-file.ts';
 import { storeRoot } from '../root.ts';
 import { printable } from '../terminal-text.ts';
 import { withStore } from '../with-store.ts';

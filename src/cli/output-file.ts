@@ -1,1 +1,0 @@
-export { removeOutputFile, writeOutputFile, writeSmallFile, writeTo } from '../sys/index.ts';
