@@ -25,14 +25,8 @@ import {
   type OutputWork,
   type WrittenOutput,
 } from './output/index.ts';
-import {
-  buildPlace,
-  isIndexed,
-  openPlannedBuild,
-  type PlannedBuild,
-  type PlanningOptions,
-  type RunningOptions,
-} from './planned-build.ts';
+import { isIndexed, type PlanningOptions, type RunningOptions } from './build-options.ts';
+import { buildPlace, openPlannedBuild, type PlannedBuild } from './planned-build.ts';
 import { solveAll } from './solver/index.ts';
 import { writeTo } from './sys/index.ts';
 
@@ -120,7 +114,10 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   }
   // The kernel takes its time to end networks: it does so beside what is left to do.
   const closed = planned.networks.close();
-  const settled = await Promise.all(states.map((state) => state.settled));
+  const settling = states.map((state) => state.settled);
+  // Packing goes on in what one that failed would close.
+  await Promise.allSettled(settling);
+  const settled = await Promise.all(settling);
   const attest = await attesterOf(options, planned, { started, shape: common });
   const finish = finisher(planned, settled, attest);
   const built = await finish(shaped[0]?.shape ?? common);
@@ -210,10 +207,13 @@ function firstOf({ images }: BuiltImages): BuiltImages['images'][number] {
 }
 
 /** What an output that empties its folder must leave alone. */
-function preciousFolders({ context, root }: BuildOptions): CheckOptions['precious'] {
+function preciousFolders({ context, namedContexts = [], root }: BuildOptions): CheckOptions['precious'] {
   const place = buildPlace(context);
-  const store = [root, 'the store'] as const;
-  return place.startsWith('/') ? [[place, 'the build context'], store] : [store];
+  const named = namedContexts.flatMap(({ name, source }) =>
+    source.kind === 'folder' ? [[source.path, `the build context ${name}`] as const] : [],
+  );
+  const own = place.startsWith('/') ? [[place, 'the build context'] as const] : [];
+  return [...own, ...named, [root, 'the store']];
 }
 
 /** A folder has no time that would be everywhere the same: `context` means nothing then, as with BuildKit (O-51). */

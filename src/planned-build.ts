@@ -20,26 +20,17 @@ import {
   withEpoch,
   type BuildScope,
   type BuildServices,
-  type ContextModes,
-  type NamedContext,
-  type RunLimits,
   type SecretSource,
   type SshSource,
-  type StandardInput,
   type State,
   type StepNetworks,
 } from './ops/index.ts';
+import { isIndexed, type PlanningOptions, type RunningOptions } from './build-options.ts';
 import type { Dockerfile } from './dockerfile/types.ts';
 import type { BuildCaches, BuildCachesOptions, CacheWishes } from './remote-cache/index.ts';
-import {
-  planAll,
-  type BuildPlan,
-  type Entitlement,
-  type PlanOptions,
-  type RunNetwork,
-} from './graph/index.ts';
+import { planAll, type BuildPlan, type PlanOptions } from './graph/index.ts';
 import { hostPlatform, type Platform } from './oci/index.ts';
-import { chooseIsolation, createRuntime, type HostEntry, type Isolation } from './runtime/index.ts';
+import { chooseIsolation, createRuntime, type Isolation } from './runtime/index.ts';
 import { openSnapshotter, type LocalSnapshotter } from './snapshot/index.ts';
 import { defaultJobs, type Vertex } from './solver/index.ts';
 import { watchSources } from './source/index.ts';
@@ -47,53 +38,6 @@ import type { FetchedSource, Sources } from './source/types.ts';
 import { openStore, type Lease, type Store } from './store/index.ts';
 
 export { buildPlace } from './ops/index.ts';
-
-/** What says which steps there are. */
-export interface PlanningOptions {
-  /** Folder of the store. */
-  readonly root: string;
-  /** The build context: a folder, a git repository, a URL, or `-` for standard input. */
-  readonly context: string;
-  /** Dockerfile: a path, a URL, or `-` for standard input; default `Dockerfile` in the context. */
-  readonly file?: string | undefined;
-  /** Taken instead of .dockerignore and its kind. */
-  readonly ignoreFile?: string | undefined;
-  /** What `--build-context` names. */
-  readonly namedContexts?: readonly NamedContext[] | undefined;
-  /** `git`: of the modes of contexts' files only what git keeps counts. */
-  readonly contextModes?: ContextModes | undefined;
-  /** In the place of this process's own. */
-  readonly stdin?: StandardInput | undefined;
-  readonly buildArgs?: ReadonlyMap<string, string> | undefined;
-  readonly target?: string | undefined;
-  /** An image for each, in this order; this machine's unless told. */
-  readonly platforms?: readonly Platform[] | undefined;
-  /** All stages, or those of these lower-cased names. */
-  readonly noCache?: boolean | ReadonlySet<string> | undefined;
-  readonly pull?: boolean | undefined;
-  readonly network?: RunNetwork | undefined;
-  /** What the Dockerfile may ask for. */
-  readonly allow?: ReadonlySet<Entitlement> | undefined;
-  /** Lines more in /etc/hosts of RUN steps. */
-  readonly extraHosts?: readonly HostEntry[] | undefined;
-  /** For RUN mounts, and for fetching from where one must log in. */
-  readonly secrets?: ReadonlyMap<string, SecretSource> | undefined;
-  readonly ssh?: ReadonlyMap<string, SshSource> | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly emit?: EmitBuildEvent | undefined;
-}
-
-/** What only matters to steps that run. */
-export interface RunningOptions {
-  readonly labels?: readonly (readonly [string, string])[] | undefined;
-  readonly limits?: RunLimits | undefined;
-  /** Steps that execute at once; default twice as many as there are processors, and four at least. */
-  readonly jobs?: number | undefined;
-  /** How RUN steps are kept apart from the machine; default `auto`, see `chooseIsolation`. */
-  readonly isolation?: 'auto' | Isolation | undefined;
-  /** Caches elsewhere that answer steps, and that are given the results. */
-  readonly caches?: CacheWishes | undefined;
-}
 
 /** What is to become the image of one platform. */
 export interface PlannedImage {
@@ -257,11 +201,6 @@ async function cachesOf(
   if (wishes === undefined) return undefined;
   const { openBuildCaches } = await import('./remote-cache/index.ts');
   return openBuildCaches({ ...wishes, ...services });
-}
-
-/** One image, or several below an index (O-30); BUILDKIT_MULTI_PLATFORM makes an index of one, too. */
-export function isIndexed({ platforms = [], buildArgs }: PlanningOptions): boolean {
-  return platforms.length > 1 || isGoTrue(buildArgs?.get('BUILDKIT_MULTI_PLATFORM'));
 }
 
 /** What this machine has for trees and steps, or what stands in for it. */

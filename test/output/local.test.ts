@@ -10,6 +10,7 @@ import {
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
+import { parseBuildContext } from '../../src/ops/index.ts';
 import { buildTo } from '../support/build-to.ts';
 import { makeTar, type TarSpec } from '../support/make-tar.ts';
 import { requires } from '../support/requires.ts';
@@ -239,6 +240,11 @@ describe('mode=delete', () => {
       ).rejects.toMatchObject({
         code: 'USAGE',
         message: expect.stringContaining('the build context') as string,
+      });
+      const namedContexts = [parseBuildContext(`more=${path}/sub/context`)];
+      await expect(buildTo({ dockerfile, namedContexts, to }, path)).rejects.toMatchObject({
+        code: 'USAGE',
+        message: expect.stringContaining('the build context more') as string,
       });
       await expect(buildTo({ dockerfile, root: join(path, 'sub/store'), to }, path)).rejects.toMatchObject({
         code: 'USAGE',
