@@ -1,6 +1,6 @@
 import { digestParts, type Json } from '../core/index.ts';
 import type { BuildPlan } from '../graph/index.ts';
-import { storeImage, type Image } from '../image/index.ts';
+import { alignHistory, storeImage, type Image } from '../image/index.ts';
 import { chainId } from '../oci/index.ts';
 import type { HistoryEntry } from '../oci/types.ts';
 import type { Store } from '../store/index.ts';
@@ -37,7 +37,9 @@ export async function finishImage(
   const clock: Clock = { latest: epoch, always: rewrite === 'exact' };
   await rememberChain(store, state);
   const keep = options.squash === 'all' ? 0 : countBaseLayers(state);
-  const dated = datedHistory(plan.history, state.layers, clock);
+  // A base may tell less or more than it has layers (O-34): entries and layers are counted side by side below.
+  const aligned = alignHistory(plan.history, state.layers.length);
+  const dated = datedHistory(aligned, state.layers, clock);
   const shaped = await shapedState(services, built, { ...options, keep });
   const merged = state.layers.length - shaped.layers.length;
   const history =

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
+import { hostPlatform } from '../../src/oci/index.ts';
 import { openStore } from '../../src/store/index.ts';
 import { buildTo, type BuiltTo } from '../support/build-to.ts';
 import { busyboxName, busyboxTar } from '../support/busybox.ts';
@@ -9,6 +10,7 @@ import { makeTar } from '../support/make-tar.ts';
 import { headersOf } from '../support/read-archive.ts';
 import { requires } from '../support/requires.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { makeTinyImage } from '../support/tiny-image.ts';
 
 async function namesIn({ root, image }: BuiltTo, layer: number): Promise<readonly string[]> {
   await using store = await openStore(root);
@@ -82,6 +84,39 @@ describe('--squash', () => {
     });
     expect(all.image.layers).toHaveLength(1);
     expect(await namesIn(all, 0)).toEqual(['a', 'b', 'c']);
+  });
+
+  it('C-26 O-34 O-53 of a base that tells nothing of its layers, each step has its own entry and time', async () => {
+    const root = join(tempFolder('root').path, 'store');
+    {
+      await using store = await openStore(root);
+      const layers = [{ a: '1' }, { b: '2' }];
+      await makeTinyImage(store, {
+        name: 'docker.io/library/mute:1',
+        platform: hostPlatform(),
+        layers,
+        history: [],
+      });
+    }
+    const dockerfile = 'FROM mute:1\nCOPY Dockerfile /c\nCOPY Dockerfile /d\n';
+    const { image } = await buildTo({ root, dockerfile, to: ['type=image'] });
+    const told = image.config.history?.map(({ created, created_by }) => [created_by?.slice(0, 4), created]);
+    const created = expect.stringMatching(/^2\d/) as string;
+    const none = [undefined, undefined];
+    expect(told).toEqual([none, none, ['COPY', created], ['COPY', created]]);
+    expect(image.config.created).toEqual(created);
+    const squashed = await buildTo({ root, dockerfile, shape: { squash: 'new' }, to: ['type=image'] });
+    const entries = squashed.image.config.history?.map(({ created_by, comment, empty_layer = false }) => [
+      created_by?.slice(0, 4) ?? comment,
+      empty_layer,
+    ]);
+    expect(entries).toEqual([
+      [undefined, false],
+      [undefined, false],
+      ['COPY', true],
+      ['COPY', true],
+      ['2 layers made one', false],
+    ]);
   });
 
   it('C-26 of one layer, or of none, is the image as it is', async () => {

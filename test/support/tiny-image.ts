@@ -12,6 +12,8 @@ export interface TinyImageOptions {
   readonly compression?: 'none' | 'gzip' | 'zstd';
   readonly platform?: Platform;
   readonly config?: ContainerDefaults;
+  /** Of its config; one entry a layer unless told. */
+  readonly history?: readonly object[];
   /** Docker's media types instead of OCI's. */
   readonly docker?: boolean;
 }
@@ -59,7 +61,9 @@ export async function makeTinyImage(
       variant,
       config: options.config ?? {},
       rootfs: { type: 'layers', diff_ids: layers.map((layer) => layer.diffId) },
-      history: layers.map((_, index) => ({ created: '2020-01-01T00:00:00Z', created_by: `layer ${index}` })),
+      history:
+        options.history ??
+        layers.map((_, index) => ({ created: '2020-01-01T00:00:00Z', created_by: `layer ${index}` })),
     },
     docker ? mediaTypes.dockerConfig : mediaTypes.config,
   );
