@@ -77,6 +77,25 @@ export function assembleIndex(
   };
 }
 
+/**
+ * The index over other descriptors of its entries, as they leave; undefined when they are the same, as it then goes byte for
+ * byte. Over Docker's manifests alone it is a list of Docker's, which has no annotations (O-32): who knows no other manifests
+ * knows no other index.
+ */
+export function repackedIndex(
+  index: Index,
+  manifests: readonly Descriptor[],
+): { readonly bytes: Uint8Array; readonly descriptor: Descriptor } | undefined {
+  const isSame = manifests.length === index.manifests.length;
+  if (isSame && manifests.every(({ digest }, at) => digest === index.manifests[at]?.digest)) return undefined;
+  const isDocker = manifests.every(({ mediaType }) => mediaType === mediaTypes.dockerManifest);
+  const mediaType = isDocker ? mediaTypes.dockerList : mediaTypes.index;
+  const { annotations, ...rest } = index;
+  const document = { ...rest, ...(isDocker ? {} : { annotations }), mediaType, manifests };
+  const bytes = Buffer.from(canonicalJson(document as unknown as Json), 'utf8');
+  return { bytes, descriptor: { mediaType, digest: digestOf(bytes), size: bytes.byteLength } };
+}
+
 function entryOf({ manifest, platform, annotations }: IndexEntry): Descriptor {
   const { mediaType, digest, size, artifactType } = manifest;
   const named = annotations === undefined || Object.keys(annotations).length === 0 ? undefined : annotations;

@@ -8,6 +8,7 @@ export { imagesOf, isIndexType, readIndex, writeIndex } from './index-image.ts';
 export type { IndexEntry, IndexMember, StoredIndex } from './index-image.ts';
 export { inspectImage } from './inspect.ts';
 export { keepImage } from './keep.ts';
+export type { KeptImage } from './keep.ts';
 export { bounded, openLayer } from './layer.ts';
 export { Layout, readLayoutImage } from './layout.ts';
 export { imageSize, listImages } from './list.ts';
@@ -19,14 +20,14 @@ export {
   removeFromManifestList,
 } from './manifest-list.ts';
 export type { EntryChange, ListedImage } from './manifest-list.ts';
-export { nameTarget, removeImage, tagImage } from './names.ts';
+export { checkTag, nameTarget, removeImage, tagImage } from './names.ts';
 export type { ImageUse, RemovedImage, RemoveOptions } from './names.ts';
 export { pushImage } from './push.ts';
 export type { PushedImage, PushImageOptions } from './push.ts';
 export { knownForm, packLayer, rememberForm, storedBlob } from './outgoing.ts';
 export type { LayerForm } from './outgoing.ts';
 export { packImage, packIndex } from './packed-image.ts';
-export type { PackedImage, PackedImageLayer, PackedIndex } from './packed-image.ts';
+export type { PackedImage, PackedImageLayer, PackedIndex, PackImageOptions } from './packed-image.ts';
 export type { PackingOptions } from './packing.ts';
 export { findImage, loadImage, resolveImage } from './resolve.ts';
 export type { FindOptions, ResolvedImage } from './resolve.ts';

@@ -24,7 +24,8 @@ export async function nameTarget(store: Store, target: Descriptor, name: string)
   return full;
 }
 
-function checkTag(name: string): string {
+/** The full name of one that an image can be given. Throws REFERENCE_INVALID. */
+export function checkTag(name: string): string {
   const reference = parseReference(name);
   if (reference.digest !== undefined) {
     throw new TsbuildError('REFERENCE_INVALID', `cannot give an image the name ${name}: it has a digest`, {

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import * as z from 'zod/mini';
 
-import { createDigester, digestParts, isDigest, type Digest } from '../core/index.ts';
+import { createDigester, digestParts, isDigest, TsbuildError, type Digest } from '../core/index.ts';
 import type { Descriptor } from '../oci/types.ts';
 import type { BlobSource } from '../registry/index.ts';
 import type { Store } from '../store/types.ts';
@@ -64,11 +64,18 @@ function fileBlob(path: string, { digest, size }: { digest: Digest; size: number
   };
 }
 
-/** Writes the layer's tar, packed, into the folder, and remembers what came out. */
+export interface PackLayerOptions {
+  readonly form: LayerForm;
+  /** Takes the file. */
+  readonly folder: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Writes the layer's tar, packed, into the folder, and remembers what came out. Throws INTERRUPTED between two chunks. */
 export async function packLayer(
   store: Store,
   layer: Pick<Layer, 'diffId' | 'open'>,
-  { form, folder }: { readonly form: LayerForm; readonly folder: string },
+  { form, folder, signal }: PackLayerOptions,
 ): Promise<{ readonly descriptor: Descriptor; readonly source: BlobSource }> {
   const { compression, level } = form;
   const key = keyOf(layer.diffId, form);
@@ -79,6 +86,9 @@ export async function packLayer(
   const packed = compression === 'none' ? plain : compress(plain, { compression, level });
   const measured = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const bytes of packed as AsyncIterable<Uint8Array>) {
+      if (signal?.aborted === true) {
+        throw new TsbuildError('INTERRUPTED', 'interrupted', { cause: signal.reason });
+      }
       digester.update(bytes);
       size += bytes.byteLength;
       yield bytes;

@@ -1,9 +1,8 @@
-import { canonicalJson, digestOf, TsbuildError, type Digest, type Json } from '../core/index.ts';
-import { mediaTypes } from '../oci/types.ts';
+import { digestOf, TsbuildError, type Digest } from '../core/index.ts';
 import type { Descriptor } from '../oci/types.ts';
 import type { Store } from '../store/types.ts';
 import type { Image } from './image.ts';
-import { readIndex } from './index-image.ts';
+import { readIndex, repackedIndex } from './index-image.ts';
 import { packLayer } from './outgoing.ts';
 import { layerPacking, packedManifest, packingOf, type PackingOptions } from './packing.ts';
 
@@ -21,11 +20,16 @@ export interface PackedImageLayer {
   open(): Promise<AsyncIterable<Uint8Array>>;
 }
 
+export interface PackImageOptions extends PackingOptions {
+  readonly folder: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Packs what must be packed into the folder, which must stand as long as the result is read. Throws as reading layers does. */
 export async function packImage(
   store: Store,
   image: Image,
-  { folder, ...options }: PackingOptions & { readonly folder: string },
+  { folder, signal, ...options }: PackImageOptions,
 ): Promise<PackedImage> {
   const packing = await packingOf(store, image, options);
   const done = new Map<Digest, PackedImageLayer>();
@@ -36,7 +40,7 @@ export async function packImage(
       done.set(layer.diffId, { descriptor: layer.descriptor, open: () => layer.openCompressed() });
       continue;
     }
-    const { descriptor, source } = await packLayer(store, layer, { form, folder });
+    const { descriptor, source } = await packLayer(store, layer, { form, folder, signal });
     done.set(layer.diffId, { descriptor, open: async () => source.read(0, descriptor.size) });
   }
   const layers = image.layers.flatMap(({ diffId }) => done.get(diffId) ?? []);
@@ -65,13 +69,5 @@ export async function packIndex(
   if (stored === undefined) throw new TsbuildError('BLOB_NOT_FOUND', `the index ${index.digest} is missing`);
   const packed = new Map(images.map((each) => [each.image.descriptor.digest, each.descriptor]));
   const manifests = stored.index.manifests.map((entry) => ({ ...entry, ...packed.get(entry.digest) }));
-  const same = manifests.every(({ digest }, at) => digest === stored.index.manifests[at]?.digest);
-  if (same) return { descriptor: stored.descriptor, bytes: stored.raw };
-  const isDocker = manifests.every(({ mediaType }) => mediaType === mediaTypes.dockerManifest);
-  const mediaType = isDocker ? mediaTypes.dockerList : mediaTypes.index;
-  const { annotations, ...rest } = stored.index;
-  // Docker's lists have none (O-32).
-  const document = { ...rest, ...(isDocker ? {} : { annotations }), mediaType, manifests };
-  const bytes = Buffer.from(canonicalJson(document as unknown as Json));
-  return { bytes, descriptor: { mediaType, digest: digestOf(bytes), size: bytes.byteLength } };
+  return repackedIndex(stored.index, manifests) ?? { descriptor: stored.descriptor, bytes: stored.raw };
 }

@@ -1,9 +1,9 @@
-import { canonicalJson, TsbuildError, type Digest, type Json } from '../core/index.ts';
+import { TsbuildError, type Digest } from '../core/index.ts';
 import { isAttestation, maxManifestBytes, parseManifestOrIndex } from '../oci/index.ts';
 import type { Descriptor, Index, Reference } from '../oci/index.ts';
 import { pushContent, pushManifest, type OutgoingLayer, type PushOptions } from '../registry/index.ts';
 import type { Store } from '../store/types.ts';
-import { isImageManifest } from './index-image.ts';
+import { isImageManifest, repackedIndex } from './index-image.ts';
 import { storedBlob } from './outgoing.ts';
 
 /** A manifest of the registry, and the bytes of blobs that travelled for it. */
@@ -56,9 +56,11 @@ async function sendIndex(work: Work, descriptor: Descriptor, depth: number): Pro
     sent.set(entry.digest, one.manifest);
     transferred += one.transferred;
   }
-  const bytes = sentIndex(parsed.index, sent) ?? raw;
+  const repacked = repackedIndex(parsed.index, sentEntries(parsed.index, sent));
+  const bytes = repacked?.bytes ?? raw;
+  const mediaType = repacked?.descriptor.mediaType ?? parsed.mediaType;
   const to = depth === 0 ? reference : untagged(reference);
-  const manifest = await pushManifest(to, { bytes, mediaType: parsed.mediaType }, options);
+  const manifest = await pushManifest(to, { bytes, mediaType }, options);
   return { manifest, transferred };
 }
 
@@ -88,15 +90,12 @@ async function sendEntry(work: Work, entry: Descriptor, depth: number): Promise<
   return pushContent(untagged(work.reference), outgoing, work.options);
 }
 
-/** Undefined when it is the same as before. */
-function sentIndex(index: Index, sent: ReadonlyMap<Digest, Descriptor>): Uint8Array | undefined {
-  const manifests = index.manifests.flatMap((entry): readonly Descriptor[] => {
+/** What is left out did not go. */
+function sentEntries(index: Index, sent: ReadonlyMap<Digest, Descriptor>): readonly Descriptor[] {
+  return index.manifests.flatMap((entry): readonly Descriptor[] => {
     const manifest = sent.get(entry.digest);
     return manifest === undefined ? [] : [{ ...entry, ...manifest }];
   });
-  const same = manifests.length === index.manifests.length;
-  if (same && manifests.every(({ digest }, at) => digest === index.manifests[at]?.digest)) return undefined;
-  return Buffer.from(canonicalJson({ ...index, manifests } as unknown as Json), 'utf8');
 }
 
 function untagged({ registry, repository }: Reference): Reference {

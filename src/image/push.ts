@@ -16,7 +16,7 @@ import { pushAttestations } from './attestations/push.ts';
 import type { Attestation } from './attestations/types.ts';
 import { openImage, type Layer } from './image.ts';
 import { imagesOf, isIndexType, type IndexMember } from './index-image.ts';
-import { knownForm, packLayer, storedBlob } from './outgoing.ts';
+import { knownForm, packLayer, storedBlob, type PackLayerOptions } from './outgoing.ts';
 import { layerPacking, packedManifest, packingOf, type Packing, type PackingOptions } from './packing.ts';
 import { pushIndex, type Sent } from './push-index.ts';
 import { resolveImage } from './resolve.ts';
@@ -101,7 +101,7 @@ async function sendImage(
   await using folder = await store.tempDir();
   const lenders = await findLenders(store, reference);
   const packing = await packingOf(store, image, options);
-  const work = { packing, folder: folder.path, lenders };
+  const work = { packing, folder: folder.path, lenders, signal: options.signal };
   // An image may have the same layer twice.
   const distinct = new Map(image.layers.map((layer) => [layer.descriptor.digest, layer]));
   const outgoing = new Map<Digest, OutgoingLayer>();
@@ -131,9 +131,12 @@ async function sendImage(
 async function outgoingLayer(
   store: Store,
   layer: Layer,
-  work: { readonly packing: Packing; readonly folder: string; readonly lenders: Lenders },
+  work: Pick<PackLayerOptions, 'folder' | 'signal'> & {
+    readonly packing: Packing;
+    readonly lenders: Lenders;
+  },
 ): Promise<OutgoingLayer> {
-  const { packing, folder, lenders } = work;
+  const { packing, folder, lenders, signal } = work;
   const mounts = (digest: Digest): readonly string[] =>
     [...new Set([...(lenders.get(digest) ?? []), ...(lenders.get(layer.diffId) ?? [])])].slice(0, 3);
   const form = layerPacking(layer, packing);
@@ -143,7 +146,7 @@ async function outgoingLayer(
     return { known: undefined, prepare: () => Promise.resolve({ descriptor, source }), mounts };
   }
   const known = await knownForm(store, layer.diffId, form);
-  return { known, prepare: async () => packLayer(store, layer, { form, folder }), mounts };
+  return { known, prepare: async () => packLayer(store, layer, { form, folder, signal }), mounts };
 }
 
 /** The image keeps its own manifest; the repo digest is that of the one that was pushed. */

@@ -5,6 +5,7 @@ import {
   writePackedArchive,
   type PackedImage,
   type PackedResult,
+  type PackImageOptions,
   type PackingOptions,
 } from '../image/index.ts';
 import type { Store } from '../store/index.ts';
@@ -33,7 +34,8 @@ export async function writeOciOutput(
 ): Promise<WrittenOutput> {
   const names = fullNames([...work.names, ...spec.names]);
   await using folder = await work.store.tempDir();
-  const result = await packResult(built, work.store, { ...packingFor(spec.form), folder: folder.path });
+  const packing = { ...packingFor(spec.form), folder: folder.path, signal: work.signal };
+  const result = await packResult(built, work.store, packing);
   const options = { names, annotations: entryAnnotations(spec, built) };
   if (!spec.tar && spec.dest.kind === 'file') await writeLayoutFolder(result, spec.dest.path, options);
   else
@@ -50,7 +52,7 @@ export async function writeDockerOutput(
   onlyImage(built, 'type=docker');
   const names = fullNames([...work.names, ...spec.names]);
   await using folder = await work.store.tempDir();
-  const packing = { ...packingFor(spec.form), folder: folder.path };
+  const packing = { ...packingFor(spec.form), folder: folder.path, signal: work.signal };
   const result = withoutAttestations(await packResult(built, work.store, packing));
   await writeTo(spec.dest, work, (sink) => writePackedArchive(result, sink, { names, format: 'docker' }));
   return { ...writtenTo(spec.dest, result), kind: 'docker', names };
@@ -64,7 +66,7 @@ export function withoutAttestations(result: PackedResult): PackedResult {
 export async function packResult(
   built: BuiltImages,
   store: Store,
-  packing: PackingOptions & { readonly folder: string },
+  packing: PackImageOptions,
 ): Promise<PackedResult> {
   const images: { packed: PackedImage; attestations: BuiltImage['attestations'] }[] = [];
   for (const { image, attestations } of built.images) {

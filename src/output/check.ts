@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { TsbuildError } from '../core/index.ts';
+import { checkTag } from '../image/index.ts';
 import { parseReference, repositoryName } from '../oci/index.ts';
 import { checkPushAccess } from '../registry/index.ts';
 import { checkAnnotations } from './annotations.ts';
@@ -23,8 +24,8 @@ export interface CheckOptions {
 
 /** What can be known to fail is told before the build's first step. Throws USAGE, IO_ERROR and the REGISTRY_ codes. */
 export async function checkOutputs(outputs: readonly OutputSpec[], options: CheckOptions): Promise<void> {
-  const { names } = options;
-  for (const name of names) parseReference(name);
+  const given = outputs.flatMap((spec) => ('names' in spec ? spec.names : []));
+  for (const name of [...options.names, ...given]) checkTag(name);
   const streams = outputs.filter((spec) => 'dest' in spec && isStdout(spec.dest));
   if (streams.length > 1) throw new TsbuildError('USAGE', 'only one output can go to standard output');
   for (const spec of outputs) checkOutput(spec, options);

@@ -1,5 +1,5 @@
 import { TsbuildError } from '../core/index.ts';
-import { keepAttestations, keepImage, nameTarget, pushImage } from '../image/index.ts';
+import { keepAttestations, keepImage, nameTarget, pushImage, type KeptImage } from '../image/index.ts';
 import { parseReference } from '../oci/index.ts';
 import { insecureVariable, registrySettings } from '../registry/index.ts';
 import type { RegistrySettings } from '../registry/settings.ts';
@@ -18,13 +18,13 @@ export async function writeImageOutput(
   built: BuiltImages,
   work: OutputWork,
 ): Promise<WrittenOutput> {
-  const { store, signal, onPush } = work;
+  const { store, signal, emit, onPush } = work;
   const names = namesFor(spec, work.names);
   // A name that is pushed without its tag would be a tag of the store's alone.
   const tags = spec.byDigest ? [] : names;
-  const kept = spec.store ? await keepBuilt(store, built, tags) : tags;
-  const written = { kind: 'image' as const, names: kept };
-  const target = built.index ?? onlyImage(built).image.descriptor;
+  const kept = spec.store ? await keepBuilt(store, built, tags) : undefined;
+  const written = { kind: 'image' as const, names: kept?.names ?? tags };
+  const target = kept?.manifest ?? built.index ?? onlyImage(built).image.descriptor;
   if (!spec.push) return { ...written, descriptor: target, repoDigests: [] };
   // What has been built is safe before it travels.
   await store.settle();
@@ -32,13 +32,15 @@ export async function writeImageOutput(
   let descriptor = target;
   for (const name of names) {
     const pushed = await pushImage(store, name, {
-      image: spec.store && !spec.byDigest ? undefined : target,
+      // Never what the name points to: another build may have moved it meanwhile.
+      image: target,
       byDigest: spec.byDigest,
       attestations: new Map(built.images.map(({ image, attestations }) => [image.id, attestations])),
       ...packingFor(spec.form),
       settings: settingsFor(spec, names),
       signal,
       onProgress: onPush,
+      onWarning: (message) => emit({ type: 'warning', message }),
     });
     descriptor = pushed.manifest;
     repoDigests.push(pushed.repoDigest);
@@ -47,17 +49,13 @@ export async function writeImageOutput(
 }
 
 /** The names of several images are those of their index. */
-async function keepBuilt(
-  store: Store,
-  built: BuiltImages,
-  names: readonly string[],
-): Promise<readonly string[]> {
+async function keepBuilt(store: Store, built: BuiltImages, names: readonly string[]): Promise<KeptImage> {
   const { index } = built;
   if (index === undefined) return keepOne(store, onlyImage(built), names);
   for (const image of built.images) await keepOne(store, image, []);
   const full: string[] = [];
   for (const name of names) full.push(await nameTarget(store, index, name));
-  return full;
+  return { names: full, manifest: index };
 }
 
 /** With what is said of it, if something is: an earlier build's word is not this one's. */
@@ -65,10 +63,10 @@ export async function keepOne(
   store: Store,
   { image, attestations }: BuiltImage,
   names: readonly string[],
-): Promise<readonly string[]> {
-  const full = await keepImage(store, image, names);
+): Promise<KeptImage> {
+  const kept = await keepImage(store, image, names);
   await keepAttestations(store, image.id, attestations);
-  return full;
+  return kept;
 }
 
 /** The output's own names and those of the build. Throws USAGE when there is none to push to. */

@@ -32,7 +32,7 @@ export async function writeLoadOutput(
   const { store, signal, emit } = work;
   const only = onlyImage(built, '--load');
   const { image } = only;
-  const names = await keepOne(store, only, fullNames([...work.names, ...spec.names]));
+  const { names } = await keepOne(store, only, fullNames([...work.names, ...spec.names]));
   const written = { kind: 'docker' as const, names, descriptor: image.descriptor, repoDigests: [] };
   const engine = await findEngine(spec.context, signal);
   if (engine === undefined) {
@@ -42,7 +42,7 @@ export async function writeLoadOutput(
     return written;
   }
   await using folder = await store.tempDir();
-  const packing = { ...packingFor(spec.form), folder: folder.path };
+  const packing = { ...packingFor(spec.form), folder: folder.path, signal };
   const result = withoutAttestations(await packResult(built, store, packing));
   await load(engine, { result, names, signal });
   return { ...written, engine: engine.name };

@@ -3,8 +3,8 @@ import { lstatSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 
 import { fromErrno, fromText, isErrno, type ByteString } from '../core/index.ts';
-import { openRootDir, type RootDir } from '../sys/index.ts';
-import { CopyOut } from './copy-out.ts';
+import { makeFolder, openRootDir, type RootDir } from '../sys/index.ts';
+import { CopyOut, type LeftOut } from './copy-out.ts';
 import { fullNames } from './names.ts';
 import { platformFolder } from './platform-folder.ts';
 import { putStatements, statementFiles } from './statement-files.ts';
@@ -41,7 +41,7 @@ function isDanglingLink(path: string): boolean {
 /** Beside its place, so that renaming it there is one step. */
 async function fillNew(path: string, write: (folder: string) => Promise<void>): Promise<void> {
   const parent = dirname(path);
-  mkdirSync(parent, { recursive: true });
+  makeFolder(parent);
   const aside = `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`;
   mkdirSync(join(parent, aside));
   try {
@@ -68,22 +68,24 @@ async function fill(
   { spec, built, work }: { readonly spec: LocalSpec; readonly built: BuiltImages; readonly work: OutputWork },
 ): Promise<void> {
   using top = openRootDir(folder);
-  const copy = new CopyOut(top, {
-    time: spec.shape.epoch,
-    deletes: spec.mode === 'delete',
-    special: spec.specialFiles,
-    signal: work.signal,
-  });
   const { images } = built;
   const isSplit = spec.platformSplit ?? images.length > 1;
   const names = fullNames(work.names);
-  for (const built of images) {
-    const { platform, snapshot } = built;
+  const leftOut: LeftOut = { devices: 0, privileges: 0 };
+  for (const [index, one] of images.entries()) {
+    const { platform, snapshot } = one;
+    const copy = new CopyOut(top, {
+      time: spec.shape.epoch,
+      // In one folder the first image makes room, and the others join it.
+      deletes: spec.mode === 'delete' && (isSplit || index === 0),
+      special: spec.specialFiles,
+      signal: work.signal,
+    });
     await using view = await work.snapshotter.view(snapshot);
-    const said = statementFiles(built, view.root, names);
+    const said = statementFiles(one, view.root, { names, isAmongOthers: images.length > 1 && !isSplit });
     if (isSplit) {
       const name = fromText(platformFolder(platform));
-      makeFolder(top, name);
+      placeFolder(top, name);
       await copy.copy(view.root, name);
       using to = top.sub(name);
       putStatements(to, said, spec.shape.epoch);
@@ -91,23 +93,24 @@ async function fill(
       await copy.copy(view.root);
       putStatements(top, said, spec.shape.epoch);
     }
+    leftOut.devices += copy.leftOut.devices;
+    leftOut.privileges += copy.leftOut.privileges;
   }
   if (isSplit && spec.mode === 'delete') {
     const kept = new Set(images.map(({ platform }) => fromText(platformFolder(platform))));
     for (const name of top.list('.' as ByteString)) if (!kept.has(name)) top.removeAll(name);
   }
-  tellLeftOut(copy, spec, work);
+  tellLeftOut(leftOut, spec, work);
 }
 
-function makeFolder(top: RootDir, name: ByteString): void {
+function placeFolder(top: RootDir, name: ByteString): void {
   const before = top.tryLstat(name);
   if (before?.type === 'directory') return;
   if (before !== undefined) top.unlink(name);
   top.mkdir(name, 0o755);
 }
 
-function tellLeftOut({ leftOut }: CopyOut, { dest }: LocalSpec, { emit }: OutputWork): void {
-  const { devices, privileges } = leftOut;
+function tellLeftOut({ devices, privileges }: LeftOut, { dest }: LocalSpec, { emit }: OutputWork): void {
   const parts = [
     ...(devices === 0 ? [] : [`${devices} device ${devices === 1 ? 'file' : 'files'}`]),
     ...(privileges === 0

@@ -30,7 +30,7 @@ export async function writeTarOutput(
       const { platform, snapshot } = built;
       await using view = await work.snapshotter.view(snapshot);
       const name = images.length > 1 ? fromText(platformFolder(platform)) : root;
-      const said = statementFiles(built, view.root, names);
+      const said = statementFiles(built, view.root, { names, isAmongOthers: false });
       await addTree(shaped, { root: view.root, path: root }, { name, signal: work.signal });
       for (const file of said) await addStatement(shaped, file, name);
     }

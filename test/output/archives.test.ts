@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
@@ -47,8 +55,9 @@ describe('archives of an image', () => {
   it('O-02 O-40 a layout that is a folder takes image after image', async () => {
     const { path } = tempFolder('output');
     const to = ['type=oci,dest={}/layout,tar=false'];
-    await buildTo({ ...image, tags: ['app:1'], to }, path);
-    await buildTo({ ...image, dockerfile: `${dockerfile}LABEL z=1\n`, tags: ['app:2'], to }, path);
+    const second = { ...image, dockerfile: `${dockerfile}LABEL z=1\n`, tags: ['app:2'], to };
+    // At once: neither takes the other's name away.
+    await Promise.all([buildTo({ ...image, tags: ['app:1'], to }, path), buildTo(second, path)]);
     const moved = await buildTo(
       { ...image, dockerfile: `${dockerfile}LABEL z=2\n`, tags: ['app:1'], to },
       path,
@@ -61,7 +70,14 @@ describe('archives of an image', () => {
     expect(names).toEqual(['app:2', 'app:1']);
     expect(index.manifests?.[1]?.digest).toBe(moved.outputs[0]?.descriptor?.digest);
     expect(readdirSync(layout).sort()).toEqual(['blobs', 'index.json', 'oci-layout']);
-    expect(readdirSync(join(layout, 'blobs/sha256')).every((name) => /^[0-9a-f]{64}$/.test(name))).toBe(true);
+    const blobs = join(layout, 'blobs/sha256');
+    expect(readdirSync(blobs).every((name) => /^[0-9a-f]{64}$/.test(name))).toBe(true);
+    // As after a power failure: what was cut off is written again.
+    const [size, cut] = [moved.image.rawConfig.length, join(blobs, moved.image.id.slice(7))];
+    writeFileSync(cut, '');
+    const { root } = moved;
+    await buildTo({ ...image, root, dockerfile: `${dockerfile}LABEL z=2\n`, tags: ['app:1'], to }, path);
+    expect(statSync(cut).size).toBe(size);
   });
 
   it('O-02 a folder of something else is left alone', async () => {
@@ -190,6 +206,21 @@ describe('several platforms', () => {
     expect(readdirSync(join(folder, 'one')).sort()).toEqual(['amd64', 'arm64', 'b', 'dir']);
   });
 
+  it('O-04 O-82 in one folder for all, with mode=delete, none removes what another brought', async () => {
+    const { path } = tempFolder('output');
+    mkdirSync(join(path, 'one/old'), { recursive: true });
+    const here = process.cwd();
+    process.chdir(path);
+    try {
+      const to = ['type=local,dest=one,mode=delete,platform-split=false'];
+      await buildTo({ ...many, to, attestations: { sbom: { filename: 's.json' } } }, path);
+    } finally {
+      process.chdir(here);
+    }
+    const said = ['s.linux_amd64.json', 's.linux_arm64.json'];
+    expect(readdirSync(join(path, 'one')).sort()).toEqual(['amd64', 'arm64', 'b', 'dir', ...said]);
+  });
+
   it('O-03 do not fit into a docker archive, which is told at once', async () => {
     for (const to of ['type=docker', 'type=docker,dest={}/d.tar']) {
       await expect(buildTo({ ...many, to: [to] })).rejects.toMatchObject({ code: 'USAGE' });
@@ -241,6 +272,8 @@ describe('several outputs of one build', () => {
     ['a folder that is a file', ['/etc/passwd'], 'IO_ERROR'],
     ['a push without a name', ['type=registry'], 'USAGE'],
     ['an annotation of an index', ['type=image,annotation-index.k=v'], 'USAGE'],
+    ['a name that is none', ['type=oci,name=a b'], 'REFERENCE_INVALID'],
+    ['a name with a digest', [`type=image,name=a@sha256:${'0'.repeat(64)}`], 'REFERENCE_INVALID'],
   ])('O-07 O-32 %s is told before anything is built', async (_what, to, code) => {
     const root = join(tempFolder('root').path, 'store');
     await expect(buildTo({ ...image, root, to })).rejects.toMatchObject({ code });

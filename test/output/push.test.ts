@@ -2,8 +2,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { nameTarget } from '../../src/image/index.ts';
 import { mediaTypes } from '../../src/oci/index.ts';
-import { openStore } from '../../src/store/index.ts';
+import { parseOutput, writeOutput } from '../../src/output/index.ts';
+import { openSnapshotter } from '../../src/snapshot/index.ts';
+import { openStore, type Store } from '../../src/store/index.ts';
 import { buildTo } from '../support/build-to.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { requires } from '../support/requires.ts';
@@ -83,10 +86,48 @@ describe('pushing what was built', () => {
     expect(await raw(name)).toMatchObject({ mediaType: manifestType, layers: [{ mediaType: layerType }] });
   });
 
-  it('O-02 the digest in an OCI layout is the one that was pushed', async () => {
-    const name = `${registry.host}/same:1`;
-    const { outputs } = await buildTo({ ...image, tags: [name], to: ['type=registry', 'type=oci'] });
-    expect(outputs[1]?.descriptor).toEqual(outputs[0]?.descriptor);
+  it.each([
+    [1, '', mediaTypes.manifest],
+    [2, '', mediaTypes.index],
+    [2, ',oci-mediatypes=false', mediaTypes.dockerList],
+  ])(
+    'O-02 O-30 O-39 of %d platforms%s the digest in a layout is the one that was pushed',
+    async (count, options, mediaType) => {
+      const name = `${registry.host}/same:${mediaType.replaceAll(/\W/g, '-')}`;
+      const platforms = ['amd64', 'arm64']
+        .slice(0, count)
+        .map((architecture) => ({ os: 'linux', architecture }));
+      const to = ['type=registry', 'type=oci'].map(
+        (type) => `${type},${options.slice(1) || 'source-date-epoch=1'}`,
+      );
+      const { outputs } = await buildTo({ ...image, platforms, tags: [name], to });
+      expect(outputs[1]?.descriptor).toEqual(outputs[0]?.descriptor);
+      expect(await raw(name)).toMatchObject({ mediaType });
+    },
+  );
+
+  it('O-01 sends what was built, and not what another build gives the name to meanwhile', async () => {
+    const name = `${registry.host}/raced:1`;
+    const { root, built } = await buildTo({ ...image, to: ['type=cacheonly'] });
+    const other = await buildTo({ ...image, root, files: { a: 'two\n' }, to: ['type=image'] });
+    await using store = await openStore(root);
+    const raced: Store = {
+      ...store,
+      // Between naming and pushing.
+      settle: async () => {
+        await nameTarget(store, other.image.descriptor, name);
+      },
+    };
+    const snapshotter = openSnapshotter(store.snapshots);
+    const { repoDigests } = await writeOutput(parseOutput('type=registry'), built, {
+      ...{ store: raced, snapshotter, names: [name], signal: new AbortController().signal },
+      emit: () => undefined,
+      stdout: async () => undefined,
+    });
+    const { config } = JSON.parse(
+      await runOk(['skopeo', 'inspect', '--tls-verify=false', '--raw', `docker://${repoDigests[0]}`]),
+    ) as { config: { digest: string } };
+    expect(config.digest).toBe(built.images[0]?.image.id);
   });
 
   it('O-32 C-40 O-41 annotations travel with the manifest, and change no id', async () => {

@@ -19,7 +19,7 @@ export interface ArchiveWriter {
     blob: { readonly digest: Digest; readonly size: number },
     bytes: AsyncIterable<Uint8Array> | Uint8Array,
   ): Promise<void>;
-  has(digest: Digest): boolean;
+  has(blob: { readonly digest: Digest; readonly size: number }): boolean;
   document(name: string, bytes: Uint8Array): Promise<void>;
   finish(): Promise<void>;
 }
@@ -47,7 +47,7 @@ export function createArchiveWriter(sink: TarSink): ArchiveWriter {
   }
 
   return {
-    has: (digest) => written.has(digest),
+    has: ({ digest }) => written.has(digest),
     async blob({ digest, size }, bytes) {
       if (written.has(digest)) return;
       written.add(digest);

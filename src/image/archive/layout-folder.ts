@@ -39,14 +39,17 @@ export async function writeLayoutFolder(
   options: PackedArchiveOptions,
 ): Promise<void> {
   mkdirSync(folder, { recursive: true });
-  const earlier = entriesOf(folder);
+  // Before the first blob: a folder of something else is left alone.
+  entriesOf(folder);
   const writer = {
-    has: (digest: Digest): boolean => isWhole(blobFile(folder, digest)),
+    has: (blob: Pick<Descriptor, 'digest' | 'size'>): boolean => isWhole(folder, blob),
     blob: (blob: Pick<Descriptor, 'digest' | 'size'>, bytes: AsyncIterable<Uint8Array> | Uint8Array) =>
       writeBlob(folder, blob, bytes),
   };
   const { names } = options;
   const { manifest, said } = await writeResult(writer, result, options);
+  // Read again: packing takes its time, and others may have put images here meanwhile.
+  const earlier = entriesOf(folder);
   const own = names.length === 0 ? [manifest] : namedEntries(names, manifest);
   const taken = new Set(own.map((entry) => entry.annotations?.[refName] ?? entry.digest));
   const isTaken = (entry: Descriptor): boolean => taken.has(entry.annotations?.[refName] ?? entry.digest);
@@ -89,18 +92,20 @@ function blobFile(folder: string, digest: Digest): string {
   return join(folder, 'blobs', algorithm, hex);
 }
 
-/** Blobs appear by rename: one that is there is whole. */
-function isWhole(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+/** Blobs appear by rename, so that one that is there is whole, unless the power failed before it was on the disk. */
+function isWhole(folder: string, { digest, size }: Pick<Descriptor, 'digest' | 'size'>): boolean {
+  const stat = statSync(blobFile(folder, digest), { throwIfNoEntry: false });
+  return stat?.isFile() === true && stat.size === size;
 }
 
 async function writeBlob(
   folder: string,
-  { digest }: Pick<Descriptor, 'digest'>,
+  blob: Pick<Descriptor, 'digest' | 'size'>,
   bytes: AsyncIterable<Uint8Array> | Uint8Array,
 ): Promise<void> {
+  const { digest } = blob;
   const path = blobFile(folder, digest);
-  if (isWhole(path)) return;
+  if (isWhole(folder, blob)) return;
   mkdirSync(join(folder, 'blobs', digestParts(digest).algorithm), { recursive: true });
   const aside = asideOf(path);
   try {

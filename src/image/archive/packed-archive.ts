@@ -76,7 +76,7 @@ async function writePackedImage(
   { image, layers, descriptor, rawManifest }: PackedImage,
 ): Promise<void> {
   for (const layer of layers) {
-    if (!writer.has(layer.descriptor.digest)) await writer.blob(layer.descriptor, await layer.open());
+    if (!writer.has(layer.descriptor)) await writer.blob(layer.descriptor, await layer.open());
   }
   await writer.blob(image.manifest.config, image.rawConfig);
   await writer.blob(descriptor, rawManifest);

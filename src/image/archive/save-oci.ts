@@ -31,8 +31,7 @@ export async function writeOciArchive(
 
 async function writeOciImage(writer: ArchiveWriter, image: Image): Promise<Descriptor> {
   for (const layer of image.layers) {
-    if (!writer.has(layer.descriptor.digest))
-      await writer.blob(layer.descriptor, await layer.openCompressed());
+    if (!writer.has(layer.descriptor)) await writer.blob(layer.descriptor, await layer.openCompressed());
   }
   await writer.blob(image.manifest.config, image.rawConfig);
   const { rawManifest, descriptor } = ociManifest(image);
@@ -90,7 +89,7 @@ async function writeManifest(
   { raw, manifest }: { readonly raw: Uint8Array; readonly manifest: Manifest },
 ): Promise<Descriptor> {
   for (const blob of [...manifest.layers, manifest.config]) {
-    if (!writer.has(blob.digest)) await writer.blob(blob, await store.blobs.open(blob.digest));
+    if (!writer.has(blob)) await writer.blob(blob, await store.blobs.open(blob.digest));
   }
   const own = ociManifest({ descriptor: entry, manifest, rawManifest: raw });
   await writer.blob(own.descriptor, own.rawManifest);

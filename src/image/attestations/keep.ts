@@ -5,8 +5,8 @@ import { maxStatementBytes } from './statement.ts';
 import type { Attestation } from './types.ts';
 
 /**
- * Keeps what is said of an image of the store beside it, so that a push can send it; nothing takes away what an earlier
- * build said: who builds without attestations wants none.
+ * Keeps what is said of an image of the store beside it, so that a push can send it, in the place of what an earlier build
+ * said: who builds without attestations wants none.
  */
 export async function keepAttestations(
   store: Store,
