@@ -44,7 +44,7 @@ export async function createManifestList(
     readonly annotations?: Readonly<Record<string, string>> | undefined;
   },
 ): Promise<Descriptor> {
-  await using _lease = await store.lease();
+  await using _change = await beginChange(store);
   const full = formatReference(parseReference(name));
   const target = (await store.refs.get(full))?.target;
   if (target !== undefined && !amend) {
@@ -63,7 +63,7 @@ export async function addToManifestList(
   { name, image }: ListedImage,
   change: EntryChange,
 ): Promise<Descriptor> {
-  await using _lease = await store.lease();
+  await using _change = await beginChange(store);
   const content = await contentOf(store, name);
   return await write(store, name, withEntries(content, await entriesOf(store, image, change)));
 }
@@ -74,7 +74,7 @@ export async function annotateManifestList(
   { name, image }: ListedImage,
   change: EntryChange,
 ): Promise<Descriptor> {
-  await using _lease = await store.lease();
+  await using _change = await beginChange(store);
   const content = await contentOf(store, name);
   const digest = await digestIn(store, content, { name, image });
   const entries = content.entries.map((entry) =>
@@ -88,7 +88,7 @@ export async function removeFromManifestList(
   store: Store,
   { name, image }: ListedImage,
 ): Promise<Descriptor> {
-  await using _lease = await store.lease();
+  await using _change = await beginChange(store);
   const content = await contentOf(store, name);
   const digest = await digestIn(store, content, { name, image });
   const entries = content.entries.filter(
@@ -96,6 +96,14 @@ export async function removeFromManifestList(
       manifest.digest !== digest && annotations?.['vnd.docker.reference.digest'] !== digest,
   );
   return await write(store, name, { ...content, entries });
+}
+
+/** Jobs that add an image each to one index wait for each other: the second would undo what the first has done. */
+async function beginChange(store: Store): Promise<AsyncDisposable> {
+  await using held = new AsyncDisposableStack();
+  held.use(await store.lock('manifest-lists'));
+  held.use(await store.lease());
+  return held.move();
 }
 
 /** An index by its name, and an image in it. */

@@ -89,6 +89,20 @@ describe('manifest', () => {
     expect(image?.RepoDigests).toEqual([`${registry.host}/team/mine@${digest}`]);
   });
 
+  it('C-74 two that add to one index at once both do', async () => {
+    await cli.ok(['manifest', 'create', 'busy']);
+    await Promise.all(['amd64', 'arm64'].map((arch) => cli.ok(['manifest', 'add', 'busy', `one:${arch}`])));
+    expect(await platforms('busy')).toHaveLength(2);
+  });
+
+  it('C-74 push --rm takes the name alone', async () => {
+    await cli.ok(['manifest', 'create', 'once', 'one:amd64']);
+    const before = await cli.ok(['images', '-q']);
+    await cli.ok(['manifest', 'push', '-q', '--rm', 'once', `${registry.host}/team/once`]);
+    expect((await cli.run(['manifest', 'rm', 'once'])).stderr).toContain('no such image');
+    expect(await cli.ok(['images', '-q'])).toBe(before);
+  });
+
   it('C-74 rm takes the name and leaves the images', async () => {
     await cli.ok(['manifest', 'create', 'gone', 'one:arm64', 'one:amd64']);
     expect(await cli.ok(['manifest', 'rm', 'gone'])).toMatch(/^sha256:/);

@@ -8,6 +8,7 @@ import { forEachName } from '../each-name.ts';
 import { interruptSignal } from '../interrupt.ts';
 import type { ExitStatusHolder } from '../program.ts';
 import { pushProgress } from '../push-progress.ts';
+import { tellWarning } from '../registry-flags.ts';
 import { storeRoot } from '../root.ts';
 import { parseLabels } from '../run-values.ts';
 import { withStore } from '../with-store.ts';
@@ -125,9 +126,7 @@ async function storedIndex(store: Store, name: string): Promise<Json | undefined
   const found = await findImage(store, name);
   if (found === undefined) return undefined;
   const stored = found.index === undefined ? undefined : await readIndex(store, found.index);
-  return stored === undefined
-    ? noIndex(name)
-    : (JSON.parse(Buffer.from(stored.raw).toString('utf8')) as Json);
+  return stored === undefined ? noIndex(name) : jsonOf(stored.raw);
 }
 
 async function remoteIndex(name: string, signal: AbortSignal): Promise<Json> {
@@ -155,21 +154,22 @@ function pushCommand(): Command {
     .argument('<name>', 'name of the index')
     .argument('[destination]', 'name to push it to (default: its own)')
     .addOption(new Option('--all', 'accepted; all images always go').hideHelp())
-    .option('--rm', 'remove the name here afterwards')
+    .option('--rm', 'remove the name here afterwards; the images stay')
     .option('-q, --quiet', 'print the digest only');
   return command.action(
     async (name: string, destination: string | undefined, flags: { rm?: boolean; quiet?: boolean }) => {
       const to = (destination ?? name).replace(/^docker:\/\//, '');
       using interrupt = interruptSignal();
       await withStore(storeRoot(command), async (store) => {
-        const { pushImage, removeImage, resolveImage } = await import('../../image/index.ts');
-        const { index } = await resolveImage(store, name);
+        const { pushImage, resolveImage } = await import('../../image/index.ts');
+        const { index, name: full } = await resolveImage(store, name);
         const pushed = await pushImage(store, to, {
           image: index ?? noIndex(name),
           signal: interrupt.signal,
+          onWarning: tellWarning,
           onProgress: flags.quiet === true ? undefined : pushProgress(),
         });
-        if (flags.rm === true) await removeImage(store, name);
+        if (flags.rm === true && full !== undefined) await store.refs.delete(full);
         await store.settle();
         process.stdout.write(`${pushed.manifest.digest}\n`);
       });

@@ -34,7 +34,7 @@ export function pushCommand(): Command {
       ]),
     );
   return command.action(async (name: string, flags: PushFlags) => {
-    const form = formOf(flags);
+    const form = await formOf(flags);
     using interrupt = interruptSignal();
     await withStore(storeRoot(command), async (store) => {
       const { pushImage } = await import('../../image/index.ts');
@@ -52,19 +52,14 @@ export function pushCommand(): Command {
   });
 }
 
-const highest = { gzip: 9, zstd: 22 } as const;
-
-function formOf({ compression, compressionLevel }: PushFlags): PushImageOptions['form'] {
-  if (compression === undefined || compression === 'uncompressed') {
-    if (compressionLevel === undefined) return compression && { compression: 'none' };
-    throw new TsbuildError('USAGE', '--compression-level goes with --compression gzip or zstd');
+async function formOf({
+  compression,
+  compressionLevel: level,
+}: PushFlags): Promise<PushImageOptions['form']> {
+  if (compression !== undefined) {
+    const { formOf } = await import('../../output/index.ts');
+    return formOf({ compression, level });
   }
-  if (compressionLevel === undefined) return { compression };
-  const level = Number(compressionLevel);
-  if (/^\d{1,2}$/.test(compressionLevel) && level >= 1 && level <= highest[compression]) {
-    return { compression, level };
-  }
-  throw new TsbuildError('USAGE', `${compression} has no level ${JSON.stringify(compressionLevel)}`, {
-    hint: `levels are 1 to ${highest[compression]}`,
-  });
+  if (level === undefined) return undefined;
+  throw new TsbuildError('USAGE', '--compression-level goes with --compression gzip or zstd');
 }
