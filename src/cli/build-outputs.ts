@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander';
 
 import { TsbuildError } from '../core/index.ts';
-import type { Destination, ImageShape, OutputSpec } from '../output/types.ts';
+import type { Destination, ImageShape, OutgoingForm, OutputSpec } from '../output/types.ts';
 import { deletionAllowed } from './build-values.ts';
 import { collect } from './command.ts';
 
@@ -105,15 +105,28 @@ function completed(
   return outputs.length === 0 ? [parse('type=image')] : outputs;
 }
 
-/** The flags hold for every output that packs layers. */
+/** The flags hold for every output that packs layers; what none of them says stays as the output has it. */
 async function formed(outputs: readonly OutputSpec[], flags: OutputFlags): Promise<readonly OutputSpec[]> {
   const { compression, compressionLevel: level, forceCompression: force } = flags;
   if (compression === undefined && level === undefined && force !== true) return outputs;
   const { formOf } = await import('../output/index.ts');
-  const form = formOf({ compression, level, force });
-  return outputs.map((spec) =>
-    'form' in spec ? { ...spec, form: { ...form, mediaTypes: spec.form.mediaTypes } } : spec,
-  );
+  const formed = (form: OutgoingForm): OutgoingForm => {
+    if (compression === undefined && level === undefined) return { ...form, force: true };
+    // An archive for Docker is plain in all its layers, unless they are asked for in another form.
+    const isPlain = form.compression === 'none' && compression !== 'uncompressed';
+    const kept = isPlain ? { compression: 'gzip' as const, force: false } : form;
+    const words = {
+      compression: compression ?? kept.compression,
+      level: level ?? levelOf(form, compression),
+    };
+    return { ...formOf({ ...words, force: force ?? kept.force }), mediaTypes: form.mediaTypes };
+  };
+  return outputs.map((spec) => ('form' in spec ? { ...spec, form: formed(spec.form) } : spec));
+}
+
+/** A level means something for its compression alone. */
+function levelOf(form: OutgoingForm, compression: string | undefined): string | undefined {
+  return compression === undefined || compression === form.compression ? form.level?.toString() : undefined;
 }
 
 function isStandardOutput(dest: Destination | string | undefined): boolean {

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFil
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 
+import { outputOptionsOf } from '../../src/cli/build-outputs.ts';
 import { fullCommandLine } from '../../src/cli/command-words.ts';
 import { tsbuild, tsbuildWithBusybox, type Tsbuild } from '../support/cli.ts';
 import { makeContext } from '../support/context.ts';
@@ -105,6 +106,19 @@ describe('where build puts its result', () => {
     expect(readdirSync(join(path, 'out'))).toEqual(['old']);
     await cli.ok(['build', ...output, '--allow', 'buildx.local.delete', context]);
     expect(readdirSync(join(path, 'out'))).toEqual(['made']);
+  });
+
+  it.each([
+    [['type=oci,compression=zstd'], { forceCompression: true }, ['zstd', undefined, true]],
+    [['type=oci,compression=zstd'], { compressionLevel: '9' }, ['zstd', 9, false]],
+    [['type=oci,compression=zstd,compression-level=19'], { compression: 'gzip' }, ['gzip', undefined, false]],
+    [['type=docker,dest=x'], { forceCompression: true }, ['none', undefined, true]],
+    [['type=docker,dest=x'], { compressionLevel: '9' }, ['gzip', 9, false]],
+    [['type=docker,dest=x'], { compression: 'uncompressed' }, ['none', undefined, true]],
+  ])('C-11 C-29 what no flag says stays as %j has it: %j', async (output, flags, expected) => {
+    const { outputs } = await outputOptionsOf({ output, ...flags });
+    const forms = outputs.map((spec) => ('form' in spec ? spec.form : undefined));
+    expect(forms.map((form) => [form?.compression, form?.level, form?.force])).toEqual([expected]);
   });
 
   it('C-26 C-41 flags that stand without a value do not take the context for one', () => {
