@@ -6,7 +6,6 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
-  rmSync,
   statSync,
   writeFileSync,
   writeSync,
@@ -28,9 +27,11 @@ import {
   mediaTypes,
   parseIndex,
   parseManifest,
+  parseManifestOrIndex,
   type Descriptor,
   type Index,
 } from '../oci/index.ts';
+import { removeFile } from '../sys/index.ts';
 import { cacheConfigType, decodeCache, maxCacheBytes } from './format.ts';
 import type { CachePart } from './types.ts';
 
@@ -70,7 +71,7 @@ export class CacheFolder {
 
   /** What killed builds left. */
   sweep(): void {
-    rmSync(join(this.path, temporary), { recursive: true, force: true });
+    removeFile(join(this.path, temporary));
   }
 
   has({ digest, size }: Descriptor): boolean {
@@ -81,8 +82,8 @@ export class CacheFolder {
   async parts(tag: string): Promise<readonly CachePart[]> {
     const entry = this.#index().manifests.find((one) => one.annotations?.[refName] === tag);
     if (entry === undefined) return [];
-    const manifest = parseManifest(this.#read(entry, maxManifestBytes), entry.mediaType);
-    if (manifest.config.mediaType !== cacheConfigType) {
+    const parsed = parseManifestOrIndex(this.#read(entry, maxManifestBytes), entry.mediaType);
+    if (parsed.kind === 'index' || parsed.manifest.config.mediaType !== cacheConfigType) {
       throw new TsbuildError(
         'REFERENCE_INVALID',
         `${tag} of ${this.path} is not a cache: it names something else`,
@@ -91,6 +92,7 @@ export class CacheFolder {
         },
       );
     }
+    const { manifest } = parsed;
     return decodeCache(manifest, this.#read(manifest.config, maxCacheBytes));
   }
 
@@ -139,8 +141,7 @@ export class CacheFolder {
     }
     const blobs = join(this.path, 'blobs', 'sha256');
     for (const hex of readdirSync(blobs))
-      if (/^[0-9a-f]{64}$/.test(hex) && !needed.has(`sha256:${hex}`))
-        rmSync(join(blobs, hex), { force: true });
+      if (/^[0-9a-f]{64}$/.test(hex) && !needed.has(`sha256:${hex}`)) removeFile(join(blobs, hex));
   }
 
   #index(): Index {
@@ -182,7 +183,7 @@ export class CacheFolder {
       fsyncSync(fd);
       renameSync(staged, path);
     } catch (error) {
-      rmSync(staged, { force: true });
+      removeFile(staged);
       throw fromErrno(error, `writing the cache ${this.path}`);
     } finally {
       if (fd !== undefined) closeSync(fd);

@@ -31,7 +31,6 @@ const kept: ReadonlySet<unknown> = new Set(['run', 'copy', 'workdir', 'merge']);
 const maxContents = 4;
 
 /** Of larger parts only the digest is kept: what is left out explains nothing, and answers as well. */
-
 const maxPartsLength = 64 * 1024;
 
 export interface HarvestOptions {

@@ -25,7 +25,7 @@ export async function exportToFolder(
   const lock = await takeLock(join(spec.dest, '.tsbuild-lock'), { signal: options.signal });
   try {
     folder.sweep();
-    const there = spec.reset ? [] : await earlierParts(folder, spec.tag, job);
+    const there = await earlierParts(folder, spec, job);
     const before = there.find(
       ({ scope, platform }) => scope === job.part.scope && platform === job.part.platform,
     );
@@ -54,14 +54,16 @@ export async function exportToFolder(
 
 async function earlierParts(
   folder: CacheFolder,
-  tag: string,
+  { tag, reset }: Pick<Extract<CacheExport, { kind: 'local' }>, 'tag' | 'reset'>,
   { warn }: ExportJob,
 ): Promise<readonly CachePart[]> {
   try {
-    return await folder.parts(tag);
+    // Read even to be forgotten: an image of that tag is none of ours.
+    const parts = await folder.parts(tag);
+    return reset ? [] : parts;
   } catch (error) {
     if (!(error instanceof TsbuildError) || error.code === 'REFERENCE_INVALID') throw error;
-    warn(`cache ${folder.path}: what was there is replaced: ${error.message}`);
+    if (!reset) warn(`cache ${folder.path}: what was there is replaced: ${error.message}`);
     return [];
   }
 }

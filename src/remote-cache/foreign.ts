@@ -76,7 +76,11 @@ export class ForeignCaches {
       for (const { scope, platform, records } of parts) {
         const isOwn = this.#options.scopes.has(scope) && platform === this.#options.platform;
         for (const record of records) {
-          for (const key of keysOf(record)) byKey.set(key, [...(byKey.get(key) ?? []), { record, source }]);
+          for (const key of keysOf(record)) {
+            const found = byKey.get(key) ?? [];
+            byKey.set(key, found);
+            found.push({ record, source });
+          }
           if (!byParts.has(record.partsDigest) || record.parts !== undefined)
             byParts.set(record.partsDigest, record);
           if (isOwn && record.parts !== undefined) byIdentity.set(record.identity, record);

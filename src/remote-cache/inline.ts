@@ -3,7 +3,7 @@ import * as z from 'zod/mini';
 import { isDigest, TsbuildError, type Digest, type Json } from '../core/index.ts';
 import { chainIds, formatPlatform } from '../oci/index.ts';
 import type { ImageConfig, Manifest } from '../oci/types.ts';
-import { contentsSchema, inputKeysSchema } from './format.ts';
+import { contentsSchema, inputKeysSchema, isWritable } from './format.ts';
 import type { CachedLayer, CachePart, ForeignRecord } from './types.ts';
 
 /** Member of an image's config. Other tools keep it as they keep all they do not know. */
@@ -38,7 +38,8 @@ export function inlineCache(
   layers: readonly CachedLayer[],
 ): { readonly [inlineMember]?: Json } {
   const chains = chainIds(layers.map(({ diffId }) => diffId));
-  const kept = records.flatMap((record): Json[] => {
+  // One that would not be read again would make all of it malformed.
+  const kept = records.filter(isWritable).flatMap((record): Json[] => {
     const count = record.layers.length;
     const same = record.layers.every(({ diffId }, index) => diffId === layers[index]?.diffId);
     const chain = chains[count - 1];

@@ -23,6 +23,7 @@ export function mergedCache(
     const encoded = encodeCache(parts);
     if (fits(encoded)) return { parts, encoded };
     if (others.length > 0) others.pop();
+    else if (own.records.length === 0) throw new Error('an empty cache that is too large');
     else own = { ...own, records: own.records.slice(0, Math.floor(own.records.length / 2)) };
   }
 }

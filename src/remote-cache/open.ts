@@ -1,6 +1,13 @@
 import { basename, isAbsolute, relative } from 'node:path';
 
-import { fromErrno, TsbuildError, type Digest, type EmitBuildEvent, type Json } from '../core/index.ts';
+import {
+  fromErrno,
+  redactUrl,
+  TsbuildError,
+  type Digest,
+  type EmitBuildEvent,
+  type Json,
+} from '../core/index.ts';
 import {
   familiarName,
   formatPlatform,
@@ -144,7 +151,9 @@ function keysOf(cache: LayeredCache): readonly Digest[] {
 /** The same on every machine that builds this Dockerfile of this folder, wherever the folder is. */
 function defaultScope({ file, context, target }: BuildCachesOptions['build']): string {
   const place = isAbsolute(context) ? basename(context) : context;
-  const below = isAbsolute(file) && isAbsolute(context) ? relative(context, file) : file;
+  // Of a context elsewhere the Dockerfile is told as if it lay in the working directory.
+  const below = isAbsolute(file) ? relative(isAbsolute(context) ? context : process.cwd(), file) : file;
   const name = below.startsWith('..') ? basename(file) : below;
-  return [place, name, ...(target === undefined ? [] : [target])].join(' ').slice(0, 512);
+  // Others read it, and a token that changes from build to build would make a part of each.
+  return redactUrl([place, name, ...(target === undefined ? [] : [target])].join(' ')).slice(0, 512);
 }

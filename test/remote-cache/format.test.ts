@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../src/core/index.ts';
 import { parseManifest } from '../../src/oci/index.ts';
 import { decodeCache, encodeCache, maxParts } from '../../src/remote-cache/format.ts';
+import { inlineCache, inlineMember } from '../../src/remote-cache/inline.ts';
 import { mergedCache } from '../../src/remote-cache/merge.ts';
 import type { CachePart, ForeignRecord } from '../../src/remote-cache/types.ts';
 
@@ -91,23 +92,37 @@ describe('the format of caches', () => {
     expect(parts.map(({ exported }) => exported).sort()[0]).toBe(empty(10).exported);
   });
 
+  const make = (more: Partial<ForeignRecord>): ForeignRecord => ({
+    key: digestOf('key'),
+    partsDigest: digestOf('parts'),
+    parts: undefined,
+    inputKeys: [],
+    contents: [],
+    identity: 'build/1',
+    created: '2020-01-01T00:00:00.000Z',
+    layers: [],
+    ...more,
+  });
+
+  it('O-10 an inline cache leaves out what would not be read again', () => {
+    const layers = [{ diffId: digestOf('layer'), created: 'then', blob: undefined }];
+    const long = make({ layers, inputKeys: [{ selector: 'x'.repeat(70_000), digest: digestOf('x') }] });
+    const { [inlineMember]: member } = inlineCache([long, make({ layers })], layers);
+    expect(member).toMatchObject({ records: [{ inputs: [] }] });
+    expect(inlineCache([long], layers)).toEqual({});
+  });
+
   it('leaves out what would not be read again, and keeps the rest', () => {
-    const make = (more: Partial<ForeignRecord>): ForeignRecord => ({
-      key: digestOf('key'),
-      partsDigest: digestOf('parts'),
-      parts: undefined,
-      inputKeys: [],
-      contents: [],
-      identity: 'build/1',
-      created: '2020-01-01T00:00:00.000Z',
-      layers: [],
-      ...more,
-    });
     const long = make({ inputKeys: [{ selector: 'x'.repeat(70_000), digest: digestOf('x') }] });
     const base = { diffId: digestOf('layer'), created: undefined, blob: undefined };
     const deep = make({ layers: Array.from({ length: 513 }, () => base) });
     const own = { scope: 'a', platform: 'linux/amd64', exported: '', records: [long, make({}), deep] };
     expect(mergedCache([], own).parts).toEqual([{ ...own, records: [make({})] }]);
+  });
+
+  it('ends where not even an empty part fits', () => {
+    const endless = { scope: 'a', platform: 'x'.repeat(5000), exported: '', records: [] };
+    expect(() => mergedCache([], endless)).toThrow('too large');
   });
 
   it('halves a part that is too large alone until it fits', () => {

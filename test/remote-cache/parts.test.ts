@@ -1,15 +1,19 @@
 import { readdirSync, readFileSync, writeFileSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
+import { parseOutput } from '../../src/output/index.ts';
 import { machine, type CachedBuild } from '../support/cache-machines.ts';
 import { makeContext } from '../support/context.ts';
 import { deferred } from '../support/deferred.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
+import { serveFiles } from '../support/http-server.ts';
+import { makeTar } from '../support/make-tar.ts';
 import { startRegistry } from '../support/registry.ts';
 import { requires } from '../support/requires.ts';
 import { runOk } from '../support/run-command.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { treeOfFolder } from '../support/tree.ts';
 
 /** A Dockerfile of one step of its own. */
 function contextOf(name: string): string {
@@ -101,6 +105,7 @@ describe('one cache of many builds', () => {
   });
 
   it('O-12 B-10 what no build of a folder needs any more goes, and what killed ones left', async () => {
+    requires('tool:skopeo');
     const dest = join(tempFolder('cache').path, 'c');
     const to = `type=local,dest=${dest},scope=app`;
     const blobs = (): string[] => readdirSync(join(dest, 'blobs/sha256'));
@@ -139,6 +144,51 @@ describe('one cache of many builds', () => {
     writeFileSync(join(dest, 'blobs/sha256', '2'.repeat(64)), 'of the image');
     await put('a', `type=local,dest=${dest},tag=two`);
     expect(readdirSync(join(dest, 'blobs/sha256'))).toContain('2'.repeat(64));
+  });
+});
+
+describe('a folder that others use', () => {
+  requires('root', 'overlay', 'tool:busybox');
+
+  it.each(['', ',reset=true'])(
+    'O-12 an image of several platforms stays what it was: tag=1%s',
+    async (more) => {
+      const dest = join(tempFolder('layout').path, 'images');
+      const context = contextOf('a');
+      const built = await (
+        await machine()
+      ).build(context, {
+        file: join(context, 'a.dockerfile'),
+        platforms: ['amd64', 'arm64'].map((architecture) => ({ os: 'linux', architecture })),
+        outputs: [parseOutput(`type=oci,dest=${dest},tar=false,name=app:1`)],
+      });
+      expect(built.error).toBeUndefined();
+      const index = join(dest, 'index.json');
+      // As skopeo names it.
+      writeFileSync(index, readFileSync(index, 'utf8').replace('"app:1"', '"1"'));
+      const before = await treeOfFolder(dest);
+      const file = join(contextOf('b'), 'b.dockerfile');
+      const to = [`type=local,dest=${dest},tag=1${more}`];
+      const refused = await (await machine()).build(dirname(file), { file, to });
+      expect(refused.error).toMatchObject({ code: 'REFERENCE_INVALID' });
+      expect(await treeOfFolder(dest)).toEqual(before);
+    },
+  );
+});
+
+describe('the name of a part', () => {
+  requires('root', 'overlay', 'tool:busybox');
+
+  it('S-61 has no credentials of the context', async () => {
+    const tar = makeTar([{ path: 'Dockerfile', body: 'FROM scratch\nCOPY Dockerfile /\n' }]);
+    await using server = await serveFiles({ '/context.tar': tar });
+    const dest = join(tempFolder('cache').path, 'c');
+    const context = `http://ada:hunter2@${server.host}/context.tar`;
+    const built = await (await machine()).build(context, { to: [`type=local,dest=${dest},mode=max`] });
+    expect(built.error).toBeUndefined();
+    expect(partsIn(dest)).toEqual([
+      expect.objectContaining({ scope: `http://xxxxx@${server.host}/context.tar Dockerfile` }),
+    ]);
   });
 });
 
