@@ -50,6 +50,12 @@ export class ImageOp implements Op<State> {
   }
 
   async exec(_inputs: readonly State[], context: RunContext): Promise<State> {
+    await keepBaseName(this.#services.store, this.#chain().at(-1), this.#base);
+    return this.unpack(context);
+  }
+
+  /** As `exec`, for layers that are no image with a name that anybody knows. */
+  async unpack(context: Pick<RunContext, 'signal' | 'status' | 'warn' | 'withoutSlot'>): Promise<State> {
     const chain = this.#chain();
     const { layers, config } = this.#base;
     if (layers.length !== chain.length) {
@@ -58,7 +64,6 @@ export class ImageOp implements Op<State> {
         `${this.#base.name}: ${layers.length} layers, but ${chain.length} diff ids`,
       );
     }
-    await keepBaseName(this.#services.store, chain.at(-1), this.#base);
     let { snapshot, next } = await this.#highestKnown(chain);
     for (; next < layers.length; next++) {
       context.signal.throwIfAborted();
@@ -97,7 +102,7 @@ export class ImageOp implements Op<State> {
   async #layer(
     parent: Snapshot | undefined,
     layer: { readonly descriptor: Descriptor; readonly chainId: Digest; readonly diffId: Digest },
-    context: RunContext,
+    context: Pick<RunContext, 'signal' | 'warn' | 'withoutSlot'>,
   ): Promise<Snapshot> {
     const { store, snapshotter } = this.#services;
     const key = digestParts(layer.chainId).hex;

@@ -26,13 +26,11 @@ export async function stateOfLayers(
     },
     layers: layers.map(({ descriptor }) => descriptor),
   };
-  const unpacked = await new ImageOp(base, platform, services).exec([], {
+  const unpacked = await new ImageOp(base, platform, services).unpack({
     signal,
-    log: () => undefined,
     status: () => undefined,
     warn: () => undefined,
     withoutSlot: (wait) => wait(),
-    used: () => undefined,
   });
   return { ...(await unpacked.settled), layers, contentDigest: chainContent(layers) };
 }

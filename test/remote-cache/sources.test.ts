@@ -1,11 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { parseOutput } from '../../src/output/index.ts';
+import { openStore } from '../../src/store/index.ts';
 import { machine, twoStages } from '../support/cache-machines.ts';
 import { makeContext } from '../support/context.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
@@ -19,17 +17,13 @@ const files = {
   'b.txt': 'b\n',
 };
 
+/** No server is ever given that port unless it asks for it. */
+const closed = '127.0.0.1:3';
+
 describe('where results are taken from and put', () => {
   requires('root', 'overlay', 'tool:busybox', 'tool:docker-registry');
   let registry: TestRegistry;
-  let closed: string;
-  beforeAll(async () => {
-    registry = await startRegistry(tempFolder('registry').path);
-    const gone = createServer().listen(0, '127.0.0.1');
-    await once(gone, 'listening');
-    closed = `127.0.0.1:${(gone.address() as AddressInfo).port}`;
-    gone.close();
-  });
+  beforeAll(async () => void (registry = await startRegistry(tempFolder('registry').path)));
   afterAll(() => registry[Symbol.asyncDispose]());
 
   it('O-16 many sources of all kinds are asked in order; what is missing is one line each', async () => {
@@ -68,6 +62,18 @@ describe('where results are taken from and put', () => {
     expect(built).toMatchObject({ error: undefined, ran: [] });
     expect([...built.cached.values()]).toEqual([whole, whole]);
     expect(built.warnings).toEqual([expect.stringMatching(`^cache ${broken}: it is not used: `)]);
+  });
+
+  it('what a cache gave is no base image, by which a change could be told', async () => {
+    const folder = join(tempFolder('cache').path, 'c');
+    await (await machine()).build(makeContext(files), { to: [`type=local,dest=${folder},mode=max`] });
+    const own = await machine();
+    expect((await own.build(makeContext(files), { from: [`type=local,src=${folder}`] })).ran).toEqual([]);
+    await using store = await openStore(own.root);
+    const named: unknown[] = [];
+    for await (const key of store.records.list('listings'))
+      named.push(JSON.stringify(await store.records.get('listings', key)));
+    expect(named.filter((text) => String(text).includes(folder))).toEqual([]);
   });
 
   it('asks nobody where the store has the answer', async () => {
