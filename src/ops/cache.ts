@@ -69,13 +69,12 @@ export class StoreCache implements ResultCache<State> {
 
   async claim(key: Digest, options: ClaimOptions): Promise<Claimed<State>> {
     const { signal, onWait } = options;
-    const lock = await this.#store.lock(`step-${fileKey(key)}`, { signal, onWait });
+    await using held = new AsyncDisposableStack();
+    held.use(await this.#store.lock(`step-${fileKey(key)}`, { signal, onWait }));
     const existing = options.ignoreExisting ? undefined : await this.lookup(key);
-    if (existing === undefined) {
-      return { kind: 'claim', claim: { key, [Symbol.asyncDispose]: () => lock[Symbol.asyncDispose]() } };
-    }
-    await lock[Symbol.asyncDispose]();
-    return { kind: 'existing', result: existing };
+    if (existing !== undefined) return { kind: 'existing', result: existing };
+    const lock = held.move();
+    return { kind: 'claim', claim: { key, [Symbol.asyncDispose]: () => lock.disposeAsync() } };
   }
 
   async save(keys: readonly Digest[], record: CacheRecord<State>): Promise<void> {

@@ -23,9 +23,14 @@ export async function unusedCacheMount(
 ): Promise<Lock> {
   for (let told = false; ; told = true) {
     signal.throwIfAborted();
-    const lock = await store.lock(makingLockOf(name), { signal });
-    if (!liveLeases(store).snapshots.has(leaseOfCacheMount(name))) return lock;
-    await lock[Symbol.asyncDispose]();
+    {
+      await using held = new AsyncDisposableStack();
+      const lock = held.use(await store.lock(makingLockOf(name), { signal }));
+      if (!liveLeases(store).snapshots.has(leaseOfCacheMount(name))) {
+        held.move();
+        return lock;
+      }
+    }
     if (!told) onWait();
     await sleep(pause, undefined, { signal }).catch(() => undefined);
   }

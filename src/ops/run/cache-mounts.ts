@@ -119,7 +119,11 @@ async function ensureFolder(
   const { store, lease } = services;
   const folder = join(store.root, 'cache-mounts', name);
   // Under its lock, so that pruning either finds the lease or is done before the look.
-  await using _lock = await lockAside(store, makingLockOf(name), { what: shownAs(mount), context });
+  // Steps hold it for a moment, who exports the cache for long.
+  await using _lock = await lockAside(store, makingLockOf(name), {
+    ...{ what: shownAs(mount), context },
+    silence: 1000,
+  });
   await lease.keep({ snapshot: leaseOfCacheMount(name) });
   if (existsSync(folder)) {
     // One of before a power loss is not trusted, and would stay so.
