@@ -1,4 +1,5 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 
@@ -7,6 +8,7 @@ import { listName } from '../../../src/ops/cache-mounts/archive-form.ts';
 import { openStore, type Store } from '../../../src/store/index.ts';
 import { cacheFolder, cacheName } from '../../support/cache-folder.ts';
 import { tsbuild } from '../../support/cli.ts';
+import { until } from '../../support/holdings.ts';
 import { makeTar, streamOf, type TarSpec } from '../../support/make-tar.ts';
 import { storeProcess } from '../../support/store-process.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
@@ -224,6 +226,23 @@ describe('B-04 cache mounts that a build uses', () => {
     ).rejects.toThrow('enough');
     await using lock = await store.tryLock(`cache-made-${cacheName('there')}`);
     expect(lock).toBeDefined();
+  });
+
+  it('a pipe that gives nothing more can be left, and changes nothing', async () => {
+    const archive = makeTar([
+      listOf({ id: 'there' }),
+      folder('0'),
+      { path: '0/half', body: 'x'.repeat(9000) },
+    ]);
+    const child = tsbuild(root).start(['cache', 'import', '-']);
+    const ended = once(child, 'close');
+    child.stdin?.write(archive.subarray(0, 6000));
+    const unpacked = { cwd: join(root, 'tmp') };
+    await until(() => globSync('*/*/unpacked/0/half', unpacked).length > 0);
+    child.kill('SIGINT');
+    expect((await ended)[0]).toBe(130);
+    expect(globSync('*/*/unpacked', unpacked)).toEqual([]);
+    expect(readFileSync(join(cacheFolder(root, 'there'), 'file'), 'utf8')).toBe('as it was');
   });
 
   it('a reader that goes away ends an export', async () => {
