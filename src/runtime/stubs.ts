@@ -1,9 +1,9 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 
 import { isErrno } from '../core/index.ts';
-import { makeFolder } from '../sys/index.ts';
+import { makeFolder, makeScratchFolder } from '../sys/index.ts';
 
 /** A mount point that an image may lack. `path` is absolute, without `.` and `..`. */
 export interface StubTarget {
@@ -45,13 +45,13 @@ export function ensureStubs(folder: string, targets: readonly StubTarget[]): str
   const path = join(folder, name);
   if (existsSync(path)) return path;
   makeFolder(folder, 0o700);
-  const fresh = join(folder, `.${name}.${randomUUID()}`);
+  using scratch = makeScratchFolder(folder);
+  const fresh = join(scratch.path, name);
   writeStubs(fresh, entries);
   try {
     renameSync(fresh, path);
   } catch (error) {
     // Another builder was faster: the name says what is inside, so theirs is as good.
-    rmSync(fresh, { recursive: true, force: true });
     if (!isErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error;
   }
   return path;

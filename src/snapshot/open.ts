@@ -1,7 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { mkdirSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { inUserNamespace, makeFolder, mountOverlay, rootDirOf } from '../sys/index.ts';
+import { inUserNamespace, makeFolder, makeScratchFolder, mountOverlay, rootDirOf } from '../sys/index.ts';
 import { copyingSnapshotter } from './copying.ts';
 import { overlaySnapshotter } from './overlay.ts';
 import type { LocalSnapshotter } from './types.ts';
@@ -45,10 +45,10 @@ function refusalOf(path: string): string | undefined {
   makeFolder(path, 0o700);
   // In a user namespace the kernel's version and the file system's attributes decide, too.
   if (!inUserNamespace() && capable.has(statfsSync(path).type)) return undefined;
-  const probe = mkdtempSync(join(path, '.probe-'));
+  using probe = makeScratchFolder(path);
   try {
     const [lower, upper, work] = ['lower', 'upper', 'work'].map((name) => {
-      const folder = join(probe, name);
+      const folder = join(probe.path, name);
       mkdirSync(folder);
       return folder;
     });
@@ -59,7 +59,5 @@ function refusalOf(path: string): string | undefined {
     // The first words name the errno; the rest is of the probe's own folders.
     const [reason = ''] = (error instanceof Error ? error.message : String(error)).split(',');
     return `no overlay can be mounted in the store (${reason})`;
-  } finally {
-    rmSync(probe, { recursive: true, force: true });
   }
 }

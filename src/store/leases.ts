@@ -3,7 +3,7 @@ import { closeSync, openSync, readdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { fromErrno, isDigest, type Digest } from '../core/index.ts';
-import { tryTakeLock } from '../sys/index.ts';
+import { isUnlocked, tryTakeLock } from '../sys/index.ts';
 import { readIfThere } from './files.ts';
 import type { Lease } from './types.ts';
 
@@ -75,11 +75,7 @@ export function readLeases(folder: string): LiveLeases {
   let since: number | undefined;
   for (const name of readdirSync(folder)) {
     const path = join(folder, name);
-    const dead = tryTakeLock(path);
-    if (dead !== undefined) {
-      dead.leave();
-      continue;
-    }
+    if (isUnlocked(path)) continue;
     for (const line of readIfThere(path)?.toString('utf8').split('\n') ?? []) {
       const [kind = '', item = ''] = line.split(' ', 2);
       if (kind === 'since') since = Math.min(since ?? Infinity, Number(item));

@@ -77,11 +77,20 @@ function registrations(): readonly string[] {
     for (const name of namesIn(folder)) if (!files.has(name)) files.set(name, join(folder, name));
   }
   return [...files.values()].flatMap((file) =>
-    readFileSync(file, 'latin1')
-      .split('\n')
+    linesIn(file)
       .filter((line) => line.startsWith(':'))
       .map((line) => (/:[A-Z]*F[A-Z]*$/.test(line) ? line : `${line}F`)),
   );
+}
+
+/** Of one that nobody but root may read, or a link to what is not installed any more: none. */
+function linesIn(file: string): readonly string[] {
+  try {
+    return readFileSync(file, 'latin1').split('\n');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'EACCES')) return [];
+    throw error;
+  }
 }
 
 function namesIn(folder: string): readonly string[] {

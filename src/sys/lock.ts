@@ -27,7 +27,10 @@ const longestPause = 50;
 
 /** The lock of the file, which is created when missing; undefined when someone holds it. */
 export function tryFlock(path: string): Flock | undefined {
-  const fd = openLockFile(path);
+  return tryFlockOf(openLockFile(path));
+}
+
+function tryFlockOf(fd: number): Flock | undefined {
   try {
     if (take(fd)) return held(fd);
   } catch (error) {
@@ -38,10 +41,10 @@ export function tryFlock(path: string): Flock | undefined {
   return undefined;
 }
 
-/** Whether nobody holds the lock of a file that is there. False when it is removed meanwhile, folder and all. */
+/** Whether nobody holds the lock of a file that is there. False when there is none, which is not made. */
 export function isUnlocked(path: string): boolean {
   try {
-    const lock = tryFlock(path);
+    const lock = tryFlockOf(openSync(path, constants.O_RDWR));
     lock?.release();
     return lock !== undefined;
   } catch (error) {

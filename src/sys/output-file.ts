@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { lstatSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, renameSync, writeFileSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 
-import { TsbuildError } from '../core/index.ts';
+import { fromErrno, TsbuildError } from '../core/index.ts';
+import { removeFile } from './remove-file.ts';
 
 type Sink = (chunk: Uint8Array) => Promise<void>;
 
@@ -21,7 +22,7 @@ export async function writeOutputFile(path: string, write: (sink: Sink) => Promi
     }
     if (target !== path) renameSync(target, path);
   } catch (error) {
-    if (target !== path) rmSync(target, { force: true });
+    if (target !== path) discard(target);
     throw error;
   }
 }
@@ -33,14 +34,14 @@ export function writeSmallFile(path: string, text: string): void {
     writeFileSync(target, text);
     if (target !== path) renameSync(target, path);
   } catch (error) {
-    if (target !== path) rmSync(target, { force: true });
+    if (target !== path) discard(target);
     throw cannotWrite(path, error);
   }
 }
 
 /** What is no regular file stays, as when it is written. */
 export function removeOutputFile(path: string): void {
-  if (isReplaceable(path)) rmSync(path, { force: true });
+  if (isReplaceable(path)) removeFile(path);
 }
 
 /** Waits until the bytes are out, and fails when nobody reads them any more. */
@@ -66,6 +67,15 @@ async function opened(target: string, path: string): Promise<FileHandle> {
   }
 }
 
+/** Why the file could not be written is told, not why its rest could not be removed. */
+function discard(path: string): void {
+  try {
+    removeFile(path);
+  } catch {
+    return;
+  }
+}
+
 function isReplaceable(path: string): boolean {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   return stat === undefined || stat.isFile();
@@ -75,7 +85,9 @@ function temporaryName(path: string): string {
   return `${path}.${randomBytes(4).toString('hex')}.tmp`;
 }
 
-function cannotWrite(path: string, error: unknown): TsbuildError {
+function cannotWrite(path: string, error: unknown): unknown {
+  const known = fromErrno(error, `writing ${path}`);
+  if (known instanceof TsbuildError && known.code === 'DISK_FULL') return known;
   const why = error instanceof Error ? error.message : String(error);
   return new TsbuildError('IO_ERROR', `cannot write ${path}: ${why}`, { cause: error });
 }

@@ -9,30 +9,35 @@ import { tryTakeLock } from './linked-lock.ts';
 const lockSuffix = '.lock';
 
 /**
- * A folder of this process alone where programs have their temporary files, for what no store has a place for. Whoever
- * is killed leaves it behind, but not the lock on the file beside it: the next that makes one removes both.
+ * A folder of this process alone in `parent`, by default where programs have their temporary files, for what no store has
+ * a place for. Whoever is killed leaves it behind, but not the lock on the file beside it: the next that makes one there
+ * removes both.
  */
-export function makeScratchFolder(): { readonly path: string } & Disposable {
+export function makeScratchFolder(parent: string = tmpdir()): { readonly path: string } & Disposable {
   try {
-    return makeLocked();
+    return makeLocked(parent);
   } catch (error) {
-    throw fromErrno(error, `creating a temporary folder in ${tmpdir()}`);
+    throw fromErrno(error, `creating a temporary folder in ${parent}`);
   }
 }
 
-function makeLocked(): { readonly path: string } & Disposable {
+function makeLocked(parent: string): { readonly path: string } & Disposable {
   for (;;) {
-    const path = join(tmpdir(), `tsbuild-${randomBytes(8).toString('hex')}`);
+    const path = join(parent, `tsbuild-${randomBytes(8).toString('hex')}`);
     const lock = tryTakeLock(`${path}${lockSuffix}`);
     if (lock === undefined) continue;
     const remove = (): void => {
-      // The lock last: by its file the folder is found.
-      rmSync(path, { recursive: true, force: true });
+      try {
+        rmSync(path, { recursive: true, force: true });
+      } catch {
+        // Found by the lock's file, it is left to the next sweep: what is done must not fail for it.
+        lock.leave();
+      }
       lock.release();
     };
     try {
       mkdirSync(path, { mode: 0o700 });
-      sweepDead();
+      sweepDead(parent);
     } catch (error) {
       remove();
       throw error;
@@ -42,9 +47,9 @@ function makeLocked(): { readonly path: string } & Disposable {
 }
 
 /** What resists is left to the next one. */
-function sweepDead(): void {
-  for (const name of readdirSync(tmpdir())) {
-    const path = join(tmpdir(), name);
+function sweepDead(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    const path = join(parent, name);
     // A link of somebody else's would lead the lock elsewhere.
     if (!/^tsbuild-[0-9a-f]{16}\.lock$/.test(name) || !isOwnFile(path)) continue;
     try {

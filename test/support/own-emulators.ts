@@ -40,6 +40,8 @@ export function ownEmulators({
   if (installed !== undefined) {
     const kept = file('installed', `${installed}\n`);
     lines.push('mkdir /run/binfmt.d', `cp ${kept} /run/binfmt.d/qemu-of-test.conf`);
+    // As a package leaves it that is half removed.
+    lines.push('ln -s /no/such/file /run/binfmt.d/qemu-gone.conf');
   }
   const script = file('enter.sh', [...lines, 'exec "$@"', ''].join('\n'));
   chmodSync(path, 0o755);

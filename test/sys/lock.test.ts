@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 
-import { flock, tryFlock } from '../../src/sys/index.ts';
+import { flock, isUnlocked, tryFlock } from '../../src/sys/index.ts';
 import { requires } from '../support/requires.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -25,6 +25,17 @@ describe('flock', () => {
     const second = tryFlock(path);
     expect(second).toBeDefined();
     second?.release();
+  });
+
+  it('is looked at without making its file', () => {
+    const path = lockPath();
+    expect(isUnlocked(path)).toBe(false);
+    expect(existsSync(path)).toBe(false);
+    const lock = tryFlock(path);
+    expect(isUnlocked(path)).toBe(false);
+    lock?.release();
+    expect(isUnlocked(path)).toBe(true);
+    expect(isUnlocked(path)).toBe(true);
   });
 
   it('is waited for, telling once for whom, while the event loop turns', async () => {
