@@ -40,9 +40,11 @@ export async function askOnTerminal(question: string, { hidden, signal }: Asking
           line = next;
         }
       };
-      stdin.on('data', onData);
+      // A terminal that is gone neither answers nor ends the process by itself.
+      const onGone = (): void => reject(new TsbuildError('INTERRUPTED', 'nothing was entered'));
+      stdin.on('data', onData).on('end', onGone).on('error', onGone);
       ended.addEventListener('abort', () => {
-        stdin.off('data', onData);
+        stdin.off('data', onData).off('end', onGone).off('error', onGone);
         reject(ended.reason as Error);
       });
       stdin.resume();

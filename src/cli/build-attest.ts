@@ -43,11 +43,13 @@ export function attestOptionsOf(flags: AttestFlags): AttestationRequests {
     return fields === undefined ? undefined : ['--attest', fields];
   };
   for (const fields of given) checkType(fields.get('type'));
-  const [provenance, sbom] = [last('provenance'), last('sbom')];
-  return {
-    provenance: provenance === undefined ? undefined : provenanceOf(...provenance),
-    sbom: sbom === undefined ? undefined : sbomOf(...sbom),
-  };
+  const [saidOfBuild, saidOfContent] = [last('provenance'), last('sbom')];
+  const provenance = saidOfBuild === undefined ? undefined : provenanceOf(...saidOfBuild);
+  const sbom = saidOfContent === undefined ? undefined : sbomOf(...saidOfContent);
+  if (provenance !== undefined && provenance.filename === sbom?.filename) {
+    throw usage('--attest', `two files cannot both be ${quoted(sbom.filename)}`);
+  }
+  return { provenance, sbom };
 }
 
 function checkType(type: string | undefined): void {

@@ -6,7 +6,7 @@ import type { CommandName } from './commands/index.ts';
 
 /** Commands that speak to registries. */
 const speaking: ReadonlySet<CommandName> = new Set([
-  ...(['build', 'create', 'login', 'manifest', 'plan', 'pull', 'push', 'run'] as const),
+  ...(['build', 'create', 'inspect', 'login', 'manifest', 'plan', 'pull', 'push', 'run'] as const),
 ]);
 
 /** The flags about registries, where the command is one that speaks to them; its sub-commands have them, too. */

@@ -57,6 +57,7 @@ describe('flags of attestations', () => {
     [{ provenance: 'modus=max' }, /there is no attribute "modus"/],
     [{ provenance: 'filename=../../etc/x' }, /is no plain file name/],
     [{ sbom: 'filename=..' }, /is no plain file name/],
+    [{ sbom: 'filename=x', provenance: 'filename=x' }, /two files cannot both be "x"/],
     [{ sbom: 'generator=docker/scout' }, /generators are not run/],
     [{ attest: ['type=sbom,"x'] }, /is misplaced/],
   ])('C-41 refuses %j', (flags, message) => {

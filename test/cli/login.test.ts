@@ -132,6 +132,9 @@ describe('--insecure-registry', () => {
     // Of Node, about the way in which the larger HTTP library is loaded.
     expect(accepted.stderr).not.toContain('ExperimentalWarning');
     expect((await login([], { TSBUILD_INSECURE_REGISTRIES: host })).status).toBe(0);
+    // So does a command that asks a registry now and then.
+    const asking = ['inspect', '--attestations', '--insecure-registry', host, `${host}/none`];
+    expect((await tsbuild().run(asking, { env: { HOME: path } })).stderr).toContain('REGISTRY_DENIED');
     const wrong = await login(['--insecure-registry', 'http://a']);
     expect(wrong.status).toBe(2);
     expect(wrong.stderr).toContain('not the host of a registry');
