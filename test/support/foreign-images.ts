@@ -51,13 +51,13 @@ async function byPodman(name: string, says: string, flags: readonly string[]): P
   await podman(['push', '-q', '--tls-verify=false', ...flags, name]);
 }
 
-async function byBuildah(name: string, says: string, flags: readonly string[]): Promise<void> {
+async function byBuildah(name: string, says: string): Promise<void> {
   const { buildah } = imageToolFolders(tempFolder('b').path);
   const container = await buildah(['from', '-q', 'scratch']);
   await buildah(['copy', '-q', container, join(contextThatSays(says), 'root'), '/']);
   await buildah(['config', '--cmd', '["/bin/busybox", "cat", "/says"]', container]);
   await buildah(['commit', '-q', container, name]);
-  await buildah(['push', '-q', '--tls-verify=false', ...flags, name]);
+  await buildah(['push', '-q', '--tls-verify=false', name]);
 }
 
 async function byDocker(name: string, says: string): Promise<void> {
@@ -80,7 +80,7 @@ async function byCtr(name: string, says: string): Promise<void> {
 const umoci: readonly Need[] = ['tool:umoci', 'tool:skopeo'];
 const zstd = ['--dest-compress-format', 'zstd', '--dest-compress'];
 
-/** Every tool that publishes images, in every form that it has. */
+/** Every tool that publishes images, and every form; skopeo, podman and buildah share what makes Docker's. */
 export const publications: readonly Publication[] = [
   {
     by: 'umoci and skopeo',
@@ -95,13 +95,6 @@ export const publications: readonly Publication[] = [
     types: 'oci',
     layers: 'zstd',
     publish: async (name, says) => byUmociAndSkopeo(name, says, zstd),
-  },
-  {
-    by: 'umoci and skopeo',
-    needs: umoci,
-    types: 'docker',
-    layers: 'gzip',
-    publish: async (name, says) => byUmociAndSkopeo(name, says, ['--format', 'v2s2']),
   },
   {
     by: 'podman',
@@ -122,21 +115,14 @@ export const publications: readonly Publication[] = [
     needs: ['tool:buildah'],
     types: 'oci',
     layers: 'gzip',
-    publish: async (name, says) => byBuildah(name, says, []),
-  },
-  {
-    by: 'buildah',
-    needs: ['tool:buildah'],
-    types: 'docker',
-    layers: 'gzip',
-    publish: async (name, says) => byBuildah(name, says, ['--format', 'v2s2']),
+    publish: byBuildah,
   },
   {
     by: 'docker',
     needs: ['docker'],
     types: 'docker',
     layers: 'gzip',
-    publish: async (name, says) => byDocker(name, says),
+    publish: byDocker,
   },
   {
     by: 'ctr',
