@@ -1,6 +1,6 @@
 import { canonicalJson, digestOf, type Digest } from '../core/index.ts';
 import { mediaTypes } from '../oci/types.ts';
-import { packSnapshot, type ActiveSnapshot, type Snapshot } from '../snapshot/index.ts';
+import { packSnapshot, type ActiveSnapshot, type PackOptions, type Snapshot } from '../snapshot/index.ts';
 import type { BuildServices, SettledState, State } from './types.ts';
 
 /** `FROM scratch`. */
@@ -19,9 +19,10 @@ export async function commitState(
   services: Pick<BuildServices, 'store' | 'snapshotter' | 'interrupted'>,
   parent: State,
   active: ActiveSnapshot,
+  known?: PackOptions['known'],
 ): Promise<State> {
   const snapshot = await active.commit();
-  const settled = settle(services, parent, snapshot);
+  const settled = settle(services, parent, snapshot, known);
   // The solver awaits it; an error that comes before it does is not unheard.
   settled.catch(() => undefined);
   return { snapshot, settled };
@@ -31,10 +32,11 @@ async function settle(
   services: Pick<BuildServices, 'store' | 'snapshotter' | 'interrupted'>,
   parent: State,
   snapshot: Snapshot,
+  known: PackOptions['known'],
 ): Promise<SettledState> {
   // A failure elsewhere does not stop it: what this step made is kept for the next build.
   const { snapshotter, store, interrupted } = services;
-  const layer = await packSnapshot(snapshotter, snapshot, store.blobs, { signal: interrupted });
+  const layer = await packSnapshot(snapshotter, snapshot, store.blobs, { signal: interrupted, known });
   const below = await parent.settled;
   return {
     snapshot,

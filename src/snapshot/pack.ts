@@ -1,17 +1,20 @@
 import { closeSync } from 'node:fs';
 
-import { createDigester, type ByteString } from '../core/index.ts';
+import { createDigester, digestOf, type ByteString, type Digest } from '../core/index.ts';
 import type { BlobStore } from '../store/types.ts';
+import { readAhead } from '../sys/index.ts';
 import { createTarWriter, whiteoutName, type TarHeader } from '../tar/index.ts';
 import { Breath } from './breath.ts';
 import { digestLine, removalLine } from './digest-form.ts';
 import { entryPlace, joinPath } from './entry-path.ts';
-import { chunksOf, openFile, readFully } from './read-content.ts';
-import type { Change, PackedLayer, Snapshot, Snapshotter } from './types.ts';
+import { endsEarly, openFile, readFully } from './read-content.ts';
+import type { Change, Entry, PackedLayer, Snapshot, Snapshotter } from './types.ts';
 
 export interface PackOptions {
   /** Seconds since the epoch that no time in the layer is later than (--rewrite-timestamp). */
   readonly latest?: number | undefined;
+  /** Digest of a file's bytes, where whoever wrote the file knows it; it is not hashed once more. */
+  readonly known?: ((path: ByteString, entry: Entry) => Digest | undefined) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -33,7 +36,7 @@ export async function packSnapshot(
 
 /**
  * Writes changes as a layer's tar into the blob store (O-35, O-36): the same changes and contents give the same bytes.
- * Each file is read once, in bounded memory; its bytes go into the layer's digest and into that of the changes.
+ * Each file is read once, in bounded memory; its bytes go into the layer's digest, their digest into that of the changes.
  * `open` gives a descriptor of a changed file, which is closed here. Throws INTERRUPTED when the signal is aborted.
  */
 export async function packLayer(
@@ -63,6 +66,8 @@ interface LayerSource {
 
 /** Up to this size a file is read into one buffer again and again: the tar writer copies such a piece at once. */
 const smallFile = 16 * 1024;
+/** Up to this size a file is read in one piece; what is larger is read ahead while the last piece is hashed. */
+const mediumFile = 1 << 20;
 
 async function* layerBytes(
   changes: AsyncIterable<Change>,
@@ -82,17 +87,24 @@ async function* layerBytes(
       const mtime = Math.min(entry.mtime, options.latest ?? entry.mtime);
       hash(digestLine(path, entry));
       await writer.entry({ ...entry, path, mtime });
-      if (entry.size > smallFile) {
-        for (const chunk of chunksOf(open(path), entry.size, path)) {
-          hash(chunk);
-          await writer.data(chunk);
-          yield* ready.splice(0);
-          await breath.due();
+      if (entry.size > 0) {
+        const known = options.known?.(path, entry);
+        if (entry.size > mediumFile) {
+          const digester = known === undefined ? createDigester() : undefined;
+          for await (const chunk of largeContent(open(path), entry.size, path)) {
+            digester?.update(chunk);
+            await writer.data(chunk);
+            yield* ready.splice(0);
+            await breath.due();
+          }
+          hash(known ?? digester?.digest() ?? '');
+        } else {
+          const buffer =
+            entry.size > smallFile ? Buffer.allocUnsafeSlow(entry.size) : small.subarray(0, entry.size);
+          const content = readWhole(open(path), buffer, path);
+          hash(known ?? digestOf(content));
+          await writer.data(content);
         }
-      } else if (entry.size > 0) {
-        const content = readSmall(open(path), small.subarray(0, entry.size), path);
-        hash(content);
-        await writer.data(content);
       }
     }
     if (ready.length > 0) yield* ready.splice(0);
@@ -101,10 +113,28 @@ async function* layerBytes(
   yield* ready.splice(0);
 }
 
-function readSmall(fd: number, buffer: Buffer, path: ByteString): Buffer {
+function readWhole(fd: number, buffer: Buffer, path: ByteString): Buffer {
   try {
     readFully(fd, buffer, path);
     return buffer;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Closes the descriptor. */
+async function* largeContent(
+  fd: number,
+  size: number,
+  path: ByteString,
+): AsyncGenerator<Buffer, void, undefined> {
+  try {
+    let left = size;
+    for await (const chunk of readAhead(fd, size)) {
+      left -= chunk.length;
+      yield chunk;
+    }
+    if (left > 0) throw endsEarly(path);
   } finally {
     closeSync(fd);
   }

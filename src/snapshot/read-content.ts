@@ -21,9 +21,13 @@ export function openFile(root: RootDir, path: ByteString): number {
 export function readFully(fd: number, buffer: Uint8Array, path: ByteString): void {
   for (let done = 0; done < buffer.length;) {
     const got = readSync(fd, buffer, done, buffer.length - done, null);
-    if (got === 0) throw new Error(`${toText(path)} is shorter than its size: it changed while it was read`);
+    if (got === 0) throw endsEarly(path);
     done += got;
   }
+}
+
+export function endsEarly(path: ByteString): Error {
+  return new Error(`${toText(path)} is shorter than its size: it changed while it was read`);
 }
 
 /** The first `size` bytes, each chunk in memory of its own. Closes the descriptor. */

@@ -5,6 +5,7 @@ export { closeInheritedOnExec } from './inherited.ts';
 export { flock, isUnlocked, tryFlock, type Flock, type FlockOptions } from './lock.ts';
 export { removeDeadLocks, takeLock, tryTakeLock, type LinkedLock, type WaitOptions } from './linked-lock.ts';
 export { makeFolder } from './make-folder.ts';
+export { readAhead } from './read-ahead.ts';
 export { removeFile } from './remove-file.ts';
 export { statOfDescriptor } from './name-calls.ts';
 export { openRootDir, rootDirOf } from './open-rootdir.ts';

@@ -16,6 +16,7 @@ import type { Selected, Selection } from './selection.ts';
 import { transferItem, type Transfer } from './transfer.ts';
 import { unpackArchive } from './unpack.ts';
 import type { CopyItem } from './walk.ts';
+import type { WrittenFiles } from './written-files.ts';
 
 /** Where copies go, and what becomes of their attributes there. */
 export interface CopyTarget {
@@ -29,6 +30,8 @@ export interface CopyTarget {
   readonly mode: ModeChange;
   /** Folders that exist keep all but their mode (`--parents`). */
   readonly keepFolders: boolean;
+  /** Told what each file holds, for whoever packs them. */
+  readonly written?: WrittenFiles | undefined;
 }
 
 export interface CopySource extends Selected {
@@ -70,6 +73,7 @@ async function copyAll(target: CopyTarget, source: CopySource, breath: Breath): 
       digests,
       breath,
       linked,
+      written: target.written,
     };
     const [only] = matched.items;
     if (only?.below === '' && source.unpack && (await unpack(target, transfer, { item: only, destination })))
@@ -90,10 +94,12 @@ export function makeDestination({ root, created }: CopyTarget, { path, folder }:
 export const superuser: Owner = { uid: 0, gid: 0 };
 
 function unpack(
-  { created, chown }: CopyTarget,
+  { created, chown, written }: CopyTarget,
   { from, to, digests, breath }: Transfer,
   { item, destination }: { readonly item: CopyItem; readonly destination: Destination },
 ): Promise<boolean> {
+  // What an archive puts over is not known by name.
+  written?.clear();
   const attributes = { ...created, mode: 0o755 };
   const content = digests.facts.get(item)?.content;
   const digest = content === 'unread' ? undefined : content;

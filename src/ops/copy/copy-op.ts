@@ -16,6 +16,7 @@ import { onceMoreIfChanged } from './read.ts';
 import type { SourceTree } from './select.ts';
 import { selectOnlyFile, selectWords, type Selected } from './selection.ts';
 import { contextTree, stateTree } from './tree.ts';
+import { WrittenFiles } from './written-files.ts';
 
 type ContextOrigin = CopyOrigin & { readonly kind: 'context' };
 type InputOrigin = Exclude<CopyOrigin, { readonly kind: 'context' }>;
@@ -60,13 +61,15 @@ export class CopyOp implements Op<State> {
     const [parent] = inputs;
     if (parent === undefined) throw new Error('a copy has no root to copy into');
     await using active = await this.#services.snapshotter.prepare(parent.snapshot);
+    const written = new WrittenFiles();
     {
       await using mounted = await active.mount();
-      const target = this.#target(mounted.root);
+      const target = { ...this.#target(mounted.root), written };
       for (const origin of this.#step.origins) await this.#copyFrom(origin, { inputs, target, context });
       writeHeredocs(target, this.#step.files);
+      if (this.#step.files.length > 0) written.clear();
     }
-    return await commitState(this.#services, parent, active);
+    return await commitState(this.#services, parent, active, (path, entry) => written.contentOf(path, entry));
   }
 
   /** A digest of `files` stands for what one origin takes from a context. */

@@ -2,17 +2,19 @@ import { closeSync, constants, readSync } from 'node:fs';
 
 import { createDigester, digestOf, isErrno, TsbuildError, toText, type Digest } from '../../core/index.ts';
 import type { Breath } from '../../snapshot/index.ts';
-import { statOfDescriptor, type FileStat, type RootDir } from '../../sys/index.ts';
+import { readAhead, statOfDescriptor, type FileStat, type RootDir } from '../../sys/index.ts';
 import type { CopyItem } from './walk.ts';
 
-const chunkSize = 1 << 20;
+/** Larger files are read ahead, a piece while the last is worked on. */
+export const largeSize = 1 << 20;
 /** Up to this size a file is read in one go, into one buffer again and again. */
 const smallSize = 64 * 1024;
 let scratch: Buffer | undefined;
 
 export interface ReadOptions {
   readonly breath: Breath;
-  readonly take: (bytes: Uint8Array) => void;
+  /** The bytes are valid until it returns, or what it returns is settled. */
+  readonly take: (bytes: Uint8Array) => void | Promise<void>;
   /** It may be written to meanwhile, and is read as it comes, up to the size that it had at first. */
   readonly living?: boolean | undefined;
   /** Told of the file, still open, when all of it was read and it did not change meanwhile. */
@@ -29,21 +31,29 @@ export async function readSource(
   try {
     const before = statOfDescriptor(fd);
     if (before.type !== 'file') throw changed(item);
-    // Not shared: other copies go on while this one lets the event loop turn. At least a byte, to notice growth.
-    const chunk = Buffer.allocUnsafeSlow(Math.min(before.size + 1, chunkSize));
     // Files of the kernel (/proc) have no size, and an end of their own.
-    let left = living && before.size > 0 ? before.size : Infinity;
-    while (left > 0) {
-      const length = readSync(fd, chunk, 0, Math.min(chunk.length, left), null);
-      if (length === 0) break;
-      take(chunk.subarray(0, length));
-      left -= length;
+    const most = living && before.size > 0 ? before.size : Infinity;
+    for await (const bytes of before.size > largeSize
+      ? readAhead(fd, most)
+      : piecesOf(fd, before.size, most)) {
+      await take(bytes);
       await breath.due();
     }
     if (!living && !sameVersion(before, statOfDescriptor(fd))) throw changed(item);
     seen?.(fd, before);
   } finally {
     closeSync(fd);
+  }
+}
+
+function* piecesOf(fd: number, size: number, most: number): Generator<Uint8Array, void, undefined> {
+  // Not shared: other copies go on while this one lets the event loop turn. At least a byte, to notice growth.
+  const chunk = Buffer.allocUnsafeSlow(size + 1);
+  for (let left = most; left > 0;) {
+    const length = readSync(fd, chunk, 0, Math.min(chunk.length, left), null);
+    if (length === 0) return;
+    yield chunk.subarray(0, length);
+    left -= length;
   }
 }
 

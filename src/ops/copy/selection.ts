@@ -5,7 +5,6 @@ import {
   toText,
   type ByteString,
   type Digest,
-  type Json,
 } from '../../core/index.ts';
 import type { IgnoreMatcher } from '../../dockerfile/index.ts';
 import { keptXattrs, type Breath } from '../../snapshot/index.ts';
@@ -150,6 +149,9 @@ async function digestSelection(
   return { digest: rows.digest(), facts };
 }
 
+type Scalar = string | number | null;
+type Row = readonly (Scalar | readonly (readonly Scalar[])[])[];
+
 /** The digest of an array's canonical JSON, of which there is never more than a part at a time. */
 class RowDigest {
   readonly #digester = createDigester();
@@ -160,8 +162,10 @@ class RowDigest {
     return this.#count;
   }
 
-  add(row: Json): void {
-    this.#text += this.#count === 0 ? canonicalJson(row) : `,${canonicalJson(row)}`;
+  add(row: Row): void {
+    // An array without objects has no other JSON than its canonical one.
+    const text = JSON.stringify(row);
+    this.#text += this.#count === 0 ? text : `,${text}`;
     this.#count += 1;
     if (this.#text.length < 1 << 16) return;
     this.#digester.update(this.#text);
@@ -234,9 +238,8 @@ function describe(
   { below, stat }: CopyItem,
   { content, link, xattrs }: ItemFacts,
   change: ModeChange | undefined,
-): Json[] {
-  const pairs = xattrs.map(([name, value]): Json => [name, value]);
+): Row {
   const isKept = change === undefined || stat.type === 'symlink';
   const mode = isKept ? stat.mode : change(stat.mode, stat.type === 'directory');
-  return [below, stat.type, mode, pairs, content ?? link ?? null, stat.major, stat.minor];
+  return [below, stat.type, mode, xattrs, content ?? link ?? null, stat.major, stat.minor];
 }

@@ -1,4 +1,5 @@
-import { closeSync, constants, fchmodSync, fchownSync, writeSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, fchownSync, write, writeSync } from 'node:fs';
+import { promisify } from 'node:util';
 
 import {
   createDigester,
@@ -13,9 +14,10 @@ import type { RootDir } from '../../sys/index.ts';
 import type { Owner } from './destination.ts';
 import type { ModeChange } from './mode.ts';
 import type { NearFolder, Place } from './near-folder.ts';
-import { changed, readSmallSource, readSource } from './read.ts';
+import { changed, largeSize, readSmallSource, readSource } from './read.ts';
 import type { ItemFacts } from './selection.ts';
 import type { CopyItem } from './walk.ts';
+import type { WrittenFiles } from './written-files.ts';
 
 /** One copy from tree to tree. */
 export interface Transfer {
@@ -33,6 +35,8 @@ export interface Transfer {
   readonly breath: Breath;
   /** Of one source: the first name copied of each inode with several; the others become hard links to it (L-171). */
   readonly linked: Map<string, ByteString>;
+  /** Told what each file holds, for whoever packs them. */
+  readonly written?: WrittenFiles | undefined;
 }
 
 /** Copies one item to a path of the destination tree whose folder exists. */
@@ -52,11 +56,13 @@ export async function transferItem(transfer: Transfer, item: CopyItem, target: B
     makeRoom(place, target);
     if (earlier !== undefined) {
       transfer.to.link(earlier, target);
+      transfer.written?.link(earlier, target);
       return;
     }
     await create(transfer, item, place);
   }
   if (stat.links > 1) transfer.linked.set(stat.inode, target);
+  if (stat.type === 'file') transfer.written?.note(target, item, transfer.digests.facts.get(item));
 }
 
 function putFolder(
@@ -156,17 +162,32 @@ async function copyContent(transfer: Transfer, item: CopyItem, fd: number): Prom
     if (matches === true) return;
   }
   const digester = createDigester();
-  const take = (bytes: Uint8Array): void => {
+  const take = async (bytes: Uint8Array): Promise<void> => {
+    // The kernel copies while this thread hashes.
+    const written = writeBeside(fd, bytes);
+    digester.update(bytes);
+    await written;
+  };
+  const takeAtOnce = (bytes: Uint8Array): void => {
     digester.update(bytes);
     writeAll(fd, bytes);
   };
-  await readSource(from, item, { breath, take, living });
+  const isLarge = item.stat.size > largeSize;
+  await readSource(from, item, { breath, take: isLarge ? take : takeAtOnce, living });
   if (!living && digester.digest() !== content) throw changed(item);
 }
 
 function writeAll(fd: number, bytes: Uint8Array): void {
   let written = 0;
   while (written < bytes.length) written += writeSync(fd, bytes, written);
+}
+
+const writeFrom = promisify(write);
+
+async function writeBeside(fd: number, bytes: Uint8Array): Promise<void> {
+  for (let written = 0; written < bytes.length;) {
+    written += (await writeFrom(fd, bytes, written, bytes.length - written, null)).bytesWritten;
+  }
 }
 
 /** Owner first: a change of owner clears set-id bits and capabilities. Folders get their time when they are full. */
