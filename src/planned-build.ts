@@ -139,6 +139,7 @@ export async function openPlannedBuild(
     bases === 'pull' ? (options.isolation ?? 'auto') : 'namespaces',
     emit,
   );
+  held.use(runtime);
   const hostOnly = runtime.isolation === 'chroot';
   const networks = held.use(stepNetworks({ store, extraHosts, jobs, signal, hostOnly }));
   const services: BuildServices = {

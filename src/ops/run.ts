@@ -36,6 +36,7 @@ export class RunOp implements Op<State> {
 
   prepare(): void {
     this.#services.networks.expect(this.#step.network);
+    this.#services.runtime.expect();
   }
 
   async exec(inputs: readonly State[], context: RunContext): Promise<State> {
@@ -51,17 +52,18 @@ export class RunOp implements Op<State> {
     const ended = await this.#runConnected({ parent, active, mounts, devices }, context);
     for (const warning of ended.warnings) context.warn(warning);
     context.used(ended.usage);
+    if (!endedWell(ended)) await ended.gone;
     failUnlessZero(this.#step, ended, ended.hint);
     // A shell goes on when what it called was killed, and what it leaves may be half of what was meant.
     const killed = killedForMemory(ended.usage);
     if (killed !== undefined) context.warn(`${JSON.stringify(this.#step.display)} ended well, but ${killed}`);
-    return await commitState(this.#services, parent, active);
+    return await commitState(this.#services, parent, active, { meanwhile: ended.gone });
   }
 
   async #runConnected(
     parts: Pick<Parameters<typeof runSpec>[0], 'parent' | 'active' | 'mounts' | 'devices'>,
     context: RunContext,
-  ): Promise<RunResult & { readonly hint: string | undefined }> {
+  ): Promise<Ended & { readonly hint: string | undefined }> {
     const step = this.#step;
     using connection = await this.#services.networks.connect(step.network, {
       reusable: step.security !== 'insecure',
@@ -73,14 +75,21 @@ export class RunOp implements Op<State> {
     return { ...ended, hint: proxy.hint };
   }
 
-  async #run(spec: Parameters<typeof runContainer>[1], output: MaskedOutput): Promise<RunResult> {
+  async #run(spec: Parameters<typeof runContainer>[1], output: MaskedOutput): Promise<Ended> {
     try {
-      using _staged = await staged(this.#services.runtime, spec);
-      return await runContainer(this.#services.runtime, spec, {
+      const { runtime } = this.#services;
+      using _staged = await staged(runtime, spec);
+      let gone: Promise<void> | undefined;
+      const result = await runContainer(runtime, spec, {
         signal: output.signal,
         onStdout: (data) => output.log('stdout', data),
         onStderr: (data) => output.log('stderr', data),
+        aside: (ending) => {
+          gone = ending;
+          ending.catch(() => undefined); // heard by whoever awaits it later
+        },
       });
+      return { ...result, gone };
     } catch (error) {
       if (!(error instanceof TsbuildError)) throw error;
       // Here it is a step that failed, not tsbuild's own command: 126 and 127 would say the wrong thing to scripts.
@@ -107,6 +116,9 @@ async function staged(runtime: Runtime, spec: ContainerSpec): Promise<Disposable
   return stageMounts(spec);
 }
 
+/** `gone`: when its launcher and cgroups are. */
+type Ended = RunResult & { readonly gone: Promise<void> | undefined };
+
 interface MaskedOutput {
   readonly signal: AbortSignal;
   /** Passes on, without secrets, what has come of a stream; without a chunk, its rest. */
@@ -125,7 +137,7 @@ function masked(context: RunContext, secrets: readonly Uint8Array[]): MaskedOutp
 }
 
 function failUnlessZero(step: RunStep, { status, usage }: RunResult, hint: string | undefined): void {
-  if (status.kind === 'exited' && status.code === 0) return;
+  if (endedWell({ status })) return;
   const code = exitCodeOf(status);
   const outOfMemory = (usage.oomKills ?? 0) > 0;
   const reason = outOfMemory
@@ -142,6 +154,10 @@ function failUnlessZero(step: RunStep, { status, usage }: RunResult, hint: strin
         : (hint ?? hints[code]),
     },
   );
+}
+
+function endedWell({ status }: Pick<RunResult, 'status'>): boolean {
+  return status.kind === 'exited' && status.code === 0;
 }
 
 const hints: Readonly<Record<number, string>> = {

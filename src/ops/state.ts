@@ -14,15 +14,19 @@ export function stateOf(settled: SettledState): State {
   return { snapshot: settled.snapshot, settled: Promise.resolve(settled) };
 }
 
-/** Makes the step's changes the next state; the layer is packed beside whatever runs next. */
+/** Makes the step's changes the next state; beside whatever runs next the layer is packed, and `meanwhile` ends. */
 export async function commitState(
   services: Pick<BuildServices, 'store' | 'snapshotter' | 'interrupted'>,
   parent: State,
   active: ActiveSnapshot,
-  known?: PackOptions['known'],
+  {
+    known,
+    meanwhile,
+  }: Pick<PackOptions, 'known'> & { readonly meanwhile?: Promise<unknown> | undefined } = {},
 ): Promise<State> {
-  const snapshot = await active.commit();
-  const settled = settle(services, parent, snapshot, known);
+  const { snapshot, done } = active.commitSoon();
+  const ended = { snapshot, committed: Promise.all([done, meanwhile]) };
+  const settled = settle(services, parent, ended, known);
   // The solver awaits it; an error that comes before it does is not unheard.
   settled.catch(() => undefined);
   return { snapshot, settled };
@@ -31,9 +35,10 @@ export async function commitState(
 async function settle(
   services: Pick<BuildServices, 'store' | 'snapshotter' | 'interrupted'>,
   parent: State,
-  snapshot: Snapshot,
+  { snapshot, committed }: { readonly snapshot: Snapshot; readonly committed: Promise<unknown> },
   known: PackOptions['known'],
 ): Promise<SettledState> {
+  await committed;
   // A failure elsewhere does not stop it: what this step made is kept for the next build.
   const { snapshotter, store, interrupted } = services;
   const layer = await packSnapshot(snapshotter, snapshot, store.blobs, { signal: interrupted, known });

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 
 import { inUserNamespace } from '../sys/index.ts';
 import { parseCgroupMounts } from './cgroup/detect.ts';
+import { joinFiles } from './cgroup/place.ts';
 
 /** The files by which a process joins the cgroups that another one is in and this one is not; cgroups(7). */
 export function cgroupFilesOf(pid: number): readonly string[] {
@@ -15,7 +16,8 @@ export function cgroupFilesOf(pid: number): readonly string[] {
       const mount = controllers === '' ? mounts.v2 : controllers.split(',').map((name) => mounts.v1[name])[0];
       // `/..`: outside of what this machine shows of its cgroups.
       if (mount === undefined || path === '' || path.startsWith('/..')) return [];
-      return [join(mount, path, 'cgroup.procs')];
+      const version = controllers === '' ? 'v2' : 'v1';
+      return joinFiles({ version, folders: [{ controller: controllers, path: join(mount, path) }] });
     });
   return [...new Set(files)].filter((file) => existsSync(file));
 }

@@ -9,6 +9,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onStdout?: ((chunk: Buffer) => void) | undefined;
   readonly onStderr?: ((chunk: Buffer) => void) | undefined;
+  /** Given, it gets the end of the launcher and of the cgroups, which is then not waited for: no program is left in them. */
+  readonly aside?: ((gone: Promise<void>) => void) | undefined;
 }
 
 export interface RunResult {
@@ -24,17 +26,15 @@ export async function runContainer(
   spec: ContainerSpec,
   options: RunOptions = {},
 ): Promise<RunResult> {
-  await using container = await runtime.create(spec, { signal: options.signal, start: true });
+  await using held = new AsyncDisposableStack();
+  const container = held.use(await runtime.create(spec, { signal: options.signal, start: true }));
   const output = [deliver(container.stdout, options.onStdout), deliver(container.stderr, options.onStderr)];
   const status = await container.wait();
   await Promise.all(output);
   removeCreatedPoints(spec.rootfs, container.created);
-  return {
-    status,
-    usage: await container.usage(),
-    created: container.created,
-    warnings: container.warnings,
-  };
+  const usage = await container.usage();
+  options.aside?.(held.move().disposeAsync());
+  return { status, usage, created: container.created, warnings: container.warnings };
 }
 
 async function deliver(

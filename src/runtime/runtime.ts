@@ -17,6 +17,7 @@ import { planSetup } from './plan/plan.ts';
 import { encodeCommand } from './reports.ts';
 import { hostSeccompArch } from './seccomp/index.ts';
 import { securityModules } from './security-modules.ts';
+import { SpareLaunchers } from './spare-launchers.ts';
 import { stubTargets } from './stub-targets.ts';
 import { ensureStubs } from './stubs.ts';
 import type { Container, ContainerSpec, CreateOptions, Runtime } from './types.ts';
@@ -36,12 +37,18 @@ export interface RuntimeOptions {
 export function createRuntime(options: RuntimeOptions): Runtime {
   const machine = new Machine(options);
   const { isolation = 'namespaces' } = options;
-  return { isolation, create: (spec, createOptions) => createContainer(machine, spec, createOptions) };
+  return {
+    isolation,
+    create: (spec, createOptions) => createContainer(machine, spec, createOptions),
+    expect: () => machine.launchers.expect(),
+    [Symbol.dispose]: () => machine.launchers[Symbol.dispose](),
+  };
 }
 
 /** What is the same for all containers, found out when first needed. */
 class Machine {
   readonly options: RuntimeOptions;
+  readonly launchers = new SpareLaunchers();
   #facts: Omit<HostFacts, 'stubs' | 'cgroup'> | undefined;
   #cgroups: CgroupManager | undefined;
 
@@ -142,12 +149,9 @@ async function launch(
   const facts = { ...machine.facts, stubs, cgroup: cgroup.placement };
   const plan = machine.options.isolation === 'chroot' ? planChroot(spec, facts) : planSetup(spec, facts);
   const request = encodeRequest(plan);
-  const launcher = startLauncher({
-    output: spec.stdio,
-    stdin: spec.stdin,
-    streams: spec.streams,
-    muted: spec.muted,
-  });
+  const { stdio: output, stdin, streams, muted } = spec;
+  const launcher =
+    output === 'pipe' ? machine.launchers.take() : startLauncher({ output, stdin, streams, muted });
   const { warning } = machine.options;
   const warnings = [
     ...(warning === undefined ? [] : [warning]),

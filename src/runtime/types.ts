@@ -103,8 +103,11 @@ export interface CreateOptions {
   readonly start?: boolean | undefined;
 }
 
-export interface Runtime {
+/** Disposing ends what was begun for containers that never came; nothing is left where none was expected. */
+export interface Runtime extends Disposable {
   readonly isolation: Isolation;
+  /** A container whose stdio is `pipe` is about to be created: what its start takes is begun. Never fails. */
+  expect(): void;
   /** Everything is set up and PID 1 waits for `start`. Failures are RUNTIME_SETUP with the step and errno. */
   create(spec: ContainerSpec, options?: CreateOptions): Promise<Container>;
 }

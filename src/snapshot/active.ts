@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { fromErrno, type ByteString } from '../core/index.ts';
 import {
@@ -82,18 +83,46 @@ class OverlayActive implements ActiveSnapshot {
   }
 
   async commit(): Promise<Snapshot> {
-    if (this.#state !== 'open')
-      throw new Error(`the snapshot ${this.id} is ${this.#state}: it cannot be committed`);
-    using root = openRootDir(this.#folder.of(this.id));
-    root.removeAll(workName);
-    this.#folder.commit(this.id, this.#lock, this.#chain);
+    this.#requireOpen();
+    this.#seal();
     this.#state = 'done';
     return { id: this.id, chain: this.#chain };
+  }
+
+  commitSoon(): { readonly snapshot: Snapshot; readonly done: Promise<unknown> } {
+    this.#requireOpen();
+    this.#state = 'done';
+    return { snapshot: { id: this.id, chain: this.#chain }, done: this.#sealSoon() };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#state === 'done') return;
     this.#state = 'done';
+    this.#remove();
+  }
+
+  #requireOpen(): void {
+    if (this.#state === 'open') return;
+    throw new Error(`the snapshot ${this.id} is ${this.#state}: it cannot be committed`);
+  }
+
+  #seal(): void {
+    using root = openRootDir(this.#folder.of(this.id));
+    root.removeAll(workName);
+    this.#folder.commit(this.id, this.#lock, this.#chain);
+  }
+
+  async #sealSoon(): Promise<void> {
+    await nextTurn();
+    try {
+      this.#seal();
+    } catch (error) {
+      this.#remove();
+      throw error;
+    }
+  }
+
+  #remove(): void {
     try {
       this.#folder.remove(this.id);
     } finally {

@@ -111,6 +111,10 @@ class CopyActive implements ActiveSnapshot {
     return { id: this.id, chain: this.#chain };
   }
 
+  commitSoon(): { readonly snapshot: Snapshot; readonly done: Promise<unknown> } {
+    return { snapshot: { id: this.id, chain: this.#chain }, done: this.commit() };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#state === 'done') return;
     this.#state = 'done';

@@ -1,5 +1,11 @@
 import { fromErrno, isErrno, TsbuildError, type ByteString } from '../core/index.ts';
-import { mountOverlayView, openRootDir, overlayXattrPrefix, rootDirOf, type RootDir } from '../sys/index.ts';
+import {
+  mountOverlayView,
+  openRootDir,
+  overlayXattrPrefix,
+  rootDirOfMount,
+  type RootDir,
+} from '../sys/index.ts';
 import { createActive } from './active.ts';
 import { upperChanges } from './changes.ts';
 import { SnapshotFolder } from './folder.ts';
@@ -24,7 +30,7 @@ export function overlaySnapshotter(path: string): LocalSnapshotter {
   }
 
   function view(chain: readonly SnapshotId[]): MountedRoot {
-    const root = rootDirOf(mountOverlayView(lowersOf(chain)));
+    const root = rootDirOfMount(mountOverlayView(lowersOf(chain)));
     return held(root);
   }
 

@@ -67,6 +67,11 @@ export interface ActiveSnapshot extends AsyncDisposable {
   mount(): Promise<MountedRoot>;
   /** Makes it immutable. */
   commit(): Promise<Snapshot>;
+  /**
+   * As `commit`, for whoever has something more urgent: states may be begun on top of it at once, and what it takes on the
+   * disk is done when the event loop turns. `done` fails as `commit` does, and the snapshot is then removed.
+   */
+  commitSoon(): { readonly snapshot: Snapshot; readonly done: Promise<unknown> };
 }
 
 export interface Snapshotter {

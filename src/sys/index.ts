@@ -8,7 +8,7 @@ export { makeFolder } from './make-folder.ts';
 export { readAhead } from './read-ahead.ts';
 export { removeFile } from './remove-file.ts';
 export { statOfDescriptor } from './name-calls.ts';
-export { openRootDir, rootDirOf } from './open-rootdir.ts';
+export { openRootDir, rootDirOf, rootDirOfMount } from './open-rootdir.ts';
 export { removeOutputFile, writeOutputFile, writeSmallFile, writeTo } from './output-file.ts';
 export {
   mountOverlay,

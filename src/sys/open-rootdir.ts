@@ -1,4 +1,4 @@
-import { constants, fchmodSync, ftruncateSync, writeSync } from 'node:fs';
+import { close, constants, fchmodSync, ftruncateSync, writeSync } from 'node:fs';
 
 import { fromText, type ByteString } from '../core/index.ts';
 import { addon } from './addon.ts';
@@ -42,19 +42,29 @@ export function rootDirOf(fd: number): RootDir {
   return new OpenRootDir(fd);
 }
 
+/**
+ * The same for a mount that is gone with its descriptor and that nothing has to be gone for: another thread closes it,
+ * since the kernel waits for an RCU grace period then.
+ */
+export function rootDirOfMount(fd: number): RootDir {
+  return new OpenRootDir(fd, (mount) => close(mount, () => undefined));
+}
+
 class OpenRootDir implements RootDir {
   readonly fd: number;
+  readonly #close: (fd: number) => unknown;
   #closed = false;
 
-  constructor(fd: number) {
+  constructor(fd: number, close: (fd: number) => unknown = addon().close) {
     this.fd = fd;
+    this.#close = close;
   }
 
   [Symbol.dispose](): void {
     // Closing a number twice would close a stranger's file.
     if (this.#closed) return;
     this.#closed = true;
-    addon().close(this.fd);
+    this.#close(this.fd);
   }
 
   lstat(path: ByteString): FileStat {

@@ -2,7 +2,7 @@ import { canonicalJson, digestOf, type Digest, type Json, type PartChange } from
 import { compileIgnore, ignoreRules, type IgnoreMatcher } from '../../dockerfile/index.ts';
 import type { CopyOrigin, CopyStep } from '../../graph/index.ts';
 import { resolveOwner } from '../../runtime/index.ts';
-import { Breath } from '../../snapshot/index.ts';
+import { Breath, type PackOptions } from '../../snapshot/index.ts';
 import type { CacheMap, KeyParts, Op, RunContext } from '../../solver/index.ts';
 import type { RootDir } from '../../sys/index.ts';
 import { commitState } from '../state.ts';
@@ -69,7 +69,8 @@ export class CopyOp implements Op<State> {
       writeHeredocs(target, this.#step.files);
       if (this.#step.files.length > 0) written.clear();
     }
-    return await commitState(this.#services, parent, active, (path, entry) => written.contentOf(path, entry));
+    const known: PackOptions['known'] = (path, entry) => written.contentOf(path, entry);
+    return await commitState(this.#services, parent, active, { known });
   }
 
   /** A digest of `files` stands for what one origin takes from a context. */

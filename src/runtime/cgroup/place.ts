@@ -1,7 +1,7 @@
 import { join, posix } from 'node:path';
 
 import { TsbuildError } from '../../core/index.ts';
-import type { CgroupName } from './types.ts';
+import type { CgroupName, CgroupPlacement } from './types.ts';
 
 /** Containers' folders are below this one in each hierarchy, unless a path is given. */
 export const defaultParent = 'tsbuild';
@@ -16,6 +16,15 @@ export function cgroupFolders(mount: string, { id, path }: CgroupName): { above:
 /** Of containers with that parent, or with none of their own. Throws LIMIT_UNAVAILABLE. */
 export function parentFolder(mount: string, parent: string | undefined): string {
   return join(mount, ...(parent === undefined ? [defaultParent] : splitPath(parent)));
+}
+
+/**
+ * The files that a process of one thread joins the cgroups by when it writes 0 to each. v1 has one for threads: before it
+ * moves a whole process the kernel waits until no other forks or ends (an RCU grace period, 10 ms and more). A thread of
+ * v2 cannot leave the domain that it is in.
+ */
+export function joinFiles({ version, folders }: Pick<CgroupPlacement, 'version' | 'folders'>): string[] {
+  return folders.map(({ path }) => join(path, version === 'v1' ? 'tasks' : 'cgroup.procs'));
 }
 
 function splitPath(path: string): string[] {

@@ -1,4 +1,5 @@
 import { TsbuildError } from '../../core/index.ts';
+import { joinFiles } from '../cgroup/place.ts';
 import type { ContainerSpec } from '../types.ts';
 import type { HostFacts } from './host.ts';
 
@@ -20,7 +21,7 @@ export function planChroot(spec: ContainerSpec, host: HostFacts): readonly Setup
   if (rootfs.kind !== 'bind') throw new TsbuildError('RUNTIME_SETUP', 'chroot needs a whole tree');
   refuseImpossible(spec);
   const { folders, cleanup, deviceProgram } = host.cgroup;
-  const files = folders.map(({ path }) => `${path}/cgroup.procs`);
+  const files = joinFiles(host.cgroup);
   const [unified] = folders;
   return [
     ...(cleanup.length > 0 ? [{ kind: 'cleanup', folders: cleanup } as const] : []),

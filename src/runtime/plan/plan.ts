@@ -1,5 +1,6 @@
 import { TsbuildError } from '../../core/index.ts';
 import type { IdMapping, NamespaceType } from '../../oci/runtime-spec.ts';
+import { joinFiles } from '../cgroup/place.ts';
 import { defaultDevices } from '../defaults.ts';
 import type { ContainerSpec } from '../types.ts';
 import type { HostFacts } from './host.ts';
@@ -143,7 +144,7 @@ function idMap(mappings: readonly IdMapping[]): string {
 
 /** Joined before the cgroup namespace is made, since that is rooted where its maker is. */
 function planCgroup(spec: ContainerSpec, { cgroup }: HostFacts): SetupOp[] {
-  const files = cgroup.folders.map(({ path }) => `${path}/cgroup.procs`);
+  const files = joinFiles(cgroup);
   return [
     ...(files.length > 0 ? [{ kind: 'join-cgroup', files } as const] : []),
     ...(createdNamespaces(spec).includes('cgroup')
