@@ -159,14 +159,14 @@ export function firstError(error: unknown): unknown {
 }
 
 /** Node's rmSync says of most errors only that there was one (UV_UNKNOWN); and not all of Linux's have a name in libuv. */
-function isUnnamed(error: unknown): error is Error {
-  if (!(error instanceof Error) || !('errno' in error)) return false;
-  return error.errno === -4094 || ('code' in error && String(error.code).startsWith('Unknown system error'));
+function isUnnamed(error: unknown): error is NodeJS.ErrnoException {
+  if (!(error instanceof Error) || !('code' in error)) return false;
+  return error.code === 'UNKNOWN' || String(error.code).startsWith('Unknown system error');
 }
 
 /** libuv has no name for EDQUOT. */
 function isQuota(error: unknown): boolean {
-  return isErrno(error, 'EDQUOT') || (isUnnamed(error) && 'errno' in error && error.errno === -122);
+  return isErrno(error, 'EDQUOT') || (isUnnamed(error) && error.errno === -122);
 }
 
 /** A failed system call as an error a user understands; anything else unchanged. Of several errors, the first. */

@@ -35,11 +35,12 @@ describe('S-78 of errors on top of each other the first one is told', () => {
   });
 
   it.each([
-    [-122, 'DISK_FULL'],
-    [-117, 'IO_ERROR'],
-  ])('errno %i, for which libuv has no name, is %s', (errno, code) => {
-    const name = `Unknown system error ${errno}`;
-    const error = Object.assign(new Error(`${name}: ${name}, open '/x'`), { errno, code: name });
+    [-122, 'Unknown system error -122', 'DISK_FULL'],
+    [-122, 'UNKNOWN', 'DISK_FULL'],
+    [-117, 'Unknown system error -117', 'IO_ERROR'],
+    [-4094, 'UNKNOWN', 'IO_ERROR'],
+  ])('errno %i, for which libuv has no name but %j, is %s', (errno, name, code) => {
+    const error = Object.assign(new Error(`${name}: unknown error, open '/x'`), { errno, code: name });
     expect(fromErrno(error, 'writing')).toMatchObject({ code });
   });
 });

@@ -66,7 +66,8 @@ const codes: Readonly<Record<FaultKind, readonly string[]>> = {
   kill: [],
   half: [],
   ENOSPC: ['DISK_FULL'],
-  EDQUOT: ['DISK_FULL'],
+  // libuv has no name for it, and some calls of Node keep no number either.
+  EDQUOT: ['DISK_FULL', 'IO_ERROR'],
   EIO: ['IO_ERROR'],
   EMFILE: ['IO_ERROR'],
   EROFS: ['PERMISSION_DENIED', 'IO_ERROR'],
