@@ -24,15 +24,19 @@ export async function chooseManifest(
     }
     const entry = selectPlatform(wanted.platform, parsed.index.manifests);
     if (entry === undefined) throw noPlatform(parsed.index.manifests, wanted);
-    fetched = await client.manifest(entry.digest);
-    if (fetched.descriptor.size !== entry.size) {
-      throw new TsbuildError(
-        'DIGEST_MISMATCH',
-        `the manifest ${entry.digest} has another size than its index says`,
-      );
-    }
+    fetched = await fetchEntry(client, entry);
   }
   throw new TsbuildError('IMAGE_INVALID', `${wanted.name} is an index of indexes of indexes`);
+}
+
+/** The manifest that an index names. Throws DIGEST_MISMATCH when it has another size than the index says. */
+export async function fetchEntry(client: RegistryClient, entry: Descriptor): Promise<FetchedManifest> {
+  const fetched = await client.manifest(entry.digest);
+  if (fetched.descriptor.size === entry.size) return fetched;
+  throw new TsbuildError(
+    'DIGEST_MISMATCH',
+    `the manifest ${entry.digest} has another size than its index says`,
+  );
 }
 
 function noPlatform(

@@ -1,6 +1,7 @@
 import { TsbuildError, type Digest } from '../core/index.ts';
 import { isAttestation, maxConfigBytes, mediaTypes, parseImageConfig, selectPlatform } from '../oci/index.ts';
 import type { Descriptor, ImageConfig, Manifest, Platform } from '../oci/index.ts';
+import { fetchEntry } from './choose.ts';
 import type { FetchedManifest } from './client.ts';
 import { checkLayers } from './look-up.ts';
 import { fetchBlob, fetchLayers, type Transfers } from './transfer.ts';
@@ -50,13 +51,7 @@ async function fetchEntries(
   for (const entry of parsed.index.manifests) {
     if (before.has(entry.digest)) continue;
     before.add(entry.digest);
-    const fetched = await work.client.manifest(entry.digest);
-    if (fetched.descriptor.size !== entry.size) {
-      throw new TsbuildError(
-        'DIGEST_MISMATCH',
-        `the manifest ${entry.digest} has another size than its index says`,
-      );
-    }
+    const fetched = await fetchEntry(work.client, entry);
     const below = { depth: depth + 1, isImage: isImage && !isAttestation(entry), fetched: before };
     images.push(...(await fetchEntries(work, fetched, below)));
   }
