@@ -1,4 +1,5 @@
 import { TsbuildError } from '../core/index.ts';
+import { highestLevels } from '../tar/index.ts';
 import type { OutgoingForm } from './types.ts';
 
 /** As flags and attributes say it. */
@@ -8,8 +9,6 @@ export interface FormWords {
   readonly force?: boolean | undefined;
   readonly ociMediaTypes?: boolean | undefined;
 }
-
-const highest = { gzip: 9, zstd: 22 } as const;
 
 /** gzip unless told, as registries and archives have it everywhere. Throws USAGE (O-70). */
 export function formOf(words: FormWords): OutgoingForm {
@@ -42,8 +41,8 @@ function levelOf(text: string | undefined, compression: OutgoingForm['compressio
     throw new TsbuildError('USAGE', 'a compression level goes with gzip or zstd');
   }
   const level = Number(text);
-  if (/^\d{1,2}$/.test(text) && level >= 1 && level <= highest[compression]) return level;
+  if (/^\d{1,2}$/.test(text) && level >= 1 && level <= highestLevels[compression]) return level;
   throw new TsbuildError('USAGE', `${compression} has no level ${JSON.stringify(text)}`, {
-    hint: `levels are 1 to ${highest[compression]}`,
+    hint: `levels are 1 to ${highestLevels[compression]}`,
   });
 }

@@ -1,6 +1,7 @@
 import { nearestName, splitCsv, TsbuildError } from '../core/index.ts';
 import { parseReference } from '../oci/index.ts';
 import type { LayerForm } from '../image/index.ts';
+import { highestLevels } from '../tar/index.ts';
 import type { CacheExport, CacheImport, VerifySample } from './types.ts';
 
 const defaultTag = 'latest';
@@ -104,7 +105,7 @@ function formOf(given: Given): LayerForm {
     throw invalid(given.flag, given.text, 'compression=gzip, zstd or uncompressed');
   const level = given.fields.get('compression-level');
   if (level === undefined) return { compression };
-  const most = compression === 'zstd' ? 22 : 9;
+  const most = highestLevels[compression === 'zstd' ? 'zstd' : 'gzip'];
   const number = /^\d{1,2}$/.test(level) ? Number(level) : 0;
   if (compression === 'none' || number < 1 || number > most)
     throw invalid(given.flag, given.text, `compression-level=1 to ${most}, with a compression`);

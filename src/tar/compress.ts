@@ -1,6 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { crc32, constants, deflateRaw, zstdCompress } from 'node:zlib';
 
+/** The lowest level is 1. */
+export const highestLevels = { gzip: 9, zstd: 22 } as const;
+
 export interface CompressOptions {
   readonly compression: 'gzip' | 'zstd';
   /** 1…9 for gzip, 1…22 for zstd; 4 and 3 unless told: beyond, a few per cent of size cost twice the time. */

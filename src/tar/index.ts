@@ -1,5 +1,5 @@
 export * from './types.ts';
-export { compress, type CompressOptions } from './compress.ts';
+export { compress, highestLevels, type CompressOptions } from './compress.ts';
 export {
   decompress,
   decompressAs,
