@@ -1,4 +1,3 @@
-import { rmSync, statSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 
 import { tsbuildWithBusybox, type Tsbuild } from './cli.ts';
@@ -62,8 +61,6 @@ export function withNetworkCli(use: (made: NetworkCli) => void): void {
   });
   afterAll(async () => {
     if (made === undefined) return;
-    const { host } = made.world;
-    rmSync(`/run/tsbuild/network-${statSync(host.path).ino}`, { recursive: true, force: true });
     await made.world[Symbol.asyncDispose]();
   });
 }

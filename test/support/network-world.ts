@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach } from 'vitest';
 import type { AttachOptions, BoundPort, NetworkKind } from '../../src/network/index.ts';
@@ -66,6 +67,8 @@ export class NetworkWorld implements AsyncDisposable {
 
   static async make(): Promise<NetworkWorld> {
     const world = new NetworkWorld();
+    // The kernel gives the numbers of dead namespaces again, so a killed test may have left something under this one.
+    rmSync(world.stateFolder, { recursive: true, force: true });
     await world.onHost(
       'ip link set lo up',
       `ip link add eth0 type veth peer name eth0 netns ${world.internet.path}`,
@@ -81,6 +84,11 @@ export class NetworkWorld implements AsyncDisposable {
     );
     await world.onHost(`ip route add default via ${internetAddress}`);
     return world;
+  }
+
+  /** Where command lines run on the host keep what they share. */
+  get stateFolder(): string {
+    return `/run/tsbuild/network-${statSync(this.host.path).ino}`;
   }
 
   /** Shell commands in the host's network; their output. */
@@ -106,6 +114,7 @@ export class NetworkWorld implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const agent of this.#agents) await agent.kill();
+    rmSync(this.stateFolder, { recursive: true, force: true });
     this.host[Symbol.dispose]();
     this.internet[Symbol.dispose]();
   }
