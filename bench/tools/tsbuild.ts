@@ -12,6 +12,8 @@ export async function tsbuildTool(
   const tsbuild = [join(checkout, 'bin/tsbuild.js'), '--root', folder];
   const base = 'debian:bookworm-slim';
   await runOk([...tsbuild, 'import', await debianBaseTar(), base]);
+  // The other tools unpack a base when they get it, tsbuild when it is first used.
+  await runOk([...tsbuild, 'run', '--rm', '--network', 'host', base, 'true']);
   return {
     name,
     version: (await runOk([...tsbuild, '--version'])).trim().replace(/^tsbuild /, ''),
