@@ -31,8 +31,8 @@ export async function readContext(context: BuildContext, known: StatCache | unde
     },
   });
   const tree = { root, name: 'the context', known };
-  const { digests } = await selectWords(tree, ['.'], { owners: false, breath: new Breath() });
-  return { digest: digests.digest, opened };
+  const { digest } = await selectWords(tree, ['.'], { owners: false, breath: new Breath() });
+  return { digest, opened };
 }
 
 export interface ReadOptions {

@@ -12,7 +12,7 @@ import {
 import type { ModeChange } from './mode.ts';
 import { NearFolder } from './near-folder.ts';
 import type { SourceTree } from './select.ts';
-import type { Selected, Selection } from './selection.ts';
+import type { SelectedFiles, Selection } from './selection.ts';
 import { transferItem, type Transfer } from './transfer.ts';
 import { unpackArchive } from './unpack.ts';
 import type { CopyItem } from './walk.ts';
@@ -34,7 +34,7 @@ export interface CopyTarget {
   readonly written?: WrittenFiles | undefined;
 }
 
-export interface CopySource extends Selected {
+export interface CopySource extends SelectedFiles {
   readonly tree: SourceTree;
   /** Whether what is copied keeps its owner where `--chown` was not given; else it belongs to the superuser (L-170). */
   readonly keepOwners: boolean;
@@ -54,7 +54,7 @@ export async function carryOut(target: CopyTarget, source: CopySource, breath: B
 }
 
 async function copyAll(target: CopyTarget, source: CopySource, breath: Breath): Promise<void> {
-  const { selection, tree, digests } = source;
+  const { selection, tree, facts } = source;
   const { root: to, mode, keepFolders } = target;
   if (selection.matches.length === 0) return; // not even a folder is made
   const destination = resolveDestination(to, target.destination, selection);
@@ -70,7 +70,7 @@ async function copyAll(target: CopyTarget, source: CopySource, breath: Breath): 
       owner,
       mode,
       keepFolders,
-      digests,
+      digests: { facts },
       breath,
       linked,
       written: target.written,

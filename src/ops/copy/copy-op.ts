@@ -14,7 +14,7 @@ import { folderMode, parseMode, type ModeChange } from './mode.ts';
 import { emptyReason } from './parents.ts';
 import { onceMoreIfChanged } from './read.ts';
 import type { SourceTree } from './select.ts';
-import { selectOnlyFile, selectWords, type Selected } from './selection.ts';
+import { selectOnlyFile, selectWords, type Selected, type SelectedFiles } from './selection.ts';
 import { contextTree, stateTree } from './tree.ts';
 import { WrittenFiles } from './written-files.ts';
 
@@ -41,8 +41,7 @@ export class CopyOp implements Op<State> {
     const files: Digest[] = [];
     const byInput = new Map<number, InputOrigin[]>();
     for (const origin of this.#step.origins) {
-      if (origin.kind === 'context')
-        files.push((await this.#selectFromContext(origin, signal)).digests.digest);
+      if (origin.kind === 'context') files.push((await this.#selectFromContext(origin, signal)).digest);
       else byInput.set(origin.input, [...(byInput.get(origin.input) ?? []), origin]);
     }
     const inputs: CacheMap<State>['inputs'][number][] = [
@@ -108,20 +107,22 @@ export class CopyOp implements Op<State> {
     const { unpack } = origin;
     if (origin.kind === 'context') {
       const selected = await this.#selectFromContext(origin, context.signal);
-      this.#warnOfNothing(selected, context);
-      await keepListing(this.#services.store, selected.digests.digest, selected);
+      const files = await selected.files();
+      this.#warnOfNothing(files, context);
+      await keepListing(this.#services.store, selected.digest, selected);
       const tree = contextTree(this.#services, origin.name);
-      await carryOut(target, { ...selected, tree, keepOwners: false, unpack }, breath);
+      await carryOut(target, { ...files, tree, keepOwners: false, unpack }, breath);
       return;
     }
     await using view = await this.#services.snapshotter.view(inputs[origin.input]?.snapshot);
     const tree = stateTree(view);
     const selected = await this.#selectFromState(tree, origin, breath);
-    this.#warnOfNothing(selected, context);
-    await carryOut(target, { ...selected, tree, keepOwners: true, unpack }, breath);
+    const files = await selected.files();
+    this.#warnOfNothing(files, context);
+    await carryOut(target, { ...files, tree, keepOwners: true, unpack }, breath);
   }
 
-  #warnOfNothing({ selection }: Selected, context: RunContext): void {
+  #warnOfNothing({ selection }: SelectedFiles, context: RunContext): void {
     if (!this.#step.parents || this.#step.exclude.length > 0) return;
     for (const matched of selection.matches) {
       const reason = emptyReason(matched);
@@ -164,7 +165,7 @@ export class CopyOp implements Op<State> {
     await using view = await this.#services.snapshotter.view(state.snapshot);
     const digests: Digest[] = [];
     for (const origin of origins) {
-      digests.push((await this.#selectFromState(stateTree(view), origin, new Breath(signal))).digests.digest);
+      digests.push((await this.#selectFromState(stateTree(view), origin, new Breath(signal))).digest);
     }
     const [only] = digests;
     return only !== undefined && digests.length === 1 ? only : digestOf(canonicalJson(digests));

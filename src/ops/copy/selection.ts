@@ -33,10 +33,17 @@ export interface SelectOptions {
   readonly breath: Breath;
 }
 
-/** A selection and what it holds. */
+/** What source words stand for, and the digest of all that is below it. */
 export interface Selected {
+  readonly digest: Digest;
+  readonly matches: readonly Match[];
+  /** File by file, for whoever copies them or says what changed. Throws CONTEXT_CHANGED. */
+  files(): Promise<SelectedFiles>;
+}
+
+export interface SelectedFiles {
   readonly selection: Selection;
-  readonly digests: SelectionDigest;
+  readonly facts: ReadonlyMap<CopyItem, ItemFacts>;
 }
 
 /** What source words stand for, in the order written. Throws COPY_SOURCE_NOT_FOUND, CONTEXT_CHANGED. */
@@ -70,11 +77,10 @@ export async function selectOnePath(
   options: SelectOptions,
 ): Promise<Selected> {
   const match = seenThrough(tree, selectPath(tree, path));
-  const { selection, digests } = await read(tree, [match], options);
+  const selected = await read(tree, [match], options);
   const { mode, uid, gid } = match.stat;
   const own = match.path === '' ? [] : [mode, ...(options.owners ? [uid, gid] : [])];
-  const digest = digestOf(canonicalJson({ own, below: digests.digest }));
-  return { selection, digests: { ...digests, digest } };
+  return { ...selected, digest: digestOf(canonicalJson({ own, below: selected.digest })) };
 }
 
 async function read(
@@ -92,7 +98,12 @@ async function read(
     });
   }
   const selection = { matches };
-  return { selection, digests: await digestSelection(tree, selection, { owners, mode, breath }) };
+  const { digest, facts } = await digestSelection(tree, selection, { owners, mode, breath });
+  return {
+    digest,
+    matches: matches.map(({ match }) => match),
+    files: () => Promise.resolve({ selection, facts }),
+  };
 }
 
 /** With the mode that counts. A symlink has none of its own. */
@@ -111,11 +122,6 @@ export interface ItemFacts {
   readonly xattrs: readonly (readonly [name: ByteString, value: ByteString])[];
 }
 
-export interface SelectionDigest {
-  readonly digest: Digest;
-  readonly facts: ReadonlyMap<CopyItem, ItemFacts>;
-}
-
 /**
  * Digest of what is copied: names, types, modes, links, devices, xattrs and content, in walking order, and which names
  * of a source are one file, since they are in the copy, too. Times do not count, owners only where the copy keeps them
@@ -125,7 +131,7 @@ async function digestSelection(
   { root, known }: SourceTree,
   selection: Selection,
   { owners, mode, breath }: Pick<SelectOptions, 'owners' | 'mode' | 'breath'>,
-): Promise<SelectionDigest> {
+): Promise<{ readonly digest: Digest; readonly facts: ReadonlyMap<CopyItem, ItemFacts> }> {
   const facts = new Map<CopyItem, ItemFacts>();
   const cache = known !== undefined && isWorthRemembering(selection) ? known : undefined;
   const rows = new RowDigest();

@@ -45,7 +45,8 @@ export async function fillFromSeed(
       },
     );
   }
-  const { selection, digests } = await selectOnePath(stateTree(view), seed.path, { owners: true, breath });
+  const selected = await selectOnePath(stateTree(view), seed.path, { owners: true, breath });
+  const { selection, facts } = await selected.files();
   using to = openRootDir(folder);
   const transfer: Transfer = {
     from: view.root,
@@ -53,7 +54,7 @@ export async function fillFromSeed(
     owner: undefined,
     mode: (mode) => mode,
     keepFolders: false,
-    digests,
+    digests: { facts },
     breath,
     linked: new Map(),
   };

@@ -44,7 +44,7 @@ export async function digestOfSource(
   await using view = await services.snapshotter.view(settled.snapshot);
   if (tryStat(view.root, fromText(path)) === undefined) return missing;
   const options = { owners: true, breath: new Breath(signal) };
-  return (await selectOnePath(stateTree(view), path, options)).digests.digest;
+  return (await selectOnePath(stateTree(view), path, options)).digest;
 }
 
 /** What the path is, links followed inside the tree (S-34). Throws COPY_SOURCE_NOT_FOUND. */

@@ -29,6 +29,7 @@ export class LocalOp implements Op<State> {
 
   async exec(_inputs: readonly State[], { signal }: RunContext): Promise<State> {
     const selected = await this.#select(signal);
+    const files = await selected.files();
     const tree = contextTree(this.#services, this.#step.context);
     await using active = await this.#services.snapshotter.prepare(undefined);
     {
@@ -42,7 +43,7 @@ export class LocalOp implements Op<State> {
         mode: (mode: number) => mode,
         keepFolders: false,
       };
-      await carryOut(target, { ...selected, tree, keepOwners: false, unpack: false }, new Breath(signal));
+      await carryOut(target, { ...files, tree, keepOwners: false, unpack: false }, new Breath(signal));
       const { path, stat } = onlyMatch(selected);
       if (path !== '') root.chmod(path, stat.mode);
     }
@@ -71,10 +72,10 @@ export class LocalOp implements Op<State> {
   }
 }
 
-function onlyMatch({ selection }: Selected): Selected['selection']['matches'][number]['match'] {
-  const [matched] = selection.matches;
-  if (matched === undefined) throw new Error('a path that stands for nothing');
-  return matched.match;
+function onlyMatch({ matches }: Selected): Selected['matches'][number] {
+  const [match] = matches;
+  if (match === undefined) throw new Error('a path that stands for nothing');
+  return match;
 }
 
 function destinationOf(selected: Selected): string {
@@ -84,5 +85,5 @@ function destinationOf(selected: Selected): string {
 
 /** The same files at another path are another tree. */
 function treeDigest(selected: Selected): Digest {
-  return digestOf(canonicalJson({ local: onlyMatch(selected).path, files: selected.digests.digest }));
+  return digestOf(canonicalJson({ local: onlyMatch(selected).path, files: selected.digest }));
 }
