@@ -154,5 +154,6 @@ NAPI_MODULE_INIT() {
   define_network(env, exports);
   define_process(env, exports);
   define_probe(env, exports);
+  define_spawn(env, exports);
   return exports;
 }

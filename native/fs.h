@@ -75,5 +75,6 @@ void define_mounts(napi_env env, napi_value exports);
 void define_network(napi_env env, napi_value exports);
 void define_process(napi_env env, napi_value exports);
 void define_probe(napi_env env, napi_value exports);
+void define_spawn(napi_env env, napi_value exports);
 
 #endif

@@ -385,6 +385,9 @@ __attribute__((noreturn, used)) void launcher(const long *stack) {
   /* Blocked, not ignored: the program must not inherit that. Keys of the caller's terminal are the builder's business. */
   uint64_t all = ~0ull;
   SYS(rt_sigprocmask, SIG_BLOCK, &all, 0, sizeof all);
+  /* The C library's posix_spawn leaves the two that are its own ignored, which would last through every exec. */
+  const uint64_t defaults[4] = {0};
+  for (int own = 32; own <= 33; own++) SYS(rt_sigaction, own, defaults, 0, sizeof all);
   struct cursor request = read_request(), fields;
   for (;;) {
     uint32_t code = next_operation(&request, &fields);

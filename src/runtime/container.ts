@@ -35,7 +35,6 @@ export class LaunchedContainer implements Container {
   readonly #ready = Promise.withResolvers<undefined>();
   readonly #started = Promise.withResolvers<undefined>();
   readonly #exited = Promise.withResolvers<ExitStatus>();
-  readonly #gone = Promise.withResolvers<undefined>();
   #pid = 0;
   #cpuMicros: number | undefined;
   #startAsked: boolean;
@@ -115,12 +114,10 @@ export class LaunchedContainer implements Container {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#abort?.signal.removeEventListener('abort', this.#abort.listener);
-    const { control, process } = this.#launcher;
+    const { control, ended } = this.#launcher;
     control.end();
-    await this.#gone.promise;
-    control.destroy();
-    process.removeAllListeners();
-    // The launcher has done this, unless it was killed itself.
+    // It has removed the cgroups, unless it was killed itself.
+    if ((await ended) === 'complete') return;
     this.#cgroup.kill();
     this.#cgroup.remove();
   }
@@ -130,15 +127,14 @@ export class LaunchedContainer implements Container {
   }
 
   #listen(): void {
-    const { control, process } = this.#launcher;
+    const { control, ended } = this.#launcher;
     const reader = new ReportReader();
     control.on('data', (bytes: Buffer) => {
       for (const report of reader.push(bytes)) this.#hear(report);
     });
     // Writing to a launcher that has ended: its end is reported by the events below.
     control.on('error', () => undefined);
-    process.once('exit', () => this.#lost());
-    process.once('error', () => this.#lost());
+    void ended.then(() => this.#lost());
   }
 
   #hear(report: Report): void {
@@ -188,6 +184,5 @@ export class LaunchedContainer implements Container {
   #lost(): void {
     if (!this.#ended) this.#cgroup.kill();
     this.#fail(new TsbuildError('RUNTIME_SETUP', 'the launcher of the container was killed'));
-    this.#gone.resolve(undefined);
   }
 }

@@ -21,8 +21,8 @@ export class SpareLaunchers implements Disposable {
     this.#spare = undefined;
     this.#expected = Math.max(0, this.#expected - 1);
     if (this.#expected > 0) setImmediate(() => this.#refill());
-    if (spare === undefined || hasEnded(spare)) return startLauncher({ output: 'pipe' });
-    spare.process.ref();
+    // One that was killed has closed its end.
+    if (spare?.control.writable !== true) return startLauncher({ output: 'pipe' });
     return spare;
   }
 
@@ -37,13 +37,8 @@ export class SpareLaunchers implements Disposable {
     if (this.#closed || this.#expected === 0 || this.#spare !== undefined) return;
     try {
       this.#spare = startLauncher({ output: 'pipe' });
-      this.#spare.process.unref();
     } catch {
       // The next container starts its own, and is told.
     }
   }
-}
-
-function hasEnded({ process, control }: Launcher): boolean {
-  return process.exitCode !== null || process.signalCode !== null || !control.writable;
 }

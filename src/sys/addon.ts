@@ -8,7 +8,7 @@ import { nativePath } from './paths.ts';
  * the flags do not say. Turn results into values with the functions of errno.ts.
  */
 export interface Addon {
-  /** What the last successful `fstatat` found; see stat.ts for the order. */
+  /** What the last successful `fstatat` found; see stat.ts for the order. Or the descriptors of `socketpair`. */
   readonly statNumbers: Float64Array;
   readonly openat2: (directory: number, path: string, flags: number, mode: number, resolve: number) => number;
   /** For what the addon opened: Node's own warns in workers of descriptors that it did not open. */
@@ -79,6 +79,11 @@ export interface Addon {
   readonly closeOnExec: (fd: number) => number;
   /** Of a terminal: OPOST off. */
   readonly plainOutput: (fd: number) => number;
+  readonly socketpair: () => number;
+  /** Its descriptors 0 to 3, -1 for /dev/null; the process id. */
+  readonly spawn: (path: string, stdin: number, stdout: number, stderr: number, third: number) => number;
+  /** Its wait status, once; EAGAIN while it runs. */
+  readonly waitpid: (pid: number) => number;
   /** One datagram that is there already; EAGAIN when there is none. */
   readonly receive: (fd: number) => string | number;
   /** Of a call with senseless arguments; only calls that do nothing then (native/fs_probe.c). */
