@@ -12,19 +12,24 @@ export function fullCommandLine(argv: readonly string[]): readonly string[] {
   const [before, after] = [argv.slice(0, position), argv.slice(position + 1)];
   if (word === 'help') return [...before, ...after.slice(0, 1), '--help'];
   if (word === 'build') return [...before, word, ...after.map(withBareValue)];
+  // What stands behind the words of these is the program's in the container.
+  if (['run', 'create', 'exec', 'top'].includes(word)) return argv;
   const isContext = word === '.' || word === '..' || word.includes('/');
-  if (!word.startsWith('-') && !isContext) return argv;
+  if (!word.startsWith('-') && !isContext) {
+    return argv.map((each) => (each === '--tls-verify' ? `${each}=true` : each));
+  }
   return [...before, 'build', ...[word, ...after].map(withBareValue)];
 }
 
 /**
- * What flags of `build` mean without a value. Said to commander with one: else it takes the word behind for it, which is
+ * What flags mean without a value; most are those of `build`. Said to commander with one: else it takes the word behind for it, which is
  * the context.
  */
 const bareValues: ReadonlyMap<string, string> = new Map([
   ['--squash', 'new'],
   ['--provenance', 'true'],
   ['--sbom', 'true'],
+  ['--tls-verify', 'true'],
 ]);
 
 function withBareValue(word: string): string {

@@ -79,7 +79,7 @@ function makeProgram(words: readonly string[], status: ExitStatusHolder): Comman
       program.addCommand(command.addOption(rootOption()).helpGroup(heading));
     }
   }
-  program.hook('preAction', (_program, command) => applyRegistryFlags(command));
+  program.hook('preAction', async (_program, command) => applyRegistryFlags(command));
   return program.action((word: string | undefined) => {
     if (word === undefined) return program.help();
     const near = nearestName(word, Object.keys(commandBuilders));

@@ -1,7 +1,7 @@
 import { TsbuildError } from '../core/index.ts';
 import { keepAttestations, keepImage, nameTarget, pushImage, type KeptImage } from '../image/index.ts';
 import { parseReference } from '../oci/index.ts';
-import { insecureVariable, registrySettings } from '../registry/index.ts';
+import { registrySettings, registryVariables } from '../registry/index.ts';
 import type { RegistrySettings } from '../registry/settings.ts';
 import type { Store } from '../store/index.ts';
 import { packingFor } from './archive-output.ts';
@@ -80,8 +80,9 @@ export function namesFor(spec: ImageSpec, common: readonly string[]): readonly s
 export function settingsFor({ insecure }: ImageSpec, names: readonly string[]): RegistrySettings {
   if (!insecure) return registrySettings();
   const hosts = names.map((name) => parseReference(name).registry);
-  const known = process.env[insecureVariable] ?? '';
+  const { insecure: variable } = registryVariables;
+  const known = process.env[variable] ?? '';
   return registrySettings({
-    environment: { ...process.env, [insecureVariable]: [known, ...hosts].join(',') },
+    environment: { ...process.env, [variable]: [known, ...hosts].join(',') },
   });
 }

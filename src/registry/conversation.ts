@@ -136,7 +136,7 @@ export async function registryBase(
   signal: AbortSignal,
 ): Promise<URL> {
   const secure = new URL(`https://${place.host}`);
-  if (!isLoopback(secure) && !place.insecure) return secure;
+  if (settings.isStrict || (!isLoopback(secure) && !place.insecure)) return secure;
   try {
     const tls = (url: URL): TlsSettings | undefined => settings.tls(url, place);
     await discard(await get(new URL('/v2/', secure), { headers: {}, signal, tls }));

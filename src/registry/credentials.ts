@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { readAuthFile, type AuthFile } from './auth-file.ts';
 import { helperGet } from './credential-helper.ts';
+import { registryVariables } from './variables.ts';
 
 /** What proves who the user is. Never part of a URL, a log or an error (S-60, S-61). */
 export type Credentials =
@@ -24,11 +25,13 @@ export interface CredentialPlace {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Files in the order they are asked. What the user names for this comes first, then docker's, which `tsbuild login`
- * writes: an entry of podman's that is older must not win over it.
+ * Files in the order they are asked. That of `--authfile` is the only one. Else what the user names for this comes first, then
+ * docker's, which `tsbuild login` writes: an entry of podman's that is older must not win over it.
  */
 export function authFiles(environment: Environment = process.env): readonly string[] {
   const set = (name: string): string | undefined => environment[name] || undefined;
+  const only = set(registryVariables.authFile);
+  if (only !== undefined) return [only];
   const home = set('HOME') ?? homedir();
   const named = set('REGISTRY_AUTH_FILE');
   const runtime = set('XDG_RUNTIME_DIR');

@@ -26,6 +26,13 @@ export function hostCertificates(
   return undefined;
 }
 
+/** What a folder that the user named has. Throws REGISTRY_CONFIG_INVALID. */
+export function certificatesIn(folder: string): Omit<TlsSettings, 'verify'> {
+  const names = namesIn(folder);
+  if (names === undefined) throw invalid(folder, 'there is no such folder that can be read');
+  return readCertificates(folder, names);
+}
+
 function certificateFolders({ environment = process.env, etc = '/etc' }: ConfigPlaces): readonly string[] {
   const home = environment['HOME'] || homedir();
   const config = environment['XDG_CONFIG_HOME'] || join(home, '.config');

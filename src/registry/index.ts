@@ -22,6 +22,7 @@ export type { ListReferrersOptions } from './referrers.ts';
 export { readRepository } from './read.ts';
 export type { ReadableRepository } from './read.ts';
 export type { RegistryOptions } from './repository.ts';
-export { insecureVariable, registrySettings } from './settings.ts';
+export { registrySettings } from './settings.ts';
 export type { RegistryPlace, RegistrySettings } from './settings.ts';
 export type { ConfigPlaces } from './registries-conf.ts';
+export { registryVariables } from './variables.ts';

@@ -74,7 +74,7 @@ async function verify(
   const host = registryHost(registry);
   try {
     const settings = registrySettings({ environment });
-    const place = { host, insecure: settings.isInsecure(host) };
+    const place = settings.hostPlace(host);
     const base = await registryBase(place, settings, signal);
     const tls = (url: URL): TlsSettings | undefined => settings.tls(url, place);
     const authorizer = createAuthorizer({

@@ -1,10 +1,11 @@
 import { TsbuildError } from '../core/index.ts';
-import { defaultRetryPolicy, type RetryPolicy } from '../http/index.ts';
+import type { RetryPolicy } from '../http/index.ts';
 import { familiarName, type Reference } from '../oci/index.ts';
 import { createConversation, type Conversation } from './conversation.ts';
 import type { CredentialLookup } from './credentials.ts';
 import { registryFailure } from './failure.ts';
 import { registrySettings, type RegistrySettings } from './settings.ts';
+import { retryPolicy } from './variables.ts';
 
 /** What every operation on a registry may be told. */
 export interface RegistryOptions {
@@ -53,7 +54,7 @@ export async function withRepository<T>(
   visit: Visit,
   task: (repository: OpenRepository) => Promise<T>,
 ): Promise<T> {
-  const { access, retry = defaultRetryPolicy, stall = defaultStall, onWarning } = visit;
+  const { access, retry = retryPolicy(), stall = defaultStall, onWarning } = visit;
   const name = familiarName(reference);
   const failed = new AbortController();
   const signal = visit.signal === undefined ? failed.signal : AbortSignal.any([visit.signal, failed.signal]);

@@ -2,7 +2,7 @@ import { TsbuildError } from '../core/index.ts';
 import type { TlsSettings } from '../http/index.ts';
 import { familiarName, formatReference, registryHost, type Reference } from '../oci/index.ts';
 import { aliases } from './credentials.ts';
-import { hostCertificates } from './host-certificates.ts';
+import { certificatesIn, hostCertificates } from './host-certificates.ts';
 import {
   covered,
   readRegistryRules,
@@ -10,6 +10,7 @@ import {
   type ConfigPlaces,
   type MirrorRule,
 } from './registries-conf.ts';
+import { registryVariables } from './variables.ts';
 
 /** Where the content of a name may be. */
 export interface RegistryPlace {
@@ -30,19 +31,22 @@ export interface RegistrySettings {
   pushTo(reference: Reference): RegistryPlace;
   /** How the certificate of a host is checked while a place is spoken to; undefined for as any other's. */
   tls(url: URL, place: Pick<RegistryPlace, 'host' | 'insecure'>): TlsSettings | undefined;
-  /** Of a host that was named for it on the command line or in the environment. */
-  isInsecure(host: string): boolean;
+  /** A host as it is spoken to when no repository of it is meant: insecure where that was said of all that it has. */
+  hostPlace(host: string): Pick<RegistryPlace, 'host' | 'insecure'>;
+  /** https alone is spoken, also to this machine. */
+  readonly isStrict: boolean;
 }
-
-/** Hosts separated by commas; `--insecure-registry` adds to it. */
-export const insecureVariable = 'TSBUILD_INSECURE_REGISTRIES';
 
 /** Read from registries.conf, certs.d and the environment, whose files may change between two calls. */
 export function registrySettings(places: ConfigPlaces = {}): RegistrySettings {
   const { environment = process.env } = places;
   const rules = readRegistryRules(places);
-  const named = (environment[insecureVariable] ?? '').split(',').flatMap((name) => name.trim() || []);
-  const isInsecure = (host: string): boolean => aliases(host).some((name) => named.includes(name));
+  const isStrict = environment[registryVariables.tlsVerify] === '1';
+  const named = (environment[registryVariables.insecure] ?? '')
+    .split(',')
+    .flatMap((name) => name.trim() || []);
+  const isInsecure = (host: string): boolean =>
+    !isStrict && aliases(host).some((name) => named.includes(name));
   const certificates = new Map<string, TlsSettings | undefined>();
 
   const placesOf = (reference: Reference): readonly RegistryPlace[] => {
@@ -78,11 +82,16 @@ export function registrySettings(places: ConfigPlaces = {}): RegistrySettings {
       .slice(slash + 1)
       .replace(/@.*$/, '')
       .replace(/:[^/]*$/, '');
-    return { host, repository, insecure: insecure || isInsecure(host) };
+    return { host, repository, insecure: (insecure && !isStrict) || isInsecure(host) };
   };
 
   return {
-    isInsecure,
+    isStrict,
+    hostPlace(host) {
+      // Of the host as a whole: what is said of a part of it says nothing of the rest.
+      const rule = aliases(host).flatMap((name) => ruleFor(rules, `${name}/`) ?? [])[0];
+      return { host, insecure: (rule?.insecure === true && !isStrict) || isInsecure(host) };
+    },
     readTo: placesOf,
     pushTo(reference) {
       const own = placesOf(reference).at(-1);
@@ -109,7 +118,16 @@ function tlsOf(
   host: string,
   { insecure, places }: { readonly insecure: boolean; readonly places: ConfigPlaces },
 ): TlsSettings | undefined {
-  const found = aliases(host).flatMap((name) => hostCertificates(name, places) ?? [])[0];
+  const names = aliases(host);
+  const [named, folder] = splitAt('=', (places.environment ?? process.env)[registryVariables.certificates]);
+  const found = names.includes(named)
+    ? certificatesIn(folder)
+    : names.flatMap((name) => hostCertificates(name, places) ?? [])[0];
   if (found === undefined && !insecure) return undefined;
   return { authorities: [], ...found, verify: !insecure };
+}
+
+function splitAt(separator: string, text = ''): readonly [before: string, after: string] {
+  const at = text.indexOf(separator);
+  return at === -1 ? ['', ''] : [text.slice(0, at), text.slice(at + separator.length)];
 }

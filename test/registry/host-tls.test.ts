@@ -9,11 +9,11 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { digestOf } from '../../src/core/index.ts';
 import { mediaTypes, parseReference } from '../../src/oci/index.ts';
 import {
-  insecureVariable,
   pushManifest,
   pushReferrer,
   readRepository,
   registrySettings,
+  registryVariables,
   type CredentialLookup,
   type RegistrySettings,
 } from '../../src/registry/index.ts';
@@ -113,7 +113,7 @@ function trusting(certificates: Certificates, insecure = ''): RegistrySettings {
     mkdirSync(folder, { recursive: true });
     for (const [name, from] of Object.entries(files)) copyFileSync(from, join(folder, name));
   }
-  return registrySettings({ environment: { HOME: path, [insecureVariable]: insecure }, etc: path });
+  return registrySettings({ environment: { HOME: path, [registryVariables.insecure]: insecure }, etc: path });
 }
 
 async function read(

@@ -278,6 +278,14 @@ describe('insecure by name', () => {
     expect(settings.tls(new URL(url), off)?.verify).toBe(verify);
   });
 
+  it('G-37 G-40 a login goes by what registries.conf says of the whole host', () => {
+    const conf =
+      '[[registry]]\nprefix = "a.e"\ninsecure = true\n[[registry]]\nprefix = "b.e/x"\ninsecure = true\n';
+    const settings = machine({ [inMachine]: conf }).settings({ TSBUILD_INSECURE_REGISTRIES: 'c.e' });
+    const insecure = ['a.e', 'b.e', 'c.e', 'd.e'].filter((host) => settings.hostPlace(host).insecure);
+    expect(insecure).toEqual(['a.e', 'c.e']);
+  });
+
   it('S-64 of a place that is insecure no other host is', () => {
     const settings = machine({
       [inMachine]: '[[registry]]\nlocation = "a.e:443/x"\ninsecure = true\n',

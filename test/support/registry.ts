@@ -8,7 +8,7 @@ import type { Store } from '../../src/store/index.ts';
 import { runCommand } from './run-command.ts';
 
 export interface TestRegistry extends AsyncDisposable {
-  /** `127.0.0.1:PORT`, spoken to by plain http. */
+  /** `127.0.0.1:PORT`, spoken to by plain http unless it has a certificate. */
   readonly host: string;
   /** Copies a named image of a store's layout to `repository:tag` of the registry, by skopeo. */
   push(store: Store, name: string, to: string, options?: { readonly docker?: boolean }): Promise<void>;
@@ -16,10 +16,10 @@ export interface TestRegistry extends AsyncDisposable {
   putManifest(repository: string, tag: string, manifest: { mediaType: string; body: string }): Promise<void>;
 }
 
-/** Debian's docker-registry with its files below `folder`, on a free port of this machine; `auth` as its config has it. */
+/** Debian's docker-registry with its files below `folder`, on a free port of this machine; `auth` and `tls` as its config has them. */
 export async function startRegistry(
   folder: string,
-  options: { readonly auth?: object } = {},
+  options: { readonly auth?: object; readonly tls?: object } = {},
 ): Promise<TestRegistry> {
   mkdirSync(folder, { recursive: true });
   const config = join(folder, 'config.yml');
@@ -30,7 +30,7 @@ export async function startRegistry(
       version: 0.1,
       log: { level: 'info', formatter: 'json', accesslog: { disabled: true } },
       storage: { filesystem: { rootdirectory: join(folder, 'data') }, delete: { enabled: true } },
-      http: { addr: '127.0.0.1:0', relativeurls: true },
+      http: { addr: '127.0.0.1:0', relativeurls: true, ...(options.tls && { tls: options.tls }) },
       ...(options.auth === undefined ? {} : { auth: options.auth }),
     }),
   );

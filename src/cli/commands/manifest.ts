@@ -2,8 +2,10 @@ import { Option, type Command } from 'commander';
 
 import { TsbuildError, type Json } from '../../core/index.ts';
 import type { EntryChange } from '../../image/index.ts';
+import type { RegistryOptions } from '../../registry/index.ts';
 import type { Store } from '../../store/index.ts';
 import { collect, examples, makeCommand, rootOption } from '../command.ts';
+import { addCredsOption, credentialsOf } from '../creds-flag.ts';
 import { forEachName } from '../each-name.ts';
 import { interruptSignal } from '../interrupt.ts';
 import type { ExitStatusHolder } from '../program.ts';
@@ -110,11 +112,13 @@ function inspectCommand(): Command {
     'inspect',
     'Show an index as JSON, from the store or else its registry',
   ).argument('<name>', 'name of the index, or the digest of one that has a name here');
-  return command.action(async (name: string) => {
+  return addCredsOption(command).action(async (name: string, flags: { creds?: string }) => {
     using interrupt = interruptSignal();
+    const credentials = await credentialsOf(flags.creds, interrupt.signal);
     const index = await withStore(
       storeRoot(command),
-      async (store) => (await storedIndex(store, name)) ?? remoteIndex(name, interrupt.signal),
+      async (store) =>
+        (await storedIndex(store, name)) ?? remoteIndex(name, { credentials, signal: interrupt.signal }),
     );
     process.stdout.write(`${JSON.stringify(index, undefined, 2)}\n`);
   });
@@ -129,11 +133,11 @@ async function storedIndex(store: Store, name: string): Promise<Json | undefined
   return stored === undefined ? noIndex(name) : jsonOf(stored.raw);
 }
 
-async function remoteIndex(name: string, signal: AbortSignal): Promise<Json> {
+async function remoteIndex(name: string, options: RegistryOptions): Promise<Json> {
   const { readRepository } = await import('../../registry/index.ts');
   const { parseReference } = await import('../../oci/index.ts');
   const reference = parseReference(name);
-  const { parsed, bytes } = await readRepository(reference, { signal }, async (repository) =>
+  const { parsed, bytes } = await readRepository(reference, options, async (repository) =>
     repository.manifest(),
   );
   return parsed.kind === 'index' ? jsonOf(bytes) : noIndex(name);
@@ -149,6 +153,12 @@ function noIndex(name: string): never {
   });
 }
 
+interface PushFlags {
+  readonly rm?: boolean;
+  readonly quiet?: boolean;
+  readonly creds?: string;
+}
+
 function pushCommand(): Command {
   const command = makeCommand('push', 'Push an index with all its images')
     .argument('<name>', 'name of the index')
@@ -156,15 +166,17 @@ function pushCommand(): Command {
     .addOption(new Option('--all', 'accepted; all images always go').hideHelp())
     .option('--rm', 'remove the name here afterwards; the images stay')
     .option('-q, --quiet', 'print the digest only');
-  return command.action(
-    async (name: string, destination: string | undefined, flags: { rm?: boolean; quiet?: boolean }) => {
+  return addCredsOption(command).action(
+    async (name: string, destination: string | undefined, flags: PushFlags) => {
       const to = (destination ?? name).replace(/^docker:\/\//, '');
       using interrupt = interruptSignal();
+      const credentials = await credentialsOf(flags.creds, interrupt.signal);
       await withStore(storeRoot(command), async (store) => {
         const { pushImage, resolveImage } = await import('../../image/index.ts');
         const { index, name: full } = await resolveImage(store, name);
         const pushed = await pushImage(store, to, {
           image: index ?? noIndex(name),
+          credentials,
           signal: interrupt.signal,
           onWarning: tellWarning,
           onProgress: flags.quiet === true ? undefined : pushProgress(),

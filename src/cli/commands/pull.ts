@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 
 import { TsbuildError } from '../../core/index.ts';
 import { makeCommand } from '../command.ts';
+import { addCredsOption, credentialsOf } from '../creds-flag.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { tellWarning } from '../registry-flags.ts';
 import { pullProgress } from '../pull-progress.ts';
@@ -12,6 +13,7 @@ interface PullFlags {
   readonly platform?: string;
   readonly allPlatforms?: boolean;
   readonly quiet?: boolean;
+  readonly creds?: string;
 }
 
 export function pullCommand(): Command {
@@ -20,10 +22,11 @@ export function pullCommand(): Command {
     .option('--platform <platform>', "platform, as linux/arm64 (default: this machine's)")
     .option('--all-platforms', 'the images for all platforms that the name stands for')
     .option('-q, --quiet', 'print the name only');
-  return command.action(async (name: string, flags: PullFlags) => {
+  return addCredsOption(command).action(async (name: string, flags: PullFlags) => {
     if (flags.allPlatforms === true && flags.platform !== undefined)
       throw new TsbuildError('USAGE', '--all-platforms and --platform exclude each other');
     using interrupt = interruptSignal();
+    const credentials = await credentialsOf(flags.creds, interrupt.signal);
     await withStore(storeRoot(command), async (store) => {
       const { pullImage } = await import('../../registry/index.ts');
       const { warnOfPlatform } = await import('../platform-warning.ts');
@@ -33,6 +36,7 @@ export function pullCommand(): Command {
       const pulled = await pullImage(store, name, {
         platform,
         allPlatforms: flags.allPlatforms,
+        credentials,
         signal: interrupt.signal,
         onWarning: tellWarning,
         onProgress: flags.quiet === true ? undefined : pullProgress(),

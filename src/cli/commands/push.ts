@@ -3,6 +3,7 @@ import { Option, type Command } from 'commander';
 import { TsbuildError } from '../../core/index.ts';
 import type { PushImageOptions } from '../../image/index.ts';
 import { examples, makeCommand } from '../command.ts';
+import { addCredsOption, credentialsOf } from '../creds-flag.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { tellWarning } from '../registry-flags.ts';
 import { pushProgress } from '../push-progress.ts';
@@ -13,6 +14,7 @@ interface PushFlags {
   readonly compression?: 'gzip' | 'zstd' | 'uncompressed';
   readonly compressionLevel?: string;
   readonly quiet?: boolean;
+  readonly creds?: string;
 }
 
 export function pushCommand(): Command {
@@ -33,14 +35,16 @@ export function pushCommand(): Command {
         ['tsbuild push --compression zstd ghcr.io/team/app', 'with smaller layers'],
       ]),
     );
-  return command.action(async (name: string, flags: PushFlags) => {
+  return addCredsOption(command).action(async (name: string, flags: PushFlags) => {
     const form = await formOf(flags);
     using interrupt = interruptSignal();
+    const credentials = await credentialsOf(flags.creds, interrupt.signal);
     await withStore(storeRoot(command), async (store) => {
       const { pushImage } = await import('../../image/index.ts');
       const { familiarName, formatReference, parseReference } = await import('../../oci/index.ts');
       const pushed = await pushImage(store, name, {
         form,
+        credentials,
         signal: interrupt.signal,
         onWarning: tellWarning,
         onProgress: flags.quiet === true ? undefined : pushProgress(),
