@@ -6,15 +6,17 @@ import type { Step, StepOp } from './graph/index.ts';
 import type { Platform } from './oci/index.ts';
 import type { PlanningOptions } from './build-options.ts';
 import { openPlannedBuild } from './planned-build.ts';
-import { assess, type Outlook } from './solver/index.ts';
+import { assessAll, type Outlook } from './solver/index.ts';
 import { storeExists } from './store/index.ts';
 import { makeScratchFolder } from './sys/index.ts';
 
 /** What a build would do. */
 export interface BuildForecast {
-  /** Id of the step whose result would be the image. */
+  /** Id of the step whose result would be the image; of several platforms the first one's. */
   readonly target: Digest;
   readonly platform: Platform;
+  /** Of each platform, in the order asked for. */
+  readonly targets: readonly { readonly id: Digest; readonly platform: Platform }[];
   /** Stages in the order of the Dockerfile, behind the sources that belong to none; inputs before their consumers. */
   readonly steps: readonly StepForecast[];
 }
@@ -30,6 +32,8 @@ export interface StepForecast {
   readonly identity: string;
   /** Undefined for images, repositories, URLs and contexts that steps take files from. */
   readonly stage: string | undefined;
+  /** In a build for several platforms, that of the stage. */
+  readonly platform?: string | undefined;
   readonly kind: StepOp['kind'];
   readonly inputs: readonly { readonly id: Digest; readonly role: InputRole }[];
   readonly outlook: Outlook;
@@ -48,24 +52,28 @@ export async function planBuild(options: PlanningOptions): Promise<BuildForecast
   using store = storeToRead(options.root);
   await using planned = await openPlannedBuild({ ...options, root: store.path }, { bases: 'look-up' });
   const { cache, signal, dockerfile } = planned;
-  const [image, ...others] = planned.images;
-  if (image === undefined || others.length > 0) {
-    throw new TsbuildError('USAGE', 'a plan is for one platform', { hint: 'name one --platform' });
-  }
-  const { plan, target } = image;
-  const assessments = await assess(target, { cache, signal });
-  const steps = stepsOf(plan.target);
+  const [image] = planned.images;
+  if (image === undefined) throw new TsbuildError('USAGE', 'there is no platform to plan for');
+  const assessments = await assessAll(
+    planned.images.map(({ target }) => target),
+    { cache, signal },
+  );
+  // What platforms share has the name that it has for the first.
+  const steps = new Map(planned.images.toReversed().flatMap(({ plan }) => [...stepsOf(plan.target)]));
   const found = assessments.map(({ vertex, key, outlook }): StepForecast => {
     const step = steps.get(vertex.id);
     if (step === undefined) throw new Error(`${vertex.name} is not a step of the plan`);
     const { id, name, identity, op, at } = step;
     const inputs = step.inputs.map((input, index) => ({ id: input.id, role: roleOf(op, index) }));
-    return { id, key, name, identity, stage: stageOf(step, dockerfile), kind: op.kind, inputs, outlook, at };
+    const stage = stageOf(step, dockerfile);
+    const platform = stage === undefined ? undefined : platformIn(name);
+    return { id, key, name, identity, stage, platform, kind: op.kind, inputs, outlook, at };
   });
   const order = stageOrder(dockerfile);
   return {
-    target: plan.target.id,
-    platform: plan.platform,
+    target: image.plan.target.id,
+    platform: image.plan.platform,
+    targets: planned.images.map(({ plan, platform }) => ({ id: plan.target.id, platform })),
     steps: found.toSorted((one, other) => order(one.stage) - order(other.stage)),
   };
 }
@@ -83,9 +91,14 @@ function stepsOf(target: Step): ReadonlyMap<Digest, Step> {
   return steps;
 }
 
-/** The first half of `build/2` and `build/2/link`; in a file of one stage that half is empty. */
+/** `linux/arm64` of `[linux/arm64 build 2/5] RUN make`; a stage's name has no slash. */
+function platformIn(name: string): string | undefined {
+  return /^\[([a-z0-9]+\/[^\s\]]+) /.exec(name)?.[1];
+}
+
+/** The first half of `build/2` and `build/2/link`; in a file of one stage that half is empty. A platform may stand before it. */
 function stageOf({ identity }: Step, { stages }: Dockerfile): string | undefined {
-  const label = /^([a-z][a-z0-9_.-]*)?\/\d+(\/link)?$/.exec(identity);
+  const label = /^(?:[a-z0-9]+\/\S+ )?([a-z][a-z0-9_.-]*)?\/\d+(\/link)?$/.exec(identity);
   if (label === null) return undefined;
   return label[1] ?? stages[0]?.name ?? 'stage-0';
 }

@@ -1,5 +1,6 @@
 export { alignHistory, assembleImage } from './assemble.ts';
 export type { AssembledImage, ImageParts, LayerParts } from './assemble.ts';
+export { resolveForPlatform } from './for-platform.ts';
 export { imageHistory } from './history.ts';
 export type { HistoryRow } from './history.ts';
 export { openImage } from './image.ts';

@@ -1,5 +1,6 @@
 import { TsbuildError, type Digest } from '../core/index.ts';
 import {
+  checkPlatform,
   familiarName,
   formatPlatform,
   formatReference,
@@ -150,12 +151,17 @@ function changed(entry: IndexEntry, { platform, annotations }: EntryChange): Ind
   const given = Object.fromEntries(
     Object.entries(platform ?? {}).filter(([, value]) => value !== undefined),
   ) as Partial<Platform>;
+  const isOther = given.architecture !== undefined && given.architecture !== entry.platform?.architecture;
+  const is = {
+    ...{ os: 'linux', architecture: 'unknown', ...entry.platform },
+    // Of an architecture that it is not.
+    ...(isOther ? { variant: undefined } : {}),
+    ...given,
+  };
   return {
     ...entry,
-    platform:
-      entry.platform === undefined && platform === undefined
-        ? undefined
-        : { os: 'linux', architecture: 'unknown', ...entry.platform, ...given },
+    // What is in the index already is kept, whatever it says.
+    platform: platform === undefined ? entry.platform : checkPlatform(normalizePlatform(is)),
     annotations: { ...entry.annotations, ...annotations },
   };
 }

@@ -17,6 +17,7 @@ export {
   hostPlatform,
   normalizePlatform,
   parsePlatform,
+  checkPlatform,
   platformFallbacks,
   platformFits,
   samePlatform,

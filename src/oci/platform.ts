@@ -95,6 +95,21 @@ export function parsePlatform(text: string): Platform {
   });
 }
 
+/** Throws USAGE for a system or an architecture that nobody builds for, as a mistyped one is; spellings are normal. */
+export function checkPlatform(platform: Platform): Platform {
+  const { os, architecture, variant = 'v0' } = platform;
+  const unknown =
+    (knownSystems.has(os) ? undefined : os) ??
+    (knownArchitectures.has(architecture) ? undefined : architecture) ??
+    (/^[a-z0-9][a-z0-9_.-]{0,63}$/.test(variant) ? undefined : variant);
+  if (unknown === undefined) return platform;
+  throw new TsbuildError(
+    'USAGE',
+    `unknown operating system, architecture or variant: ${JSON.stringify(unknown.slice(0, 100))}`,
+    { hint: 'for example linux, arm64, v7' },
+  );
+}
+
 /** `linux/amd64`, `linux/arm/v7`. */
 export function formatPlatform(platform: Platform): string {
   const { os, architecture, variant } = platform;

@@ -36,8 +36,16 @@ export async function assess<R>(
   target: Vertex<R>,
   options: AssessOptions<R>,
 ): Promise<readonly Assessment<R>[]> {
+  return assessAll([target], options);
+}
+
+/** As `assess` for several targets of one solving: what they share stands there once. */
+export async function assessAll<R>(
+  targets: readonly Vertex<R>[],
+  options: AssessOptions<R>,
+): Promise<readonly Assessment<R>[]> {
   const work = new InFlight(options.signal);
-  return work.run(() => new Assessor(options.cache, work).assess(target));
+  return work.run(() => new Assessor(options.cache, work).assess(targets));
 }
 
 /** A vertex with what is known of it. */
@@ -59,12 +67,12 @@ class Assessor<R> {
     this.#work = work;
   }
 
-  async assess(target: Vertex<R>): Promise<readonly Assessment<R>[]> {
+  async assess(targets: readonly Vertex<R>[]): Promise<readonly Assessment<R>[]> {
     const keys = new Keyring<R>(this.#work);
-    await keys.of(target);
-    const order = inputsFirst(target);
+    for (const target of targets) await keys.of(target);
+    const order = inputsFirst(...targets);
     for (const vertex of order) this.#nodes.set(vertex.id, { vertex, keyed: await keys.of(vertex) });
-    const missed = await this.#lookUp(target, order.toReversed());
+    const missed = await this.#lookUp(targets, order.toReversed());
     const taken = new Set([...this.#nodes.values()].map(({ keyed }) => keyed.parts));
     for (const vertex of order) {
       this.#work.signal.throwIfAborted();
@@ -77,9 +85,12 @@ class Assessor<R> {
     }));
   }
 
-  /** Definition keys from the target on, as the solver asks: a hit asks for nothing below it. */
-  async #lookUp(target: Vertex<R>, consumersFirst: readonly Vertex<R>[]): Promise<ReadonlySet<Digest>> {
-    const asked = new Set([target.id]);
+  /** Definition keys from the targets on, as the solver asks: a hit asks for nothing below it. */
+  async #lookUp(
+    targets: readonly Vertex<R>[],
+    consumersFirst: readonly Vertex<R>[],
+  ): Promise<ReadonlySet<Digest>> {
+    const asked = new Set(targets.map(({ id }) => id));
     const missed = new Set<Digest>();
     for (const vertex of consumersFirst) {
       if (!asked.has(vertex.id)) continue;

@@ -1,4 +1,4 @@
-export { assess, type Assessment, type AssessOptions, type Outlook } from './assess.ts';
+export { assess, assessAll, type Assessment, type AssessOptions, type Outlook } from './assess.ts';
 export { differences } from './differences.ts';
 export { defaultJobs } from './job-slots.ts';
 export { cacheKey, inputKeys, partsDigest } from './keys.ts';

@@ -31,6 +31,7 @@ function forecastOf(steps: readonly GivenStep[]): BuildForecast {
   return {
     target: idOf(steps.length - 1),
     platform: { os: 'linux', architecture: 'amd64' },
+    targets: [{ id: idOf(steps.length - 1), platform: { os: 'linux', architecture: 'amd64' } }],
     steps: steps.map((step, index): StepForecast => {
       const { name, stage, outlook = { status: 'cached', by: 'definition' }, inputs = [] } = step;
       const below = inputs.map((input, position) => ({

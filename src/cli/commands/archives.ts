@@ -4,6 +4,7 @@ import { TsbuildError } from '../../core/index.ts';
 import { writeOutputFile, writeTo } from '../../sys/index.ts';
 import { archiveSource } from '../archive-source.ts';
 import { examples, makeCommand } from '../command.ts';
+import { addImagePlatformOption, imagePlatform } from '../image-platform.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { storeRoot } from '../root.ts';
 import { printable } from '../terminal-text.ts';
@@ -33,6 +34,12 @@ export function loadCommand(): Command {
   });
 }
 
+interface SaveFlags {
+  readonly output?: string;
+  readonly format: 'docker' | 'oci';
+  readonly platform?: string;
+}
+
 export function saveCommand(): Command {
   const command = makeCommand('save', 'Write images into one archive')
     .argument('<image...>', 'names or ids')
@@ -49,31 +56,31 @@ export function saveCommand(): Command {
         ['tsbuild save app | docker load', 'hand app to Docker'],
       ]),
     );
-  return command.action(
-    async (images: readonly string[], flags: { output?: string; format: 'docker' | 'oci' }) => {
-      const { output, format } = flags;
-      if (output === undefined && process.stdout.isTTY) {
-        throw new TsbuildError('USAGE', 'refusing to write an archive to a terminal', {
-          hint: 'use -o FILE, or redirect standard output',
-        });
-      }
-      using interrupt = interruptSignal();
-      await withStore(storeRoot(command), async (store) => {
-        const { resolveImage, saveArchive } = await import('../../image/index.ts');
-        // A name that is wrong is told before the file is touched.
-        for (const image of images) await resolveImage(store, image);
-        const write = (sink: (chunk: Uint8Array) => Promise<void>): Promise<void> => {
-          const interruptible = async (chunk: Uint8Array): Promise<void> => {
-            interrupt.signal.throwIfAborted();
-            await sink(chunk);
-          };
-          return saveArchive(store, images, interruptible, { format });
-        };
-        if (output === undefined) await write((chunk) => writeTo(process.stdout, chunk));
-        else await writeOutputFile(output, write);
+  addImagePlatformOption(command, 'of images for several platforms the one for this, as linux/arm64');
+  return command.action(async (images: readonly string[], flags: SaveFlags) => {
+    const { output, format } = flags;
+    const platform = await imagePlatform(flags.platform);
+    if (output === undefined && process.stdout.isTTY) {
+      throw new TsbuildError('USAGE', 'refusing to write an archive to a terminal', {
+        hint: 'use -o FILE, or redirect standard output',
       });
-    },
-  );
+    }
+    using interrupt = interruptSignal();
+    await withStore(storeRoot(command), async (store) => {
+      const { resolveForPlatform, saveArchive } = await import('../../image/index.ts');
+      // A name that is wrong is told before the file is touched.
+      for (const image of images) await resolveForPlatform(store, image, platform);
+      const write = (sink: (chunk: Uint8Array) => Promise<void>): Promise<void> => {
+        const interruptible = async (chunk: Uint8Array): Promise<void> => {
+          interrupt.signal.throwIfAborted();
+          await sink(chunk);
+        };
+        return saveArchive(store, images, interruptible, { format, platform });
+      };
+      if (output === undefined) await write((chunk) => writeTo(process.stdout, chunk));
+      else await writeOutputFile(output, write);
+    });
+  });
 }
 
 export function importCommand(): Command {

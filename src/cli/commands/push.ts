@@ -4,6 +4,7 @@ import { TsbuildError } from '../../core/index.ts';
 import type { PushImageOptions } from '../../image/index.ts';
 import { examples, makeCommand } from '../command.ts';
 import { addCredsOption, credentialsOf } from '../creds-flag.ts';
+import { addImagePlatformOption, imagePlatform } from '../image-platform.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { tellWarning } from '../registry-flags.ts';
 import { pushProgress } from '../push-progress.ts';
@@ -13,6 +14,7 @@ import { withStore } from '../with-store.ts';
 interface PushFlags {
   readonly compression?: 'gzip' | 'zstd' | 'uncompressed';
   readonly compressionLevel?: string;
+  readonly platform?: string;
   readonly quiet?: boolean;
   readonly creds?: string;
 }
@@ -35,14 +37,18 @@ export function pushCommand(): Command {
         ['tsbuild push --compression zstd ghcr.io/team/app', 'with smaller layers'],
       ]),
     );
+  addImagePlatformOption(command, 'the image for this platform alone, of a name that stands for several');
   return addCredsOption(command).action(async (name: string, flags: PushFlags) => {
     const form = await formOf(flags);
+    const platform = await imagePlatform(flags.platform);
     using interrupt = interruptSignal();
     const credentials = await credentialsOf(flags.creds, interrupt.signal);
     await withStore(storeRoot(command), async (store) => {
-      const { pushImage } = await import('../../image/index.ts');
+      const { pushImage, resolveForPlatform } = await import('../../image/index.ts');
       const { familiarName, formatReference, parseReference } = await import('../../oci/index.ts');
+      const only = platform && (await resolveForPlatform(store, name, platform)).manifest;
       const pushed = await pushImage(store, name, {
+        image: only,
         form,
         credentials,
         signal: interrupt.signal,

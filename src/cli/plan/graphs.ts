@@ -43,14 +43,14 @@ function linesOf(step: StepForecast, nameOf: NameOf): readonly string[] {
 export function mermaidText(forecast: BuildForecast): string {
   const { groups, nameOf, idOf } = nodesOf(forecast);
   const lines = ['flowchart TD'];
-  for (const [index, { stage, steps }] of groups.entries()) {
+  for (const [index, { heading, steps }] of groups.entries()) {
     const nodes = steps.map((step) => {
       const label = linesOf(step, nameOf).map(mermaidEscaped).join('<br/>');
       return `${idOf(step)}["${label}"]:::${step.outlook.status}`;
     });
-    if (stage === undefined) lines.push(...nodes.map((node) => `  ${node}`));
+    if (heading === undefined) lines.push(...nodes.map((node) => `  ${node}`));
     else {
-      lines.push(`  subgraph stage${index}["${mermaidEscaped(printableLine(stage))}"]`);
+      lines.push(`  subgraph stage${index}["${mermaidEscaped(printableLine(heading))}"]`);
       lines.push(...nodes.map((node) => `    ${node}`), '  end');
     }
   }
@@ -81,14 +81,14 @@ function mermaidEscaped(text: string): string {
 export function dotText(forecast: BuildForecast): string {
   const { groups, nameOf, idOf } = nodesOf(forecast);
   const lines = ['digraph plan {', '  node [shape=box, style=filled, fontname="sans-serif"];'];
-  for (const [index, { stage, steps }] of groups.entries()) {
+  for (const [index, { heading, steps }] of groups.entries()) {
     const nodes = steps.map((step) => {
       const label = linesOf(step, nameOf).map(dotEscaped).join('\\n');
       return `${idOf(step)} [label="${label}", fillcolor="${fills[step.outlook.status]}"];`;
     });
-    if (stage === undefined) lines.push(...nodes.map((node) => `  ${node}`));
+    if (heading === undefined) lines.push(...nodes.map((node) => `  ${node}`));
     else {
-      lines.push(`  subgraph cluster_${index} {`, `    label="${dotEscaped(printableLine(stage))}";`);
+      lines.push(`  subgraph cluster_${index} {`, `    label="${dotEscaped(printableLine(heading))}";`);
       lines.push(...nodes.map((node) => `    ${node}`), '  }');
     }
   }

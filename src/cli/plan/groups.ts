@@ -3,10 +3,10 @@ import type { BuildForecast, StepForecast } from '../../plan.ts';
 import { printableLine } from '../terminal-text.ts';
 import { reasonText, type NameOf } from './reason-text.ts';
 
-/** The steps of one stage, in their order. */
+/** The steps of one stage, for one platform, in their order. */
 export interface StageGroup {
-  /** Undefined for sources that belong to no stage. */
-  readonly stage: string | undefined;
+  /** `build`, or `linux/arm64 build`; undefined for sources that belong to no stage. */
+  readonly heading: string | undefined;
   readonly steps: readonly StepForecast[];
 }
 
@@ -14,11 +14,16 @@ export interface StageGroup {
 export function stageGroups({ steps }: BuildForecast): readonly StageGroup[] {
   const groups = new Map<string | undefined, StepForecast[]>();
   for (const step of steps) {
-    const group = groups.get(step.stage);
-    if (group === undefined) groups.set(step.stage, [step]);
+    const heading = headingOf(step);
+    const group = groups.get(heading);
+    if (group === undefined) groups.set(heading, [step]);
     else group.push(step);
   }
-  return [...groups].map(([stage, members]) => ({ stage, steps: members }));
+  return [...groups].map(([heading, members]) => ({ heading, steps: members }));
+}
+
+export function headingOf({ stage, platform }: StepForecast): string | undefined {
+  return stage === undefined || platform === undefined ? stage : `${platform} ${stage}`;
 }
 
 /** `[build 2/5]`, or the whole name of what belongs to no stage. */

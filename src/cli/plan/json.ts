@@ -13,14 +13,20 @@ export function planJson(forecast: BuildForecast): string {
     version: formatVersion,
     target: forecast.target,
     platform: formatPlatform(forecast.platform),
+    // Left out of the plan for one platform, where it would say the same again.
+    targets: forecast.targets.length === 1 ? undefined : forecast.targets.map(targetJson),
     summary: countOutlooks(forecast),
     steps: forecast.steps.map((step) => stepJson(step, nameOf)),
   };
   return `${asciiControls(JSON.stringify(value, undefined, 2))}\n`;
 }
 
+function targetJson({ id, platform }: BuildForecast['targets'][number]): object {
+  return { target: id, platform: formatPlatform(platform) };
+}
+
 function stepJson(step: StepForecast, nameOf: NameOf): object {
-  const { id, key, name, identity, stage, kind, inputs, outlook, at } = step;
+  const { id, key, name, identity, stage, platform, kind, inputs, outlook, at } = step;
   const location =
     at === undefined ? null : { file: at.file, line: at.range.startLine, endLine: at.range.endLine };
   const common = {
@@ -29,6 +35,7 @@ function stepJson(step: StepForecast, nameOf: NameOf): object {
     name,
     identity,
     stage: stage ?? null,
+    platform,
     kind,
     location,
     inputs,

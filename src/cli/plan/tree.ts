@@ -1,7 +1,15 @@
 import type { BuildForecast, StepForecast } from '../../plan.ts';
 import { displayWidth, printableLine } from '../terminal-text.ts';
 import { cut } from './cut.ts';
-import { reasonOf, shortNames, stageGroups, summaryText, wordOf, type StageGroup } from './groups.ts';
+import {
+  headingOf,
+  reasonOf,
+  shortNames,
+  stageGroups,
+  summaryText,
+  wordOf,
+  type StageGroup,
+} from './groups.ts';
 import type { NameOf } from './reason-text.ts';
 
 /** How parts of the tree look; text for a file stays as it is. */
@@ -29,7 +37,7 @@ const narrowest = 40;
 export function treeText(forecast: BuildForecast, options: TreeOptions): string {
   const nameOf = shortNames(forecast);
   const shown = stageGroups(forecast)
-    .map(({ stage, steps }) => ({ stage, steps: steps.filter(({ kind }) => kind !== 'scratch') }))
+    .map(({ heading, steps }) => ({ heading, steps: steps.filter(({ kind }) => kind !== 'scratch') }))
     .filter(({ steps }) => steps.length > 0);
   const statuses = shown.flatMap(({ steps }) => steps.map((step) => wordOf(step).length));
   const column = Math.max(0, ...statuses);
@@ -44,36 +52,35 @@ interface Layout extends TreeOptions {
   readonly column: number;
 }
 
-function groupText({ stage, steps }: StageGroup, layout: Layout): string {
+function groupText({ heading, steps }: StageGroup, layout: Layout): string {
   const { paint, forecast } = layout;
-  const isTarget = steps.some(({ id }) => id === forecast.target);
-  const heading = paint('heading', printableLine(stage ?? 'sources'));
+  const isTarget = steps.some(({ id }) => forecast.targets.some((target) => target.id === id));
   const lines = steps.map((step, index) =>
-    stepText(step, { ...layout, stage, last: index === steps.length - 1 }),
+    stepText(step, { ...layout, heading, last: index === steps.length - 1 }),
   );
-  const mark = isTarget && stage !== undefined ? paint('dim', ' (target)') : '';
-  return `${heading}${mark}\n${lines.join('')}`;
+  const mark = isTarget && heading !== undefined ? paint('dim', ' (target)') : '';
+  return `${paint('heading', printableLine(heading ?? 'sources'))}${mark}\n${lines.join('')}`;
 }
 
 function stepText(
   step: StepForecast,
-  layout: Layout & { readonly stage: string | undefined; readonly last: boolean },
+  layout: Layout & { readonly heading: string | undefined; readonly last: boolean },
 ): string {
-  const { paint, nameOf, column, stage, last } = layout;
+  const { paint, nameOf, column, heading, last } = layout;
   const { status } = step.outlook;
   const word = wordOf(step);
   const width = layout.width === undefined ? Infinity : Math.max(layout.width, narrowest);
   const [branch, rest] = last ? ['└─ ', '   '] : ['├─ ', '│  '];
   const room = width - branch.length - column - 2;
   const taken = cut(takenFrom(step, layout), Math.floor(room / 2));
-  const name = cut(nameIn(stage, step.name), room - displayWidth(taken));
+  const name = cut(nameIn(heading, step.name), room - displayWidth(taken));
   const shownName = status === 'unneeded' ? paint('dim', name) : name;
   const line = `${branch}${paint(status, word.padEnd(column))}  ${shownName}${paint('dim', taken)}\n`;
   const reason =
     word === 'new'
       ? ''
       : cut(
-          reasonOf(step, (id) => nameIn(stage, nameOf(id))),
+          reasonOf(step, (id) => nameIn(heading, nameOf(id))),
           room,
         );
   return reason === '' ? line : `${line}${rest}${' '.repeat(column + 2)}${paint('dim', reason)}\n`;
@@ -82,19 +89,19 @@ function stepText(
 /** Inputs of other stages, which the order of the lines does not show. */
 function takenFrom(
   { inputs }: StepForecast,
-  { stage, forecast, nameOf }: Layout & { stage: string | undefined },
+  { heading, forecast, nameOf }: Layout & { readonly heading: string | undefined },
 ): string {
   const others = inputs.filter(({ id }) => {
     const input = forecast.steps.find((step) => step.id === id);
-    return input !== undefined && input.stage !== stage && input.kind !== 'scratch';
+    return input !== undefined && headingOf(input) !== heading && input.kind !== 'scratch';
   });
   const names = [...new Set(others.map(({ id }) => nameOf(id)))];
   return names.length === 0 ? '' : `  ← ${names.join(', ')}`;
 }
 
 /** Under the heading of its stage a step need not say it again: `[2/5] RUN make`. */
-function nameIn(stage: string | undefined, name: string): string {
-  const label = stage === undefined ? undefined : `[${stage} `;
+function nameIn(heading: string | undefined, name: string): string {
+  const label = heading === undefined ? undefined : `[${heading} `;
   const short = label !== undefined && name.startsWith(label) ? `[${name.slice(label.length)}` : name;
   return printableLine(short);
 }
