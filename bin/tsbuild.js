@@ -1,20 +1,14 @@
 #!/bin/sh
-':' //; self=$(readlink -f "$0"); root=${self%/bin/tsbuild.js}; for node in "$root"/node_modules/node-linux-*/bin/node "$root"/../node-linux-*/bin/node; do [ -x "$node" ] && exec "$node" --max-semi-space-size=4 -- "$self" "$@"; done; exec node -- "$self" "$@"
+':' //; self=$0; [ -L "$self" ] && self=$(readlink -f "$self"); case $self in */*) bin=${self%/*};; *) bin=.;; esac; for node in "$bin"/../node_modules/node-linux-*/bin/node "$bin"/../../node-linux-*/bin/node; do [ -x "$node" ] && exec "$node" --max-semi-space-size=4 -- "$self" "$@"; done; exec node -- "$self" "$@"
 // The two lines above are a shell script that picks the Node installed with tsbuild, or else the one on the PATH;
 // to Node they are a comment and a string. The -- keeps Node from taking the --env-file of `run` for its own flag. Young
 // objects get 4 MB in place of 16: the peak of large builds is 35 MB lower, and they take no longer.
 // What follows runs under Node, also as `node bin/tsbuild.js`.
-import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import module from 'node:module';
-import { constants } from 'node:os';
-import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import vm from 'node:vm';
-import zlib from 'node:zlib';
+const { existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } = require('node:fs');
+const { dirname } = require('node:path');
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-const dist = fileURLToPath(new URL('../dist', import.meta.url));
+const dist = `${dirname(__dirname)}/dist`;
 const cli = `${dist}/cli.cjs`;
 
 if (!existsSync(cli)) {
@@ -23,9 +17,7 @@ if (!existsSync(cli)) {
   );
   process.exitCode = 8;
 } else if (major > 22 || (major === 22 && minor >= 15)) {
-  const folder = codeFolder();
-  if (folder !== undefined) module.enableCompileCache(folder);
-  start(module.createRequire(import.meta.url), folder);
+  start(codeFolder());
 } else {
   rerunUnderNewerNode();
 }
@@ -34,11 +26,11 @@ if (!existsSync(cli)) {
  * The command of an ordinary user, or of a root that lacks CAP_SYS_ADMIN (bit 21), goes into namespaces first, where it
  * starts again: so far only what that takes is loaded.
  */
-function start(load, folder) {
+function start(folder) {
   const mayMount = /^CapEff:.*[2367abef].{5}$/m.test(readFileSync('/proc/self/status', 'latin1'));
   if (process.geteuid() === 0 && mayMount) runCli(folder);
   else
-    void load('../dist/enter.cjs')
+    void loadApart(folder, './enter.cjs')
       .enterNamespaces(process.argv.slice(2))
       .then((ready) => ready && runCli(folder));
 }
@@ -86,27 +78,39 @@ function areOurs(path) {
   }
 }
 
+/** A bundle beside that of the command line. */
+function loadApart(folder, name) {
+  if (folder !== undefined) require('node:module').enableCompileCache(folder);
+  return require(`${dist}/${name}`);
+}
+
 /**
  * Runs the bundle with code that an earlier run of the same command has compiled. Node's own cache holds what is compiled
  * before anything runs, which is little: with this a command starts with two thirds of the processor time.
  */
 function runCli(folder) {
-  const bytes = readFileSync(cli);
+  const { Script } = require('node:vm');
   // esbuild writes ASCII only.
-  const source = `(function (exports, require, module, __filename, __dirname) {${bytes.latin1Slice()}\n})`;
-  // By its content: packages are unpacked with the same time whatever the version, and V8 compares the length alone.
-  const built = `${process.version} ${process.arch} ${bytes.length} ${zlib.crc32(bytes)}`;
+  const source = readFileSync(cli, 'latin1');
+  // The bundle's first line goes by its content: packages are unpacked with the same time whatever the version, and V8
+  // compares the length alone.
+  const built = `${process.version} ${process.arch} ${source.slice(0, source.indexOf('\n'))}`;
   const kept = folder && `${folder}/${commandWord()}.code`;
   const cachedData = kept && readCode(kept, built);
-  const script = new vm.Script(source, {
-    filename: cli,
-    cachedData,
-    importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-  });
-  if (kept && (cachedData === undefined || script.cachedDataRejected))
-    process.once('exit', () => keepCode(kept, built, script.createCachedData()));
+  const script = new Script(source, { filename: cli, cachedData });
+  if (kept && (cachedData === undefined || script.cachedDataRejected)) {
+    const { setFlagsFromString } = require('node:v8');
+    // Else what has not been called for some time is no longer there in the end.
+    setFlagsFromString('--no-flush-bytecode');
+    process.once('exit', () => {
+      // V8 takes code of the flags only that it has itself.
+      setFlagsFromString('--flush-bytecode');
+      keepCode(kept, built, script.createCachedData());
+    });
+  }
   const loaded = { exports: {} };
-  script.runInThisContext()(loaded.exports, module.createRequire(cli), loaded, cli, dist);
+  const load = (name) => (name.startsWith('./') ? loadApart(folder, name) : require(name));
+  script.runInThisContext()(loaded.exports, load, loaded, cli, dist);
 }
 
 /** Only commands whose start is waited for have code of their own. */
@@ -115,13 +119,16 @@ function commandWord() {
   return process.argv.slice(2).find((word) => words.includes(word)) ?? 'tsbuild';
 }
 
-/** Undefined for none, for that of another bundle or Node, and for what a power loss has damaged: V8 believes what it gets. */
+/** Of a length that leaves the code behind it where V8 can read it in place. */
+function headOf(built) {
+  return built.padEnd(127).slice(0, 127).concat('\n');
+}
+
+/** Undefined for none, and for that of another bundle or Node. */
 function readCode(path, built) {
   try {
     const bytes = readFileSync(path);
-    const end = bytes.indexOf('\n');
-    const code = bytes.subarray(end + 1);
-    return bytes.toString('latin1', 0, end) === `${built} ${zlib.crc32(code)}` ? code : undefined;
+    return bytes.latin1Slice(0, 128) === headOf(built) ? bytes.subarray(128) : undefined;
   } catch {
     return undefined;
   }
@@ -130,7 +137,8 @@ function readCode(path, built) {
 function keepCode(path, built, code) {
   const own = `${path}.${process.pid}`;
   try {
-    writeFileSync(own, Buffer.concat([Buffer.from(`${built} ${zlib.crc32(code)}\n`), code]), { mode: 0o600 });
+    // On the disk before it has its name, whatever power fails: V8 believes what it gets.
+    writeFileSync(own, Buffer.concat([Buffer.from(headOf(built)), code]), { mode: 0o600, flush: true });
     renameSync(own, path);
   } catch {
     // A folder that is only read, a full disk: the next start takes as long as this one.
@@ -146,10 +154,12 @@ function removeQuietly(path) {
   }
 }
 
-/** zstd needs 22.15. Older versions lack enableCompileCache and crc32, too, so they are no named imports above. */
+/** zstd needs 22.15. */
 function rerunUnderNewerNode() {
+  const { spawn } = require('node:child_process');
+  const { constants } = require('node:os');
   const node = ['../node_modules', '../..']
-    .map((folder) => fileURLToPath(new URL(`${folder}/node-linux-${process.arch}/bin/node`, import.meta.url)))
+    .map((folder) => `${__dirname}/${folder}/node-linux-${process.arch}/bin/node`)
     .find((path) => existsSync(path));
   if (node === undefined) {
     process.stderr.write(
@@ -158,7 +168,7 @@ function rerunUnderNewerNode() {
     process.exitCode = 8;
     return;
   }
-  const child = spawn(node, ['--', fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = spawn(node, ['--', __filename, ...process.argv.slice(2)], { stdio: 'inherit' });
   // The terminal's Ctrl-C reaches the child by itself; what is sent to this process alone is passed on.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'])
     process.on(signal, () => child.kill(signal));

@@ -1,8 +1,10 @@
 // Bundles the command line into dist/: CommonJS, since it starts faster than ES modules, with everything behind a
 // dynamic import evaluated only when first needed; and the library as one ES module.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+
+import { packChunks } from './bundle-chunks.mjs';
 
 const bundler = (() => {
   try {
@@ -46,6 +48,7 @@ const zod = await bundler.build({
   logOverride: { 'import-is-undefined': 'silent' },
 });
 
+const sources = join(process.cwd(), 'src');
 const packages = {
   name: 'packages',
   setup(build) {
@@ -53,6 +56,12 @@ const packages = {
       path: `./${path}.cjs`,
       external: true,
     }));
+    // Without effects of their own: what is exported by a room's index and used by nobody is left out.
+    build.onResolve({ filter: /^\.\.?\// }, async ({ path, kind, resolveDir, pluginData }) => {
+      if (pluginData === 'resolved') return undefined;
+      const resolved = await build.resolve(path, { kind, resolveDir, pluginData: 'resolved' });
+      return resolveDir.startsWith(sources) ? { ...resolved, sideEffects: false } : resolved;
+    });
     build.onResolve({ filter: /^zod(\/mini)?$/ }, ({ path }) => ({ path, namespace: 'zod' }));
     build.onLoad({ filter: /^all$/, namespace: 'zod' }, () => ({ contents: zod.outputFiles[0].text }));
     build.onLoad({ filter: /./, namespace: 'zod' }, ({ path }) => ({
@@ -74,21 +83,31 @@ await bundler.build({
   minifySyntax: true,
   minifyWhitespace: true,
 });
-await bundler.build({
+const commandLine = {
   ...common,
-  entryPoints: { cli: 'src/cli/main.ts', enter: 'src/cli/rootless/enter.ts', monitor: 'src/cli/monitor.ts' },
   outdir: 'dist',
-  outExtension: { '.js': '.cjs' },
   plugins: [packages],
-  // Node warns of a dynamic import by the code that it is given to run; what is apart is required instead.
-  supported: { 'dynamic-import': false },
   // A name of zod that the search above has not found.
   logOverride: { 'import-is-undefined': 'error' },
+  define: { 'import.meta.dirname': '__dirname' },
+};
+await bundler.build({
+  ...commandLine,
+  entryPoints: { enter: 'src/cli/rootless/enter.ts', monitor: 'src/cli/monitor.ts' },
+  outExtension: { '.js': '.cjs' },
+  supported: { 'dynamic-import': false },
   format: 'cjs',
   minifySyntax: true,
   minifyWhitespace: true,
-  define: { 'import.meta.dirname': '__dirname' },
 });
+const cli = await bundler.build({
+  ...commandLine,
+  entryPoints: { cli: 'src/cli/main.ts' },
+  format: 'esm',
+  splitting: true,
+  write: false,
+});
+writeFileSync('dist/cli.cjs', await packChunks(bundler, cli.outputFiles, 'cli.js'));
 await bundler.build({
   ...common,
   entryPoints: { index: 'src/index.ts' },

@@ -21,6 +21,11 @@ export function fullCommandLine(argv: readonly string[]): readonly string[] {
   return [...before, 'build', ...[word, ...after].map(withBareValue)];
 }
 
+export function asksVersion(argv: readonly string[]): boolean {
+  const word = argv[firstWord(argv)];
+  return word === '--version' || word === '-v';
+}
+
 /**
  * What flags mean without a value; most are those of `build`. Said to commander with one: else it takes the word behind for it, which is
  * the context.

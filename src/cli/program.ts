@@ -4,8 +4,8 @@ import { fromErrno, isErrno, nearestName, TsbuildError } from '../core/index.ts'
 import { version } from '../sys/index.ts';
 import { examples, globalGroup, quiet, rootOption } from './command.ts';
 import { commandOf } from './command-line.ts';
-import { fullCommandLine } from './command-words.ts';
-import { commandBuilders, commandGroups } from './commands/index.ts';
+import { asksVersion, fullCommandLine } from './command-words.ts';
+import { commandBuilders, commandGroups, type CommandName } from './commands/index.ts';
 import { addRegistryFlags, applyRegistryFlags } from './registry-flags.ts';
 import { reportError } from './report.ts';
 import { resumeSession } from './rootless/session.ts';
@@ -23,7 +23,8 @@ const brokenPipeStatus = 141;
 export async function runCli(argv: readonly string[]): Promise<number> {
   const status: ExitStatusHolder = { code: 0 };
   const words = fullCommandLine(argv);
-  const program = makeProgram(words, status);
+  const name = commandOf(words);
+  const program = await makeProgram(status, { wanted: name, isVersion: asksVersion(words) });
   try {
     resumeSession();
     await program.parseAsync([...words], { from: 'user' });
@@ -31,7 +32,6 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0;
     if (isErrno(thrown, 'EPIPE')) return brokenPipeStatus;
-    const name = commandOf(words);
     const command = program.commands.find((candidate) => candidate.name() === name) ?? program;
     const error =
       thrown instanceof CommanderError
@@ -51,7 +51,11 @@ function exitStatusOf(error: unknown, { isRun }: { readonly isRun: boolean }): n
   return isRun && !isProgrammes ? 125 : status;
 }
 
-function makeProgram(words: readonly string[], status: ExitStatusHolder): Command {
+/** With the command that is wanted; where none is, with all of them, to be listed, unless only the version is asked for. */
+async function makeProgram(
+  status: ExitStatusHolder,
+  { wanted, isVersion }: { readonly wanted: CommandName | undefined; readonly isVersion: boolean },
+): Promise<Command> {
   const program = quiet(new Command('tsbuild'))
     .description('Builds OCI images from Dockerfiles, without a daemon, and launches them.')
     .usage('COMMAND [options]\n       tsbuild [-t NAME] CONTEXT   (short for tsbuild build)')
@@ -69,12 +73,11 @@ function makeProgram(words: readonly string[], status: ExitStatusHolder): Comman
       ]) +
         '\n\nThe store is in /var/lib/tsbuild for root, else in tsbuild below $XDG_DATA_HOME or ~/.local/share.',
     );
-  const wanted = commandOf(words);
   for (const [heading, names] of commandGroups) {
     for (const name of names) {
-      // Only the command in use is built whole: the others cost start-up time.
-      const command =
-        wanted === undefined || wanted === name ? commandBuilders[name](status) : new Command(name);
+      if (wanted === undefined ? isVersion : wanted !== name) continue;
+      const makeCommand = await commandBuilders[name]();
+      const command = makeCommand(status);
       addRegistryFlags(command, name);
       program.addCommand(command.addOption(rootOption()).helpGroup(heading));
     }

@@ -1,92 +1,58 @@
 import type { Command } from 'commander';
 
 import type { ExitStatusHolder } from '../program.ts';
-import { importCommand, loadCommand, saveCommand } from './archives.ts';
-import { buildCommand } from './build.ts';
-import { cacheCommand } from './cache.ts';
-import { killCommand, rmCommand, stopCommand, waitCommand } from './containers.ts';
-import { cpCommand } from './cp.ts';
-import { createCommand } from './create.ts';
-import { doctorCommand } from './doctor.ts';
-import { duCommand } from './du.ts';
-import { execCommand } from './exec.ts';
-import { explainCommand } from './explain.ts';
-import { commitCommand, diffCommand, exportCommand } from './files.ts';
-import { fsckCommand } from './fsck.ts';
-import { historyCommand } from './history.ts';
-import { imageCommand } from './image.ts';
-import { imagesCommand, rmiCommand, tagCommand } from './images.ts';
-import { inspectCommand } from './inspect.ts';
-import { loginCommand, logoutCommand } from './login.ts';
-import { logsCommand } from './logs.ts';
-import { manifestCommand } from './manifest.ts';
-import { pauseCommand, unpauseCommand } from './pause.ts';
-import { planCommand } from './plan.ts';
-import { portCommand } from './port.ts';
-import { pruneCommand } from './prune.ts';
-import { psCommand } from './ps.ts';
-import { pullCommand } from './pull.ts';
-import { pushCommand } from './push.ts';
-import { renameCommand } from './rename.ts';
-import { runCommand } from './run.ts';
-import { statsCommand } from './stats.ts';
-import { featuresCommand, stateCommand } from './state.ts';
-import { attachCommand, restartCommand, startCommand } from './start.ts';
-import { topCommand } from './top.ts';
-import { versionCommand } from './version.ts';
-import { volumeCommand } from './volume.ts';
 
-/** All commands by name. */
+/** All commands by name; each is loaded when it is asked for. */
 export const commandBuilders = {
-  attach: attachCommand,
-  build: buildCommand,
-  cache: cacheCommand,
-  create: createCommand,
-  commit: commitCommand,
-  cp: cpCommand,
-  diff: diffCommand,
-  doctor: doctorCommand,
-  du: duCommand,
-  exec: execCommand,
-  explain: explainCommand,
-  export: exportCommand,
-  features: featuresCommand,
-  fsck: fsckCommand,
-  history: historyCommand,
-  image: imageCommand,
-  images: imagesCommand,
-  import: importCommand,
-  inspect: inspectCommand,
-  kill: killCommand,
-  load: loadCommand,
-  login: loginCommand,
-  logout: logoutCommand,
-  logs: logsCommand,
-  manifest: manifestCommand,
-  pause: pauseCommand,
-  plan: planCommand,
-  port: portCommand,
-  prune: pruneCommand,
-  ps: psCommand,
-  pull: pullCommand,
-  push: pushCommand,
-  rename: renameCommand,
-  restart: restartCommand,
-  rm: rmCommand,
-  rmi: rmiCommand,
-  run: runCommand,
-  save: saveCommand,
-  state: stateCommand,
-  stats: statsCommand,
-  start: startCommand,
-  stop: stopCommand,
-  tag: tagCommand,
-  top: topCommand,
-  unpause: unpauseCommand,
-  version: versionCommand,
-  volume: volumeCommand,
-  wait: waitCommand,
-} as const satisfies Readonly<Record<string, (status: ExitStatusHolder) => Command>>;
+  attach: async () => (await import('./start.ts')).attachCommand,
+  build: async () => (await import('./build.ts')).buildCommand,
+  cache: async () => (await import('./cache.ts')).cacheCommand,
+  create: async () => (await import('./create.ts')).createCommand,
+  commit: async () => (await import('./files.ts')).commitCommand,
+  cp: async () => (await import('./cp.ts')).cpCommand,
+  diff: async () => (await import('./files.ts')).diffCommand,
+  doctor: async () => (await import('./doctor.ts')).doctorCommand,
+  du: async () => (await import('./du.ts')).duCommand,
+  exec: async () => (await import('./exec.ts')).execCommand,
+  explain: async () => (await import('./explain.ts')).explainCommand,
+  export: async () => (await import('./files.ts')).exportCommand,
+  features: async () => (await import('./state.ts')).featuresCommand,
+  fsck: async () => (await import('./fsck.ts')).fsckCommand,
+  history: async () => (await import('./history.ts')).historyCommand,
+  image: async () => (await import('./image.ts')).imageCommand,
+  images: async () => (await import('./images.ts')).imagesCommand,
+  import: async () => (await import('./archives.ts')).importCommand,
+  inspect: async () => (await import('./inspect.ts')).inspectCommand,
+  kill: async () => (await import('./containers.ts')).killCommand,
+  load: async () => (await import('./archives.ts')).loadCommand,
+  login: async () => (await import('./login.ts')).loginCommand,
+  logout: async () => (await import('./login.ts')).logoutCommand,
+  logs: async () => (await import('./logs.ts')).logsCommand,
+  manifest: async () => (await import('./manifest.ts')).manifestCommand,
+  pause: async () => (await import('./pause.ts')).pauseCommand,
+  plan: async () => (await import('./plan.ts')).planCommand,
+  port: async () => (await import('./port.ts')).portCommand,
+  prune: async () => (await import('./prune.ts')).pruneCommand,
+  ps: async () => (await import('./ps.ts')).psCommand,
+  pull: async () => (await import('./pull.ts')).pullCommand,
+  push: async () => (await import('./push.ts')).pushCommand,
+  rename: async () => (await import('./rename.ts')).renameCommand,
+  restart: async () => (await import('./start.ts')).restartCommand,
+  rm: async () => (await import('./containers.ts')).rmCommand,
+  rmi: async () => (await import('./images.ts')).rmiCommand,
+  run: async () => (await import('./run.ts')).runCommand,
+  save: async () => (await import('./archives.ts')).saveCommand,
+  state: async () => (await import('./state.ts')).stateCommand,
+  stats: async () => (await import('./stats.ts')).statsCommand,
+  start: async () => (await import('./start.ts')).startCommand,
+  stop: async () => (await import('./containers.ts')).stopCommand,
+  tag: async () => (await import('./images.ts')).tagCommand,
+  top: async () => (await import('./top.ts')).topCommand,
+  unpause: async () => (await import('./pause.ts')).unpauseCommand,
+  version: async () => (await import('./version.ts')).versionCommand,
+  volume: async () => (await import('./volume.ts')).volumeCommand,
+  wait: async () => (await import('./containers.ts')).waitCommand,
+} as const satisfies Readonly<Record<string, () => Promise<(status: ExitStatusHolder) => Command>>>;
 
 export type CommandName = keyof typeof commandBuilders;
 
