@@ -9,7 +9,14 @@ const probes: readonly (readonly [module: SecurityModule, isOn: () => boolean])[
   ['selinux', () => existsSync('/sys/fs/selinux/enforce')],
 ];
 
+let known: readonly SecurityModule[] | undefined;
+
+/** Neither is switched on or off while the machine runs. */
 export function securityModules(): readonly SecurityModule[] {
+  return (known ??= findModules());
+}
+
+function findModules(): readonly SecurityModule[] {
   return probes.flatMap(([module, isOn]) => {
     try {
       return isOn() ? [module] : [];

@@ -62,7 +62,7 @@ class OverlayActive implements ActiveSnapshot {
     using top = openRootDir(lowers[0] ?? folder.empties()[0]);
     root.mkdir(fsName, 0o700);
     likeParent(root, top);
-    freshWork(root);
+    root.mkdir(workName, 0o700);
   }
 
   async mount(): Promise<MountedRoot> {

@@ -39,6 +39,8 @@ export function copyingSnapshotter(path: string): LocalSnapshotter {
       using tree = await attempt('opening a snapshot', async () => openRootDir(folder.fs(id)));
       yield* treeChanges(tree, parents.root, signal);
     },
+    // Each is a whole tree.
+    leavesAlone: () => false,
     lowers: (snapshot) => [treeOf(snapshot?.chain ?? [])],
     contents: async ({ chain }) => attempt('opening a snapshot', async () => viewOf(chain)),
     exists: async (id) => isSnapshotId(id) && folder.isCommitted(id),

@@ -46,6 +46,7 @@ export function overlaySnapshotter(path: string): LocalSnapshotter {
       yield* upperChanges(upper, parents.root, signal);
     },
     lowers: (snapshot) => attempt('opening a snapshot', () => lowersOf(snapshot?.chain ?? [])),
+    leavesAlone: (id, name) => attempt('opening a snapshot', () => isUntouched(folder.fs(id), name)),
     // Read through an overlay, a file is opened twice.
     contents: async ({ id }) => attempt('opening a snapshot', () => held(openRootDir(folder.fs(id)))),
     exists: async (id) => isSnapshotId(id) && folder.isCommitted(id),
@@ -54,11 +55,21 @@ export function overlaySnapshotter(path: string): LocalSnapshotter {
   };
 }
 
+const here = '.' as ByteString;
+
 /** Neither has anything nor hides what is below. */
 function isEmpty(upper: RootDir): boolean {
-  const here = '.' as ByteString;
-  const opaque = `${overlayXattrPrefix()}opaque` as ByteString;
-  return upper.list(here).length === 0 && upper.getXattr(here, opaque) === undefined;
+  return upper.list(here).length === 0 && !isOpaque(upper);
+}
+
+/** A whiteout is an entry, too. */
+function isUntouched(path: string, name: ByteString): boolean {
+  using upper = openRootDir(path);
+  return upper.tryLstat(name) === undefined && !isOpaque(upper);
+}
+
+function isOpaque(upper: RootDir): boolean {
+  return upper.getXattr(here, `${overlayXattrPrefix()}opaque` as ByteString) !== undefined;
 }
 
 function held(root: RootDir): MountedRoot {

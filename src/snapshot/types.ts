@@ -85,6 +85,8 @@ export interface Snapshotter {
   lowers(snapshot: Snapshot | undefined): readonly string[];
   /** For reading what `changes` puts, by the same paths: all of that is in it, and maybe more. Cheaper than a view. */
   contents(snapshot: Snapshot): Promise<MountedRoot>;
+  /** Whether a snapshot has below its root, under a single name, nothing else than what it stands on: true is certain. */
+  leavesAlone(id: SnapshotId, name: ByteString): boolean;
   /** True while its folder stands and was committed. */
   exists(id: SnapshotId): Promise<boolean>;
   remove(id: SnapshotId): Promise<void>;

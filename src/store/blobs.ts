@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { digestParts, fromErrno, isDigest, isErrno, parseDigest, type Digest } from '../core/index.ts';
 import { haveSameBytes, isIntact, openVerified, readVerified } from './blob-read.ts';
+import { gathered } from './blob-gather.ts';
 import { abandon, checkContent, contentOf, stageStream, type Content, type Expected } from './blob-stage.ts';
 import { discard, moveInto, publish, readIfThere, removeIfThere, type Staging } from './files.ts';
 import type { BlobStore } from './types.ts';
@@ -29,10 +30,13 @@ export function openBlobs(options: BlobStoreOptions): BlobStore {
   };
   return {
     path,
-    put: async (bytes, expected = {}) =>
-      bytes instanceof Uint8Array
-        ? putBytes(bytes, expected, { ...options, path })
-        : putStream(bytes, expected, { ...options, path }),
+    async put(bytes, expected = {}) {
+      // What is known may be there, and what is promised is checked as it comes.
+      const given = bytes instanceof Uint8Array || !isUnknown(expected) ? bytes : await shortest(bytes);
+      return given instanceof Uint8Array
+        ? putBytes(given, expected, { ...options, path })
+        : putStream(given, expected, { ...options, path });
+    },
     open: async (digest) => openVerified(path(digest), digest),
     read: async (digest, limit) => readVerified(path(digest), digest, limit),
     stat: async (digest) => sizeOf(path(digest)),
@@ -46,6 +50,18 @@ export function openBlobs(options: BlobStoreOptions): BlobStore {
       }
     },
   };
+}
+
+function isUnknown({ digest, size }: Expected): boolean {
+  return digest === undefined && size === undefined;
+}
+
+async function shortest(bytes: AsyncIterable<Uint8Array>): ReturnType<typeof gathered> {
+  try {
+    return await gathered(bytes);
+  } catch (error) {
+    throw fromErrno(error, 'storing blob');
+  }
 }
 
 interface PutContext extends BlobStoreOptions {

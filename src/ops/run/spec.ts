@@ -6,7 +6,6 @@ import {
   apparmorProfile,
   containerConfig,
   deviceSources,
-  resolveUser,
   type ContainerSpec,
   type DeviceEdits,
   type InsecureOptions,
@@ -18,6 +17,9 @@ import { stepContainerId } from '../after-deaths.ts';
 import type { BuildServices, State } from '../types.ts';
 import type { RunMounts } from './mounts.ts';
 import type { StepConnection } from './networks.ts';
+import { stepUser } from './step-user.ts';
+
+let processors: number | undefined;
 
 /** The container of one RUN step. */
 export async function runSpec(parts: {
@@ -30,8 +32,7 @@ export async function runSpec(parts: {
   readonly connection: Pick<StepConnection, 'network' | 'files'>;
 }): Promise<ContainerSpec> {
   const { step, services, active, mounts, devices, connection } = parts;
-  await using view = await services.snapshotter.view(parts.parent.snapshot);
-  const user = resolveUser(view.root, step.user);
+  const user = await stepUser(services.snapshotter, parts.parent.snapshot, step.user);
   const id = stepContainerId(services.lease);
   const { cgroupParent } = services.limits;
   const insecure = step.security === 'insecure';
@@ -43,7 +44,7 @@ export async function runSpec(parts: {
     user: { ...user, additionalGids: [...new Set([...user.additionalGids, ...devices.additionalGids])] },
     hostname: step.hostname,
     network: connection.network,
-    processors: availableParallelism(),
+    processors: (processors ??= availableParallelism()),
     files: connection.files,
     mounts: [...devices.mounts, ...mounts.mounts],
     devices: devices.devices,
@@ -79,8 +80,14 @@ function withoutCores(rlimits: readonly Rlimit[]): readonly Rlimit[] {
   return [...rlimits, { type: 'RLIMIT_CORE', soft: 0, hard: hardCoreLimit() }];
 }
 
-/** Bytes; -1 is unlimited. */
+let coreLimit: number | undefined;
+
+/** Of this process, which never changes it. Bytes; -1 is unlimited. */
 function hardCoreLimit(): number {
+  return (coreLimit ??= readCoreLimit());
+}
+
+function readCoreLimit(): number {
   const line = /^Max core file size +\S+ +(\S+)/m.exec(readFileSync('/proc/self/limits', 'latin1'));
   return line?.[1] === undefined || line[1] === 'unlimited' ? -1 : Number(line[1]);
 }

@@ -1,22 +1,7 @@
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, rmdirSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { isErrno, TsbuildError } from '../../core/index.ts';
-
-/** One value into one control file; `what` names the limit for the user. Throws LIMIT_UNAVAILABLE. */
-export function writeLimit(folder: string, file: string, { what, value }: LimitValue): void {
-  try {
-    writeControl(folder, file, value);
-  } catch (error) {
-    throw unavailable(what, error, file);
-  }
-}
-
-export interface LimitValue {
-  /** In the runtime spec's words: `memory.limit`. */
-  readonly what: string;
-  readonly value: string;
-}
 
 export function unavailable(what: string, cause: unknown, file: string): TsbuildError {
   const reason = isErrno(cause, 'ENOENT', 'EACCES', 'EROFS')
@@ -33,6 +18,23 @@ export function writeControl(folder: string, file: string, value: string): void 
   writeFileSync(join(folder, file), value, { flag: 'r+' });
 }
 
+/**
+ * Values into one control file that takes one with each write; `what` names the limit for the user, in the runtime spec's
+ * words. Throws LIMIT_UNAVAILABLE.
+ */
+export function writeLimits(folder: string, file: string, what: string, values: readonly string[]): void {
+  if (values.length === 0) return;
+  let fd: number | undefined;
+  try {
+    fd = openSync(join(folder, file), 'r+');
+    for (const value of values) writeSync(fd, value);
+  } catch (error) {
+    throw unavailable(what, error, file);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
 export function tryWriteControl(folder: string, file: string, value: string): boolean {
   try {
     writeControl(folder, file, value);
@@ -44,7 +46,8 @@ export function tryWriteControl(folder: string, file: string, value: string): bo
 
 export function readControl(folder: string, file: string): string | undefined {
   try {
-    return readFileSync(join(folder, file), 'latin1').trim();
+    // ASCII, but it is UTF-8 that Node reads in one call. The path is made of validated parts.
+    return readFileSync(`${folder}/${file}`, 'utf8').trim();
   } catch {
     return undefined;
   }

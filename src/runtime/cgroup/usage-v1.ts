@@ -50,20 +50,19 @@ function memoryUsage(folder: string | undefined): Usage {
 /** Lines of `8:0 Read 4096`, and a total, which alone means that the kernel does not count here. */
 function ioUsage(folder: string | undefined): Usage {
   if (folder === undefined) return {};
-  const sum = (file: string, operation: string): number | undefined => {
-    const lines = (readControl(folder, file) ?? '').split('\n').map((line) => line.split(' '));
-    const devices = lines.filter(([device = '']) => device.includes(':'));
-    if (devices.length === 0) return undefined;
-    return devices.reduce((total, [, name, value]) => total + (name === operation ? Number(value) : 0), 0);
+  const sums = (what: string): readonly [read: number | undefined, written: number | undefined] => {
+    for (const file of [`blkio.throttle.${what}_recursive`, `blkio.bfq.${what}_recursive`]) {
+      const lines = (readControl(folder, file) ?? '').split('\n').map((line) => line.split(' '));
+      const devices = lines.filter(([device = '']) => device.includes(':'));
+      const sum = (operation: string): number =>
+        devices.reduce((total, [, name, value]) => total + (name === operation ? Number(value) : 0), 0);
+      if (devices.length > 0) return [sum('Read'), sum('Write')];
+    }
+    return [undefined, undefined];
   };
-  const either = (what: string, operation: string): number | undefined =>
-    sum(`blkio.throttle.${what}_recursive`, operation) ?? sum(`blkio.bfq.${what}_recursive`, operation);
-  return {
-    ioReadBytes: either('io_service_bytes', 'Read'),
-    ioWriteBytes: either('io_service_bytes', 'Write'),
-    ioReads: either('io_serviced', 'Read'),
-    ioWrites: either('io_serviced', 'Write'),
-  };
+  const [ioReadBytes, ioWriteBytes] = sums('io_service_bytes');
+  const [ioReads, ioWrites] = sums('io_serviced');
+  return { ioReadBytes, ioWriteBytes, ioReads, ioWrites };
 }
 
 function pidsUsage(folder: string | undefined): Usage {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { isErrno, TsbuildError, type Usage } from '../../core/index.ts';
 import type { ResourceConfig } from '../../oci/runtime-spec.ts';
 import { applyWrites } from './apply.ts';
-import { fullRules, v1DeviceLine } from './device-rules.ts';
+import { fullRules, v1DeviceLine, type FullRule } from './device-rules.ts';
 import {
   killCgroup,
   makeCgroup,
@@ -12,7 +12,7 @@ import {
   removeCgroup,
   tryWriteControl,
   writeControl,
-  writeLimit,
+  writeLimits,
 } from './files.ts';
 import { v1Writes } from './limits-v1.ts';
 import { cgroupFolders, defaultParent, parentFolder } from './place.ts';
@@ -77,16 +77,21 @@ function createCgroup(mounts: Mounts, name: CgroupName, limits: ResourceConfig):
     );
     cgroup.write(writes);
     const devices = cgroup.folder('devices');
-    if (devices !== undefined) {
-      for (const rule of rules) {
-        const file = rule.allow ? 'devices.allow' : 'devices.deny';
-        writeLimit(devices, file, { what: 'on devices', value: v1DeviceLine(rule) });
-      }
-    }
+    if (devices !== undefined) writeDeviceRules(devices, rules);
     return cgroup;
   } catch (error) {
     for (const { path } of folders) removeCgroup(path);
     throw error;
+  }
+}
+
+/** In their order, each against those before it. */
+function writeDeviceRules(folder: string, rules: readonly FullRule[]): void {
+  for (let at = 0, end = 0; at < rules.length; at = end) {
+    const allow = rules[at]?.allow === true;
+    while (rules[end]?.allow === allow) end++;
+    const lines = rules.slice(at, end).map(v1DeviceLine);
+    writeLimits(folder, allow ? 'devices.allow' : 'devices.deny', 'on devices', lines);
   }
 }
 
@@ -115,8 +120,13 @@ function missing(controller: string, writes: readonly ControlWrite[]): TsbuildEr
 
 function makeInHierarchy(mount: string, name: CgroupName, controller: string): void {
   const { above, own } = cgroupFolders(mount, name);
-  mkdirSync(above.at(-1) ?? mount, { recursive: true });
-  makeCgroup(own);
+  try {
+    makeCgroup(own);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+    mkdirSync(above.at(-1) ?? mount, { recursive: true });
+    makeCgroup(own);
+  }
   if (controller === 'cpuset') inheritCpusets(mount, name);
 }
 
