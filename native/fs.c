@@ -148,6 +148,7 @@ NAPI_MODULE_INIT() {
   napi_set_instance_data(env, instance, free_instance, NULL);
   napi_set_named_property(env, exports, "statNumbers", array);
   define_files(env, exports);
+  define_copies(env, exports);
   define_descriptors(env, exports);
   define_xattrs(env, exports);
   define_mounts(env, exports);

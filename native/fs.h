@@ -69,6 +69,7 @@ void define_functions(napi_env env, napi_value exports, const struct function *f
 
 /* Each file's part of the exports. */
 void define_files(napi_env env, napi_value exports);
+void define_copies(napi_env env, napi_value exports);
 void define_descriptors(napi_env env, napi_value exports);
 void define_xattrs(napi_env env, napi_value exports);
 void define_mounts(napi_env env, napi_value exports);

@@ -37,16 +37,16 @@ async function* redated(
   // A chunk that comes from a body is the reader's again as soon as the next one is asked for.
   const writer = createTarWriter((chunk) => void ready.push(Buffer.from(chunk)));
   for await (const entry of readTar(tar)) {
-    await writer.entry(withTime(entry.header, redating));
+    writer.entry(withTime(entry.header, redating));
     if (entry.header.type === 'file') {
       for await (const chunk of entry.chunks()) {
-        await writer.data(chunk);
+        writer.data(chunk);
         yield* ready.splice(0);
       }
     }
     yield* ready.splice(0);
   }
-  await writer.finish();
+  writer.finish();
   yield* ready.splice(0);
 }
 

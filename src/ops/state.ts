@@ -1,6 +1,12 @@
 import { canonicalJson, digestOf, type Digest } from '../core/index.ts';
 import { mediaTypes } from '../oci/types.ts';
-import { packSnapshot, type ActiveSnapshot, type PackOptions, type Snapshot } from '../snapshot/index.ts';
+import {
+  packSnapshot,
+  type ActiveSnapshot,
+  type PackedLayer,
+  type PackOptions,
+  type Snapshot,
+} from '../snapshot/index.ts';
 import type { BuildServices, SettledState, State } from './types.ts';
 
 /** `FROM scratch`. */
@@ -14,19 +20,22 @@ export function stateOf(settled: SettledState): State {
   return { snapshot: settled.snapshot, settled: Promise.resolve(settled) };
 }
 
+export interface CommitOptions extends Pick<PackOptions, 'known'> {
+  /** The step's changes, where whoever made them has packed them already. */
+  readonly layer?: PackedLayer | undefined;
+  readonly meanwhile?: Promise<unknown> | undefined;
+}
+
 /** Makes the step's changes the next state; beside whatever runs next the layer is packed, and `meanwhile` ends. */
 export async function commitState(
   services: Pick<BuildServices, 'store' | 'snapshotter' | 'interrupted'>,
   parent: State,
   active: ActiveSnapshot,
-  {
-    known,
-    meanwhile,
-  }: Pick<PackOptions, 'known'> & { readonly meanwhile?: Promise<unknown> | undefined } = {},
+  { known, layer, meanwhile }: CommitOptions = {},
 ): Promise<State> {
   const { snapshot, done } = active.commitSoon();
   const ended = { snapshot, committed: Promise.all([done, meanwhile]) };
-  const settled = settle(services, parent, ended, known);
+  const settled = settle(services, parent, ended, { known, layer });
   // The solver awaits it; an error that comes before it does is not unheard.
   settled.catch(() => undefined);
   return { snapshot, settled };
@@ -36,12 +45,13 @@ async function settle(
   services: Pick<BuildServices, 'store' | 'snapshotter' | 'interrupted'>,
   parent: State,
   { snapshot, committed }: { readonly snapshot: Snapshot; readonly committed: Promise<unknown> },
-  known: PackOptions['known'],
+  packing: Pick<CommitOptions, 'known' | 'layer'>,
 ): Promise<SettledState> {
   await committed;
   // A failure elsewhere does not stop it: what this step made is kept for the next build.
   const { snapshotter, store, interrupted } = services;
-  const layer = await packSnapshot(snapshotter, snapshot, store.blobs, { signal: interrupted, known });
+  const options = { signal: interrupted, known: packing.known };
+  const layer = packing.layer ?? (await packSnapshot(snapshotter, snapshot, store.blobs, options));
   const below = await parent.settled;
   return {
     snapshot,

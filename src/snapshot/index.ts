@@ -14,6 +14,7 @@ export { contentDigest } from './content.ts';
 export { entryOf, keptXattrs } from './entry.ts';
 export { copyingSnapshotter } from './copying.ts';
 export { openSnapshotter, type OpenSnapshotterOptions } from './open.ts';
+export { storeLayer, type LayerWriter } from './layer-writer.ts';
 export { overlaySnapshotter } from './overlay.ts';
 export { packLayer, packSnapshot, type PackOptions } from './pack.ts';
 export { isSnapshotId } from './snapshot-id.ts';

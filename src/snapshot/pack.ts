@@ -3,10 +3,8 @@ import { closeSync } from 'node:fs';
 import { createDigester, digestOf, type ByteString, type Digest } from '../core/index.ts';
 import type { BlobStore } from '../store/types.ts';
 import { readAhead } from '../sys/index.ts';
-import { createTarWriter, whiteoutName, type TarHeader } from '../tar/index.ts';
 import { Breath } from './breath.ts';
-import { digestLine, removalLine } from './digest-form.ts';
-import { entryPlace, joinPath } from './entry-path.ts';
+import { storeLayer, type LayerWriter } from './layer-writer.ts';
 import { endsEarly, openFile, readFully } from './read-content.ts';
 import type { Change, Entry, PackedLayer, Snapshot, Snapshotter } from './types.ts';
 
@@ -45,22 +43,11 @@ export async function packLayer(
   blobs: BlobStore,
   options: PackOptions = {},
 ): Promise<PackedLayer> {
-  const digester = createDigester();
-  let entries = 0;
-  async function* counted(): AsyncGenerator<Change, void, undefined> {
-    for await (const change of changes) {
-      entries++;
-      yield change;
-    }
-  }
-  const bytes = layerBytes(counted(), { open, hash: (piece) => digester.update(piece), options });
-  const { digest, size } = await blobs.put(bytes);
-  return { diffId: digest, size, changesDigest: digester.digest(), entries };
+  return storeLayer(blobs, (layer) => layerBytes(layer, changes, { open, options }));
 }
 
 interface LayerSource {
   readonly open: (path: ByteString) => number;
-  readonly hash: (piece: Uint8Array | string) => void;
   readonly options: PackOptions;
 }
 
@@ -70,47 +57,44 @@ const smallFile = 16 * 1024;
 const mediumFile = 1 << 20;
 
 async function* layerBytes(
-  changes: AsyncIterable<Change>,
-  { open, hash, options }: LayerSource,
+  layer: LayerWriter,
+  changes: AsyncIterable<Change> | Iterable<Change>,
+  { open, options }: LayerSource,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const ready: Uint8Array[] = [];
-  const writer = createTarWriter((chunk) => void ready.push(chunk));
   const breath = new Breath(options.signal);
   const small = Buffer.allocUnsafeSlow(smallFile);
   for await (const change of changes) {
     await breath.due();
     if (change.kind === 'remove') {
-      hash(removalLine(change.path));
-      await writer.entry(whiteout(change.path));
+      layer.remove(change.path);
     } else {
       const { path, entry } = change;
-      const mtime = Math.min(entry.mtime, options.latest ?? entry.mtime);
-      hash(digestLine(path, entry));
-      await writer.entry({ ...entry, path, mtime });
+      layer.put(path, entry, Math.min(entry.mtime, options.latest ?? entry.mtime));
       if (entry.size > 0) {
         const known = options.known?.(path, entry);
         if (entry.size > mediumFile) {
           const digester = known === undefined ? createDigester() : undefined;
           for await (const chunk of largeContent(open(path), entry.size, path)) {
             digester?.update(chunk);
-            await writer.data(chunk);
-            yield* ready.splice(0);
+            layer.piece(chunk);
+            yield* layer.take();
             await breath.due();
           }
-          hash(known ?? digester?.digest() ?? '');
+          const digest = known ?? digester?.digest();
+          if (digest !== undefined) layer.contentIs(digest);
         } else {
           const buffer =
             entry.size > smallFile ? Buffer.allocUnsafeSlow(entry.size) : small.subarray(0, entry.size);
           const content = readWhole(open(path), buffer, path);
-          hash(known ?? digestOf(content));
-          await writer.data(content);
+          layer.piece(content);
+          layer.contentIs(known ?? digestOf(content));
         }
       }
     }
-    if (ready.length > 0) yield* ready.splice(0);
+    yield* layer.take();
   }
-  await writer.finish();
-  yield* ready.splice(0);
+  layer.finish();
+  yield* layer.take();
 }
 
 function readWhole(fd: number, buffer: Buffer, path: ByteString): Buffer {
@@ -138,11 +122,4 @@ async function* largeContent(
   } finally {
     closeSync(fd);
   }
-}
-
-/** image-spec layer.md "Whiteouts": an empty file with a telling name. All else of it is zero. */
-function whiteout(path: ByteString): TarHeader {
-  const { parent, name } = entryPlace(path);
-  const marked = joinPath(parent, whiteoutName(name));
-  return { type: 'file', path: marked, mode: 0, uid: 0, gid: 0, mtime: 0, size: 0, xattrs: [] };
 }

@@ -3,7 +3,7 @@ import { TsbuildError } from '../core/index.ts';
 import { nativePath } from './paths.ts';
 
 /**
- * The addon's calls (native/fs*.c): each is one system call. A result below zero is `-errno`; names, paths and values
+ * The addon's calls (native/fs*.c): each is one system call, but for those that do one thing for many files. A result below zero is `-errno`; names, paths and values
  * are byte strings (latin1), and a character that is no byte, or a NUL in a name, is EINVAL. Nothing is followed that
  * the flags do not say. Turn results into values with the functions of errno.ts.
  */
@@ -56,6 +56,14 @@ export interface Addon {
   readonly syncfs: (fd: number) => number;
   readonly ficlone: (to: number, from: number) => number;
   readonly copyFileRange: (from: number, to: number, length: number) => number;
+  /** See copy-batch.ts for what the numbers are; fails through them only. */
+  readonly copySmallFiles: (
+    from: number,
+    to: number,
+    paths: string,
+    numbers: Float64Array,
+    bytes: Uint8Array,
+  ) => Promise<unknown> | number;
   readonly pidfdOpen: (pid: number) => number;
   readonly pidfdSendSignal: (pidfd: number, signal: number) => number;
   readonly fsopen: (type: string) => number;

@@ -12,11 +12,11 @@ export type TarSink = (chunk: Uint8Array) => void | Promise<void>;
  * Writes one archive. Each call must have settled before the next. What is awaited is the sink only: a sink that
  * returns nothing makes every call synchronous. A body that is shorter or longer than its header said throws.
  */
-export interface TarWriter {
-  entry(header: TarHeader): void | Promise<void>;
-  data(chunk: Uint8Array): void | Promise<void>;
+export interface TarWriter<Done = void | Promise<void>> {
+  entry(header: TarHeader): Done;
+  data(chunk: Uint8Array): Done;
   /** The end mark: two zero blocks, no padding to a tape record. */
-  finish(): void | Promise<void>;
+  finish(): Done;
 }
 
 const flags: Readonly<Record<TarEntryType, string>> = {
@@ -33,6 +33,8 @@ const flags: Readonly<Record<TarEntryType, string>> = {
 const gatherBytes = 256 * 1024;
 const passThroughBytes = 32 * 1024;
 
+export function createTarWriter(sink: (chunk: Uint8Array) => undefined): TarWriter<undefined>;
+export function createTarWriter(sink: TarSink): TarWriter;
 export function createTarWriter(sink: TarSink): TarWriter {
   let gathered = Buffer.allocUnsafeSlow(gatherBytes);
   let used = 0;

@@ -44,11 +44,15 @@ export interface CopySource extends SelectedFiles {
 
 /** Copies a selection. Throws COPY_FAILED where types stand in the way, CONTEXT_CHANGED for sources that are not what was hashed. */
 export async function carryOut(target: CopyTarget, source: CopySource, breath: Breath): Promise<void> {
+  await forgetIfChanged(source, () => copyAll(target, source, breath));
+}
+
+/** Else a file that the cache is wrong about would fail every build. */
+export async function forgetIfChanged<T>({ tree }: CopySource, action: () => Promise<T>): Promise<T> {
   try {
-    await copyAll(target, source, breath);
+    return await action();
   } catch (error) {
-    // Else a file that the cache is wrong about would fail every build.
-    if (error instanceof TsbuildError && error.code === 'CONTEXT_CHANGED') source.tree.known?.clear();
+    if (error instanceof TsbuildError && error.code === 'CONTEXT_CHANGED') tree.known?.clear();
     throw error;
   }
 }
@@ -59,7 +63,7 @@ async function copyAll(target: CopyTarget, source: CopySource, breath: Breath): 
   if (selection.matches.length === 0) return; // not even a folder is made
   const destination = resolveDestination(to, target.destination, selection);
   makeDestination(target, destination);
-  const owner = target.chown ?? (source.keepOwners ? undefined : superuser);
+  const owner = ownerOfCopies(target, source);
   for (const matched of selection.matches) {
     const linked = new Map<string, ByteString>();
     using near = new NearFolder(to);
@@ -93,6 +97,14 @@ export function makeDestination({ root, created }: CopyTarget, { path, folder }:
 
 export const superuser: Owner = { uid: 0, gid: 0 };
 
+/** Undefined where each item keeps its own. */
+export function ownerOfCopies(
+  { chown }: Pick<CopyTarget, 'chown'>,
+  { keepOwners }: Pick<CopySource, 'keepOwners'>,
+): Owner | undefined {
+  return chown ?? (keepOwners ? undefined : superuser);
+}
+
 function unpack(
   { created, chown, written }: CopyTarget,
   { from, to, digests, breath }: Transfer,
@@ -113,7 +125,7 @@ function unpack(
  * Innermost first, since filling a folder changes its time. A destination that a folder was copied onto takes that
  * folder's time, so that it does not say when the build ran.
  */
-function restoreTimes(
+export function restoreTimes(
   to: RootDir,
   destination: Destination,
   { match, items }: Selection['matches'][number],

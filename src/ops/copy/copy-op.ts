@@ -7,7 +7,9 @@ import type { CacheMap, KeyParts, Op, RunContext } from '../../solver/index.ts';
 import type { RootDir } from '../../sys/index.ts';
 import { commitState } from '../state.ts';
 import type { BuildServices, State } from '../types.ts';
-import { carryOut, superuser, type CopyTarget } from './carry-out.ts';
+import { carryOut, superuser, type CopySource, type CopyTarget } from './carry-out.ts';
+import { prepareFresh, type FreshCopy } from './fresh.ts';
+import { storeFresh } from './fresh-layer.ts';
 import { writeHeredocs } from './heredocs.ts';
 import { fileChanges, keepListing } from './listing.ts';
 import { folderMode, parseMode, type ModeChange } from './mode.ts';
@@ -20,6 +22,14 @@ import { WrittenFiles } from './written-files.ts';
 
 type ContextOrigin = CopyOrigin & { readonly kind: 'context' };
 type InputOrigin = Exclude<CopyOrigin, { readonly kind: 'context' }>;
+
+interface Sourcing {
+  readonly inputs: readonly State[];
+  readonly context: RunContext;
+  /** Holds what is open until the copy is made. */
+  readonly held: AsyncDisposableStack;
+  readonly breath: Breath;
+}
 
 /** COPY and ADD: selections of source trees into the parent's root. */
 export class CopyOp implements Op<State> {
@@ -59,17 +69,30 @@ export class CopyOp implements Op<State> {
   async exec(inputs: readonly State[], context: RunContext): Promise<State> {
     const [parent] = inputs;
     if (parent === undefined) throw new Error('a copy has no root to copy into');
+    const breath = new Breath(context.signal);
+    await using held = new AsyncDisposableStack();
+    const sources: CopySource[] = [];
+    for (const origin of this.#step.origins)
+      sources.push(await this.#sourceOf(origin, { inputs, context, held, breath }));
     await using active = await this.#services.snapshotter.prepare(parent.snapshot);
     const written = new WrittenFiles();
+    let fresh: FreshCopy | undefined;
     {
       await using mounted = await active.mount();
       const target = { ...this.#target(mounted.root), written };
-      for (const origin of this.#step.origins) await this.#copyFrom(origin, { inputs, target, context });
-      writeHeredocs(target, this.#step.files);
-      if (this.#step.files.length > 0) written.clear();
+      // Only an overlay has a folder of its own for what is new.
+      if (active.source.kind === 'overlay' && this.#step.files.length === 0)
+        fresh = prepareFresh(target, sources);
+      if (fresh === undefined) {
+        for (const source of sources) await carryOut(target, source, breath);
+        writeHeredocs(target, this.#step.files);
+        if (this.#step.files.length > 0) written.clear();
+      }
     }
+    const { blobs } = this.#services.store;
+    const layer = fresh && (await storeFresh(blobs, fresh, { folder: active.folder, breath }));
     const known: PackOptions['known'] = (path, entry) => written.contentOf(path, entry);
-    return await commitState(this.#services, parent, active, { known });
+    return await commitState(this.#services, parent, active, { known, layer });
   }
 
   /** A digest of `files` stands for what one origin takes from a context. */
@@ -98,28 +121,21 @@ export class CopyOp implements Op<State> {
     };
   }
 
-  async #copyFrom(
-    origin: CopyOrigin,
-    into: { readonly inputs: readonly State[]; readonly target: CopyTarget; readonly context: RunContext },
-  ): Promise<void> {
-    const { inputs, target, context } = into;
-    const breath = new Breath(context.signal);
+  async #sourceOf(origin: CopyOrigin, { inputs, context, held, breath }: Sourcing): Promise<CopySource> {
     const { unpack } = origin;
     if (origin.kind === 'context') {
       const selected = await this.#selectFromContext(origin, context.signal);
       const files = await selected.files();
       this.#warnOfNothing(files, context);
       await keepListing(this.#services.store, selected.digest, selected);
-      const tree = contextTree(this.#services, origin.name);
-      await carryOut(target, { ...files, tree, keepOwners: false, unpack }, breath);
-      return;
+      return { ...files, tree: contextTree(this.#services, origin.name), keepOwners: false, unpack };
     }
-    await using view = await this.#services.snapshotter.view(inputs[origin.input]?.snapshot);
+    const view = held.use(await this.#services.snapshotter.view(inputs[origin.input]?.snapshot));
     const tree = stateTree(view);
     const selected = await this.#selectFromState(tree, origin, breath);
     const files = await selected.files();
     this.#warnOfNothing(files, context);
-    await carryOut(target, { ...files, tree, keepOwners: true, unpack }, breath);
+    return { ...files, tree, keepOwners: true, unpack };
   }
 
   #warnOfNothing({ selection }: SelectedFiles, context: RunContext): void {

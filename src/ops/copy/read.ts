@@ -11,34 +11,47 @@ export const largeSize = 1 << 20;
 const smallSize = 64 * 1024;
 let scratch: Buffer | undefined;
 
-export interface ReadOptions {
-  readonly breath: Breath;
-  /** The bytes are valid until it returns, or what it returns is settled. */
-  readonly take: (bytes: Uint8Array) => void | Promise<void>;
+interface PieceOptions {
   /** It may be written to meanwhile, and is read as it comes, up to the size that it had at first. */
   readonly living?: boolean | undefined;
   /** Told of the file, still open, when all of it was read and it did not change meanwhile. */
   readonly seen?: ((fd: number, stat: FileStat) => void) | undefined;
 }
 
-/** Reads a source file from start to end. O_NOFOLLOW and the type check: what was a file may be a link or a pipe by now (S-40). */
+export interface ReadOptions extends PieceOptions {
+  readonly breath: Breath;
+  /** The bytes are valid until it returns, or what it returns is settled. */
+  readonly take: (bytes: Uint8Array) => void | Promise<void>;
+}
+
+/** Reads a source file from start to end. */
 export async function readSource(
   root: RootDir,
   item: CopyItem,
-  { breath, take, living = false, seen }: ReadOptions,
+  { breath, take, ...options }: ReadOptions,
 ): Promise<void> {
+  for await (const bytes of sourcePieces(root, item, options)) {
+    await take(bytes);
+    await breath.due();
+  }
+}
+
+/**
+ * A source file from start to end; each piece is valid until the next is asked for. O_NOFOLLOW and the type check: what
+ * was a file may be a link or a pipe by now (S-40).
+ */
+export async function* sourcePieces(
+  root: RootDir,
+  item: CopyItem,
+  { living = false, seen }: PieceOptions = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
   const fd = openSource(root, item);
   try {
     const before = statOfDescriptor(fd);
     if (before.type !== 'file') throw changed(item);
     // Files of the kernel (/proc) have no size, and an end of their own.
     const most = living && before.size > 0 ? before.size : Infinity;
-    for await (const bytes of before.size > largeSize
-      ? readAhead(fd, most)
-      : piecesOf(fd, before.size, most)) {
-      await take(bytes);
-      await breath.due();
-    }
+    yield* before.size > largeSize ? readAhead(fd, most) : piecesOf(fd, before.size, most);
     if (!living && !sameVersion(before, statOfDescriptor(fd))) throw changed(item);
     seen?.(fd, before);
   } finally {

@@ -119,7 +119,7 @@ async function create(transfer: Transfer, item: CopyItem, place: Place): Promise
   setAttributes(transfer, item, place);
 }
 
-const createFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+export const createFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 /** Undefined where something is there. */
 function tryCreate({ folder, name }: Place): number | undefined {
@@ -137,16 +137,21 @@ async function copyFile(
   item: CopyItem,
   { place, fd }: { readonly place: Place; readonly fd: number },
 ): Promise<void> {
-  const owner = ownerOf(transfer, item);
   try {
     await copyContent(transfer, item, fd);
-    fchownSync(fd, owner.uid, owner.gid);
-    fchmodSync(fd, transfer.mode(item.stat.mode, false));
+    ownFile(transfer, item, fd);
   } finally {
     closeSync(fd);
   }
   copyXattrs(transfer, item, place);
   place.folder.setTimes(place.name, { seconds: item.stat.mtime, nanos: item.stat.mtimeNanos });
+}
+
+/** Owner first: a change of owner clears set-id bits. */
+export function ownFile(transfer: Transfer, item: CopyItem, fd: number): void {
+  const { uid, gid } = ownerOf(transfer, item);
+  fchownSync(fd, uid, gid);
+  fchmodSync(fd, transfer.mode(item.stat.mode, false));
 }
 
 async function copyContent(transfer: Transfer, item: CopyItem, fd: number): Promise<void> {
@@ -184,7 +189,7 @@ function writeAll(fd: number, bytes: Uint8Array): void {
 
 const writeFrom = promisify(write);
 
-async function writeBeside(fd: number, bytes: Uint8Array): Promise<void> {
+export async function writeBeside(fd: number, bytes: Uint8Array): Promise<void> {
   for (let written = 0; written < bytes.length;) {
     written += (await writeFrom(fd, bytes, written, bytes.length - written, null)).bytesWritten;
   }
@@ -202,11 +207,11 @@ function setAttributes(transfer: Transfer, item: CopyItem, place: Place): void {
     folder.setTimes(name, { seconds: item.stat.mtime, nanos: item.stat.mtimeNanos });
 }
 
-function ownerOf({ owner }: Transfer, { stat }: CopyItem): Owner {
+export function ownerOf({ owner }: Transfer, { stat }: CopyItem): Owner {
   return owner ?? { uid: stat.uid, gid: stat.gid };
 }
 
-function copyXattrs({ digests }: Transfer, item: CopyItem, { folder, name }: Place): void {
+export function copyXattrs({ digests }: Transfer, item: CopyItem, { folder, name }: Place): void {
   if (item.stat.type === 'symlink') return;
   for (const [attribute, value] of digests.facts.get(item)?.xattrs ?? [])
     folder.setXattr(name, attribute, value);
