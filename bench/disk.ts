@@ -18,7 +18,9 @@ export async function freshDisk(folder: string): Promise<{ readonly path: string
   return {
     path,
     async [Symbol.asyncDispose]() {
-      if (mounted.status === 0) await runOk(['umount', path]);
+      // A build's files go to the disk behind it: while they do, the disk is in use.
+      const unmount = 'for try in $(seq 100); do umount "$0" && exit; sleep 0.2; done; exit 1';
+      if (mounted.status === 0) await runOk(['sh', '-c', unmount, path]);
       rmSync(file, { force: true });
     },
   };

@@ -53,6 +53,9 @@ bool is_absent(struct call *call, size_t index);
 /* Bytes of any length, NUL included, on the heap; the caller frees them. NULL and call->error on failure. */
 char *take_bytes(struct call *call, size_t index, size_t *length);
 
+/* A list of strings, each ended by NUL, as an array for exec; one allocation beside the bytes. NULL: no memory. */
+char **split_words(char *bytes, size_t length);
+
 napi_value give_number(napi_env env, double number);
 napi_value give_bytes(napi_env env, const char *bytes, size_t length);
 /* The result of a system call: itself, or -errno where it is -1. */

@@ -8,8 +8,7 @@
 
 extern char **environ;
 
-/* A list of strings, each ended by NUL, as an array for exec; one allocation, never freed by a process that execs. */
-static char **split_words(char *bytes, size_t length) {
+char **split_words(char *bytes, size_t length) {
   size_t count = 0;
   for (size_t i = 0; i < length; i++) count += bytes[i] == 0;
   char **words = malloc((count + 1) * sizeof *words);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -44,16 +45,24 @@ static int prepare_signals(posix_spawnattr_t *attributes) {
 }
 
 /*
- * spawn(path, descriptor 0, 1, 2, 3; -1 is /dev/null) → process id. It has these descriptors, `/` as its folder, no
- * argument but its path, no environment, and no signal blocked or ignored. Whoever calls waits for it: see waitpid.
+ * spawn(path, arguments, each ended by NUL, descriptor 0, 1, 2, 3; -1 is /dev/null) → process id. It has these
+ * descriptors, `/` as its folder, no environment, and no signal blocked or ignored. Whoever calls waits for it: see
+ * waitpid.
  */
 static napi_value run_spawn(napi_env env, napi_callback_info info) {
   struct call call = begin_call(env, info);
   struct text path;
   take_text(&call, 0, &path);
   int descriptors[CHILD_DESCRIPTORS];
-  for (int i = 0; i < CHILD_DESCRIPTORS; i++) descriptors[i] = take_int(&call, (size_t)i + 1);
-  if (call.error != 0) return give_refusal(&call);
+  for (int i = 0; i < CHILD_DESCRIPTORS; i++) descriptors[i] = take_int(&call, (size_t)i + 2);
+  size_t length = 0;
+  char *bytes = take_bytes(&call, 1, &length);
+  char **words = bytes == NULL ? NULL : split_words(bytes, length);
+  if (call.error == 0 && words == NULL) call.error = ENOMEM;
+  if (call.error != 0) {
+    free(bytes);
+    return give_refusal(&call);
+  }
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   posix_spawn_file_actions_init(&actions);
@@ -62,11 +71,13 @@ static napi_value run_spawn(napi_env env, napi_callback_info info) {
   int error = prepare_descriptors(&actions, descriptors);
   if (error == 0) error = prepare_signals(&attributes);
   if (error == 0) {
-    char *words[] = {path.bytes, NULL}, *environment[] = {NULL};
+    char *environment[] = {NULL};
     error = posix_spawn(&pid, path.bytes, &actions, &attributes, words, environment);
   }
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
+  free(words);
+  free(bytes);
   return give_number(env, error == 0 ? pid : -error);
 }
 

@@ -6,7 +6,7 @@
  * socket ends, for whatever reason, kills what is left and removes the container's cgroups. So there is one way to end,
  * and it is the same whether the builder is done, was killed or crashed. The inner process carries out the operations
  * in the new namespaces and becomes the user's program. See launcher_wire.h for the formats, src/runtime/plan for what
- * decides the operations. Its other use, without a container, is in launcher_namespace.h.
+ * decides the operations. Its other uses, without a container, are in launcher_namespace.h and launcher_settle.h.
  *
  * Needs Linux 5.12 (mount_setattr); x86_64 or arm64.
  */
@@ -15,6 +15,7 @@
 #include "launcher_namespace.h"
 #include "launcher_end.h"
 #include "launcher_seal.h"
+#include "launcher_settle.h"
 #include <linux/bpf.h>
 #include <linux/poll.h>
 #include <linux/time_types.h>
@@ -377,6 +378,7 @@ __attribute__((noreturn, used)) void launcher(const long *stack) {
   long count = stack[0];
   char **words = (char **)(stack + 1);
   if (count > 2 && text_equal(words[1], "namespace")) enter_namespaces(count, words, words + count + 1);
+  if (count == 3 && text_equal(words[1], "settle")) settle_store(words[2]);
   SYS(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
   seal_self(stack);
   SYS(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);

@@ -128,8 +128,8 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   const written: WrittenOutput[] = [];
   for (const spec of shaped) written.push(await writeOutput(spec, await finish(spec.shape), work));
   await caches?.export(states);
-  // One flush for everything the build wrote, before it says that it is done (design decision 10).
-  await store.settle();
+  // One flush for everything the build wrote; it says that it is done without waiting for it (design decision 10).
+  await store.settleAside();
   await closed;
   const names = [...new Set(written.flatMap((output) => output.names))];
   return { image, built, names, steps, outputs: written };

@@ -15,6 +15,7 @@ import {
   scopeOf,
   sourcesOf,
   stepNetworks,
+  restoredState,
   StoreCache,
   verticesOf,
   withEpoch,
@@ -167,7 +168,12 @@ export async function openPlannedBuild(
     return { platform: wanted, plan: planned, target };
   });
   const scope = scopeOf(dockerfile.file, options.context);
-  const cache = new StoreCache({ ...services, scope: JSON.stringify([scope.file, scope.context]) });
+  const cache = new StoreCache({
+    ...services,
+    scope: JSON.stringify([scope.file, scope.context]),
+    // Who only looks leaves the store as it was.
+    restore: bases === 'pull' ? (state) => restoredState(state, { ...services, signal }) : undefined,
+  });
   const caches = await cachesOf(options.caches, {
     ...{ store, snapshotter, lease, own: cache, platforms, signal, emit },
     bases: baseLayers(plans.map(({ target: step }) => step)),

@@ -31,6 +31,11 @@ export interface StoreCacheOptions {
   readonly lease: Lease;
   /** What the identities of steps belong to: one Dockerfile's `build/2` says nothing of another's. Never part of a key. */
   readonly scope?: string | undefined;
+  /**
+   * Checks what a power loss may have taken a part of, and makes it whole; see restored-state.ts. Without it such results
+   * are misses.
+   */
+  readonly restore?: ((state: SettledState) => Promise<SettledState | undefined>) | undefined;
 }
 
 /** The solver's cache over the store's records. A record whose snapshot or blob has vanished is a miss, never an error. */
@@ -39,20 +44,23 @@ export class StoreCache implements ResultCache<State> {
   readonly #snapshotter: Snapshotter;
   readonly #lease: Lease;
   readonly #scope: string;
+  readonly #restore: StoreCacheOptions['restore'];
   readonly #origins = new WeakMap<State, string>();
 
-  constructor({ store, snapshotter, lease, scope = '' }: StoreCacheOptions) {
+  constructor({ store, snapshotter, lease, scope = '', restore }: StoreCacheOptions) {
     this.#store = store;
     this.#snapshotter = snapshotter;
     this.#lease = lease;
     this.#scope = scope;
+    this.#restore = restore;
   }
 
   async lookup(key: Digest): Promise<State | undefined> {
-    const record = await this.#store.records.get('results', fileKey(key));
-    const settled = await this.#usable(record);
+    const found = await this.#store.records.find('results', fileKey(key));
+    const settled =
+      found?.settled === false ? await this.#restored(key, found.value) : await this.#usable(found?.value);
     if (settled === undefined) return undefined;
-    const [state, origin] = [stateOf(settled), memberOf(record, 'origin')];
+    const [state, origin] = [stateOf(settled), memberOf(found?.value, 'origin')];
     if (typeof origin === 'string') this.#origins.set(state, origin);
     return state;
   }
@@ -154,6 +162,20 @@ export class StoreCache implements ResultCache<State> {
   async #recordOf(key: Json | undefined): Promise<CacheRecord<State> | undefined> {
     if (typeof key !== 'string' || !isDigest(key)) return undefined;
     return recordFromJson(await this.#store.records.get('results', fileKey(key)));
+  }
+
+  /** The record is written again, so that all this is done once. */
+  async #restored(key: Digest, record: Json): Promise<SettledState | undefined> {
+    const before = settledFromJson(memberOf(record, 'result'));
+    const state = before && (await this.#restore?.(before));
+    if (state === undefined || !isJsonObject(record)) return undefined;
+    const { records } = this.#store;
+    const result = settledToJson(state);
+    await records.put('results', fileKey(key), { ...record, result });
+    const content = fileKey(state.contentDigest);
+    if (memberOf(record, 'origin') === undefined && !(await records.has('states', content)))
+      await records.put('states', content, { result });
+    return state;
   }
 
   /** Keeps all parts from being collected before it looks whether they are there. */

@@ -9,6 +9,7 @@ export { openStatCaches, type StatCaches } from './copy/stat-caches.ts';
 export { emulationOf, isNative, requireEmulators } from './emulation.ts';
 export { countBaseLayers, finishImage } from './finish.ts';
 export { chainContent, stateOfLayers } from './layer-stack.ts';
+export { restoredState } from './restored-state.ts';
 export {
   buildPlace,
   keepLastBuild,

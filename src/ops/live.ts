@@ -31,9 +31,11 @@ export function rootsOf(store: Store): () => AsyncGenerator<LeasedItem> {
 }
 
 async function itemsOf(store: Store, key: string): Promise<readonly LeasedItem[]> {
-  const settled = recordState(await store.records.get('results', key));
-  const snapshots = settled?.snapshot?.chain ?? [];
-  const blobs = settled?.layers ?? [];
+  const found = await store.records.find('results', key);
+  const state = recordState(found?.value);
+  // Files that a power loss may have taken are made anew of the layers.
+  const snapshots = found?.settled === true ? (state?.snapshot?.chain ?? []) : [];
+  const blobs = state?.layers ?? [];
   return [
     ...snapshots.map((snapshot) => ({ snapshot })),
     ...blobs.map(({ descriptor }) => ({ blob: descriptor.digest })),

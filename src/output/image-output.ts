@@ -26,8 +26,8 @@ export async function writeImageOutput(
   const written = { kind: 'image' as const, names: kept?.names ?? tags };
   const target = kept?.manifest ?? built.index ?? onlyImage(built).image.descriptor;
   if (!spec.push) return { ...written, descriptor: target, repoDigests: [] };
-  // What has been built is safe before it travels.
-  await store.settle();
+  // The disk works while it travels.
+  await store.settleAside();
   const repoDigests: string[] = [];
   let descriptor = target;
   for (const name of names) {

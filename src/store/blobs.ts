@@ -40,6 +40,7 @@ export function openBlobs(options: BlobStoreOptions): BlobStore {
     open: async (digest) => openVerified(path(digest), digest),
     read: async (digest, limit) => readVerified(path(digest), digest, limit),
     stat: async (digest) => sizeOf(path(digest)),
+    isIntact: async (digest) => isIntact(path(digest), digest),
     delete: async (digest) => void removeIfThere(path(digest)),
     async *list() {
       for (const algorithm of algorithms) {

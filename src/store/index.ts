@@ -8,6 +8,7 @@ export { openStore, storeExists } from './open.ts';
 export { listItems, type Collected, type StoredItem } from './trash.ts';
 export type {
   BlobStore,
+  FoundRecord,
   ImageRecord,
   ImageRecordStore,
   KeptAttestation,

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 
-import { removeDeadLocks, syncFileSystem } from '../sys/index.ts';
+import { removeDeadLocks, startSettler, syncFileSystem } from '../sys/index.ts';
 import { openBlobs } from './blobs.ts';
 import { ensureStore, storePaths } from './format.ts';
 import { openImages } from './images.ts';
@@ -9,6 +9,7 @@ import { openLeases } from './leases.ts';
 import { openLocks } from './locks.ts';
 import { openRecords } from './records.ts';
 import { openRefs } from './refs.ts';
+import type { Staging } from './files.ts';
 import { openSettled } from './settled.ts';
 import { TempSpace } from './temp.ts';
 import type { Store } from './types.ts';
@@ -33,7 +34,15 @@ export async function openStore(root: string): Promise<Store> {
     folder: paths.settled,
     staging,
     sync: () => syncFileSystem(paths.root),
+    syncAside: (boot) => !mustWait() && startSettler(paths.settled, boot),
   });
+  let written = false;
+  const noting: Staging = {
+    file() {
+      written = true;
+      return staging.file();
+    },
+  };
 
   return {
     root: paths.root,
@@ -42,12 +51,17 @@ export async function openStore(root: string): Promise<Store> {
     containers: paths.containers,
     blobs: openBlobs({
       folder: paths.blobs,
-      staging,
+      staging: noting,
       beforePut: (digest) => leases.keep({ blob: digest }),
     }),
-    refs: openRefs({ folder: paths.refs, index: paths.index, staging, locks }),
-    images: openImages(paths.images, staging),
-    records: openRecords(paths.records, staging, settled),
+    refs: openRefs({ folder: paths.refs, index: paths.index, staging: noting, locks }),
+    images: openImages(paths.images, noting),
+    records: openRecords({
+      folder: paths.records,
+      staging,
+      settled,
+      onPut: () => (written = true),
+    }),
     tempDir: async () => staging.folder(),
     lock: (name, options) => locks.lock(name, options),
     tryLock: (name) => locks.tryLock(name),
@@ -58,6 +72,14 @@ export async function openStore(root: string): Promise<Store> {
         await clear(dead);
       }),
     settle: async () => settled.settle(),
+    async settleAside() {
+      if (written) settled.settleAside();
+      written = false;
+    },
     [Symbol.asyncDispose]: () => staging[Symbol.asyncDispose](),
   };
+}
+
+function mustWait(): boolean {
+  return process.env['TSBUILD_SYNC'] === 'wait' || process.pid === 1;
 }

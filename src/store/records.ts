@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { canonicalJson, fromErrno, isDigest, isErrno, digestParts, type Json } from '../core/index.ts';
 import { publish, readJsonIfThere, removeIfThere, type Staging } from './files.ts';
 import type { Settled, Stamp } from './settled.ts';
-import type { RecordCollection, RecordStore } from './types.ts';
+import type { FoundRecord, RecordCollection, RecordStore } from './types.ts';
 
 const suffix = '.json';
 /** Uses within this time of each other count as one: what is used often is not written often. */
@@ -14,21 +14,53 @@ const touchedAgainAfter = 3_600_000;
 export interface Envelope extends Stamp {
   readonly key: string;
   readonly value: Json;
+  /** Digest of all else, for those that the disk may have in part. */
+  readonly sum: string | undefined;
+}
+
+/** Those that say all themselves: the others point to blobs and snapshots, which may be lost where the record is not. */
+const selfContained: ReadonlySet<RecordCollection> = new Set([
+  'ops',
+  'nearest',
+  'listings',
+  'builds',
+  'mounts',
+  'pruned',
+]);
+
+/** What a build writes that changed nothing. */
+const forPeople: ReadonlySet<RecordCollection> = new Set(['nearest', 'builds']);
+
+export interface RecordStoreOptions {
+  readonly folder: string;
+  readonly staging: Staging;
+  readonly settled: Settled;
+  /** Told of what is to be on the disk soon; what is only remembered for people is not. */
+  readonly onPut?: (() => void) | undefined;
 }
 
 /** `records/<collection>/<two digits>/<key>.json`, so that no folder grows past what readdir does well. */
-export function openRecords(folder: string, staging: Staging, settled: Settled): RecordStore {
-  const read = (collection: RecordCollection, key: string): Envelope | undefined => {
+export function openRecords({ folder, staging, settled, onPut }: RecordStoreOptions): RecordStore {
+  const find = (collection: RecordCollection, key: string): FoundRecord | undefined => {
     const found = readEnvelope(readJsonIfThere(pathOf(folder, collection, key)));
     // The key inside tells a record from the bytes of another that a crash left in its place.
-    return found && found.key === `${collection}/${key}` && settled.trusts(found) ? found : undefined;
+    if (found?.key !== `${collection}/${key}`) return undefined;
+    if (settled.trusts(found)) return { value: found.value, settled: true };
+    return found.sum === sumOf(found) ? { value: found.value, settled: false } : undefined;
+  };
+  const read = (collection: RecordCollection, key: string): Json | undefined => {
+    const found = find(collection, key);
+    return found !== undefined && (found.settled || selfContained.has(collection)) ? found.value : undefined;
   };
   return {
-    get: async (collection, key) => read(collection, key)?.value,
+    get: async (collection, key) => read(collection, key),
+    find: async (collection, key) => find(collection, key),
     has: async (collection, key) => read(collection, key) !== undefined,
     async put(collection, key, value) {
       const envelope = { ...settled.stamp(), key: `${collection}/${key}`, value };
-      publish(staging, pathOf(folder, collection, key), canonicalJson(envelope));
+      const text = canonicalJson({ ...envelope, sum: sumOf(envelope) });
+      publish(staging, pathOf(folder, collection, key), text);
+      if (!forPeople.has(collection)) onPut?.();
     },
     delete: async (collection, key) => void removeIfThere(pathOf(folder, collection, key)),
     async stat(collection, key) {
@@ -85,11 +117,16 @@ export function pathOf(folder: string, collection: RecordCollection, key: string
   return join(folder, collection, hex.slice(0, 2), `${key}${suffix}`);
 }
 
+function sumOf({ boot, at, key, value }: Omit<Envelope, 'sum'>): string {
+  return hash('sha256', canonicalJson({ boot, at, key, value }));
+}
+
 export function readEnvelope(value: unknown): Envelope | undefined {
   const found = value as Partial<Envelope> | null | undefined;
   if (typeof found?.boot !== 'string' || typeof found.at !== 'number') return undefined;
   if (typeof found.key !== 'string' || found.value === undefined) return undefined;
-  return { boot: found.boot, at: found.at, key: found.key, value: found.value };
+  const sum = typeof found.sum === 'string' ? found.sum : undefined;
+  return { boot: found.boot, at: found.at, key: found.key, value: found.value, sum };
 }
 
 function namesIn(folder: string): string[] {

@@ -6,24 +6,28 @@ import { canonicalJson, fromErrno, type Json } from '../core/index.ts';
 import { publish, readJsonIfThere, type Staging } from './files.ts';
 
 /**
- * Which records outlived a power loss. Nothing is synced file by file, so after a crash of the machine a record may be
- * on the disk while the snapshot or blob it points to is not. Therefore
+ * Which records outlived a power loss. Nothing is synced file by file, and a build that is done does not wait for the disk
+ * either, so after a crash of the machine a record may be there while the snapshot or blob it points to is not. Therefore
  *
  * - every record carries the boot it was written in and the time of that boot's monotonic clock, taken after what it
  *   points to was written; the clock is one for all processes and never steps back;
- * - `settle` reads the clock, calls syncfs, and then writes that time into one of two files of `settled/<boot>`: what was
+ * - settling reads the clock, calls syncfs, and then writes that time into one of two files of `settled/<boot>`: what was
  *   written before it is on the disk now, whoever wrote it. The file is the one with the older time, so that the other,
  *   which this syncfs has put on the disk, still says what it said should the new one be lost or damaged;
  * - a record of the running boot is trusted, since the page cache shows all writes; one of another boot only up to the
- *   later time of that boot's files.
+ *   later time of that boot's files. What it points to is to be looked at before it is used.
  *
- * A lost or old settled file only makes misses. A record itself may be torn or even hold the bytes of another deleted
- * one (file systems without ordered data): it does not parse, or it names another key.
+ * A lost or old settled file costs that look, and makes misses of what cannot be checked. A record itself may be torn or
+ * even hold the bytes of another deleted one (file systems without ordered data): it does not parse, it names another key,
+ * or it has not the digest that it says.
  */
 export interface Settled {
   stamp(): Stamp;
   trusts(stamp: Stamp): boolean;
+  /** Waits for the disk. */
   settle(): void;
+  /** Leaves the wait to a process of its own, if one can be had. */
+  settleAside(): void;
 }
 
 export interface Stamp {
@@ -37,6 +41,8 @@ export interface SettledOptions {
   readonly staging: Staging;
   /** Flushes the store's file system. */
   readonly sync: () => void;
+  /** Starts a process that does the same as `settle`, and says whether there is one. */
+  readonly syncAside: (boot: string) => boolean;
   readonly boot?: string | undefined;
 }
 
@@ -53,21 +59,26 @@ export function openSettled(options: SettledOptions): Settled {
     return at;
   };
 
+  const settle = (): void => {
+    const at = now();
+    const times = timesOf(boot());
+    try {
+      options.sync();
+    } catch (error) {
+      throw fromErrno(error, 'writing the store to the disk');
+    }
+    // Two builds may end together: the later clock stands for both.
+    if (at <= Math.max(...times)) return;
+    const slot = slots[times.indexOf(Math.min(...times))] ?? slots[0];
+    publish(staging, pathOf(folder, boot(), slot), canonicalJson({ boot: boot(), at } satisfies Json));
+  };
+
   return {
     stamp: () => ({ boot: boot(), at: now() }),
     trusts: (stamp) => stamp.boot === boot() || (isBootId(stamp.boot) && stamp.at <= settledAt(stamp.boot)),
-    settle() {
-      const at = now();
-      const times = timesOf(boot());
-      try {
-        options.sync();
-      } catch (error) {
-        throw fromErrno(error, 'writing the store to the disk');
-      }
-      // Two builds may end together: the later clock stands for both.
-      if (at <= Math.max(...times)) return;
-      const slot = slots[times.indexOf(Math.min(...times))] ?? slots[0];
-      publish(staging, pathOf(folder, boot(), slot), canonicalJson({ boot: boot(), at } satisfies Json));
+    settle,
+    settleAside() {
+      if (!options.syncAside(boot())) settle();
     },
   };
 }

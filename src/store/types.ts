@@ -19,6 +19,8 @@ export interface BlobStore {
   /** The whole of a small blob, verified. `limit` in bytes, default 8 MiB. */
   read(digest: Digest, limit?: number): Promise<Buffer>;
   stat(digest: Digest): Promise<{ size: number } | undefined>;
+  /** Whether it is there with the content that it is named by; a damaged one is removed. */
+  isIntact(digest: Digest): Promise<boolean>;
   delete(digest: Digest): Promise<void>;
   list(): AsyncIterable<Digest>;
   /** Host path of the blob, for host tools and for reflink. May not exist. */
@@ -73,10 +75,13 @@ export interface ImageRecordStore {
 
 /**
  * Small JSON records under a collection and a key, each a file written atomically. Collections are fixed names;
- * keys are checked against a whitelist before they become a file name. A damaged record reads as absent.
+ * keys are checked against a whitelist before they become a file name. A damaged record reads as absent, and so does one
+ * that points to what the machine may have lost with its power.
  */
 export interface RecordStore {
   get(collection: RecordCollection, key: string): Promise<Json | undefined>;
+  /** As `get`, and also what is whole itself, though what it points to may not be. */
+  find(collection: RecordCollection, key: string): Promise<FoundRecord | undefined>;
   put(collection: RecordCollection, key: string, value: Json): Promise<void>;
   has(collection: RecordCollection, key: string): Promise<boolean>;
   delete(collection: RecordCollection, key: string): Promise<void>;
@@ -85,6 +90,12 @@ export interface RecordStore {
   stat(collection: RecordCollection, key: string): Promise<RecordStat | undefined>;
   /** Notes that the record was used; to the hour, so that doing it again costs a stat. Nothing where there is none. */
   touch(collection: RecordCollection, key: string): Promise<void>;
+}
+
+export interface FoundRecord {
+  readonly value: Json;
+  /** False: no snapshot that it names may be used, and no blob before its content was checked. */
+  readonly settled: boolean;
 }
 
 export interface RecordStat {
@@ -159,7 +170,14 @@ export interface Store extends AsyncDisposable {
   afterDeaths(clear: (leases: readonly string[]) => Promise<unknown>): Promise<void>;
   /**
    * One syncfs, after which all that was written before the call outlives a power loss, and the records of it are
-   * trusted after a reboot. Called once before a build reports success.
+   * trusted after a reboot. For what can be had a second time from nowhere.
    */
   settle(): Promise<void>;
+  /**
+   * The same without the wait, which is left to a process of its own: called once before a build reports success. Until
+   * that has ended a power loss may take what was written, and what it leaves is checked before it is used. Nothing is
+   * done where nothing was written. It waits all the same where TSBUILD_SYNC is `wait`, and as the first process of a
+   * container, with which that other process would end.
+   */
+  settleAside(): Promise<void>;
 }

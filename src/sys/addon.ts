@@ -88,8 +88,15 @@ export interface Addon {
   /** Of a terminal: OPOST off. */
   readonly plainOutput: (fd: number) => number;
   readonly socketpair: () => number;
-  /** Its descriptors 0 to 3, -1 for /dev/null; the process id. */
-  readonly spawn: (path: string, stdin: number, stdout: number, stderr: number, third: number) => number;
+  /** Arguments each ended by NUL, its descriptors 0 to 3, -1 for /dev/null; the process id. */
+  readonly spawn: (
+    path: string,
+    args: string,
+    stdin: number,
+    stdout: number,
+    stderr: number,
+    third: number,
+  ) => number;
   /** Its wait status, once; EAGAIN while it runs. */
   readonly waitpid: (pid: number) => number;
   /** One datagram that is there already; EAGAIN when there is none. */

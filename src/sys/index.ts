@@ -45,7 +45,14 @@ export { runtimeFolder } from './runtime-folder.ts';
 export { makeScratchFolder } from './scratch-folder.ts';
 export type { FileStat, FileTime, FileType, RootDir } from './rootdir.ts';
 export { readonlyRootDir } from './readonly-rootdir.ts';
-export { startLauncher, type Launcher, type LauncherEnd, type LauncherOutput, type LauncherStreams } from './launcher.ts';
+export { startSettler } from './settler.ts';
+export {
+  startLauncher,
+  type Launcher,
+  type LauncherEnd,
+  type LauncherOutput,
+  type LauncherStreams,
+} from './launcher.ts';
 export {
   closeOnExec,
   enterNewNamespaces,

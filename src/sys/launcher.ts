@@ -58,9 +58,11 @@ export function startLauncher({
     const input = !piped && stdin === 'stream' ? pair() : undefined;
     const [out, err] = piped || streams ? [pair(), pair()] : [];
     const silent = (name: 'stdout' | 'stderr'): boolean => output === 'inherit' && muted.includes(name);
+    const program = fromText(nativePath('launcher'));
     const pid = checked(
       addon().spawn(
-        fromText(nativePath('launcher')),
+        program,
+        `${program}\0`,
         input?.theirs ?? (piped || stdin === 'none' ? ignored : 0),
         out?.theirs ?? (silent('stdout') ? ignored : 1),
         err?.theirs ?? (silent('stderr') ? ignored : 2),

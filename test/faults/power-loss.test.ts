@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
+import { tryFlock } from '../../src/sys/index.ts';
 import { tsbuild, type Tsbuild } from '../support/cli.ts';
 import { rehearse, type Rehearsed } from '../support/disturbed.ts';
 import { emptied, faceOf, faultEnvironment, faultWorld, type FaultWorld } from '../support/fault-world.ts';
 import { faultsOf, runCopying, type Fault } from '../support/faults.ts';
-import { afterReboot, losePower, unsyncedFates } from '../support/power-loss.ts';
+import { afterReboot, losePower, unsyncedFates, type UnsyncedFate } from '../support/power-loss.ts';
 import { stepOutcomes } from '../support/progress-lines.ts';
 import { requires } from '../support/requires.ts';
 import { numbersFrom, soak } from '../support/series.ts';
@@ -48,6 +49,20 @@ describe('a power loss', () => {
     return { call: fault && build.calls[fault.at - 1], ...loss };
   }
 
+  /** Builds, and loses the power before the disk has anything of it. */
+  async function lostAtOnce(fate: UnsyncedFate | undefined): Promise<object> {
+    await world.restore();
+    const { root } = world.cli;
+    // Who syncs in the place of the build finds another one who is about to.
+    const waiting = tryFlock(join(root, 'settled/waiting.lock'));
+    await world.cli.ok(world.build, { env: { ...env, TSBUILD_SYNC: undefined } });
+    waiting?.release();
+    const loss = { seed: next(2 ** 31), fate };
+    const synced = join(world.folder, 'saved');
+    expect(await losePower({ root, synced, files: new Set(), ...loss })).toBeGreaterThan(0);
+    return loss;
+  }
+
   async function built(): Promise<{ readonly stderr: string; readonly ran?: readonly string[] }> {
     const { status, stderr } = await rebooted.run(world.build, { env });
     return status === 0 ? { stderr, ran: stepOutcomes(stderr).ran } : { stderr };
@@ -61,6 +76,28 @@ describe('a power loss', () => {
       expect({ loss, damage: stdout.match(/^damage .*$/gm) ?? [] }).toEqual({ loss, damage: [] });
       const { stderr, ran } = await built();
       expect({ loss, stderr, ran }).toEqual({ loss, stderr, ran: expect.anything() as unknown });
+      expect({ loss, face: faceOf(world.cli.root) }).toEqual({ loss, face: build.face });
+    }
+  });
+
+  it('S-70 before the disk has what was built takes no step of which it has the layers', async () => {
+    const loss = await lostAtOnce('kept');
+    expect({ loss, ...(await built()) }).toMatchObject({ loss, ran: [] });
+    expect({ loss, face: faceOf(world.cli.root) }).toEqual({ loss, face: build.face });
+    // The files that a step stands on now are those of the layers.
+    world.setFile('another');
+    expect((await built()).ran).not.toEqual([]);
+    world.setFile();
+    expect(await rebooted.ok(['fsck'], { env })).not.toMatch(/^damage /m);
+  });
+
+  it('S-70 before the disk has what was built lets the next build come to the same', async () => {
+    for (let index = 0; index < (soak ? 60 : 2); index++) {
+      const loss = await lostAtOnce(oneOf([undefined, undefined, ...unsyncedFates]));
+      const { stderr, ran } = await built();
+      expect({ loss, stderr, ran }).toEqual({ loss, stderr, ran: expect.anything() as unknown });
+      expect({ loss, face: faceOf(world.cli.root) }).toEqual({ loss, face: build.face });
+      await rebooted.ok(['fsck', '--repair'], { env });
       expect({ loss, face: faceOf(world.cli.root) }).toEqual({ loss, face: build.face });
     }
   });

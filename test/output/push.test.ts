@@ -114,7 +114,7 @@ describe('pushing what was built', () => {
     const raced: Store = {
       ...store,
       // Between naming and pushing.
-      settle: async () => {
+      settleAside: async () => {
         await nameTarget(store, other.image.descriptor, name);
       },
     };

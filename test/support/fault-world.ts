@@ -34,8 +34,12 @@ LABEL a=b
 CMD ["cat", "/source/more"]
 `;
 
-/** Settings of every command: the same image whenever it is built. */
-export const faultEnvironment: NodeJS.ProcessEnv = { SOURCE_DATE_EPOCH: '1000', NO_COLOR: '1' };
+/** Settings of every command: the same image whenever it is built, and nothing of it goes on when it has ended. */
+export const faultEnvironment: NodeJS.ProcessEnv = {
+  SOURCE_DATE_EPOCH: '1000',
+  NO_COLOR: '1',
+  TSBUILD_SYNC: 'wait',
+};
 
 /** Its store holds the base and nothing else, and is saved so. */
 export async function faultWorld(): Promise<FaultWorld> {

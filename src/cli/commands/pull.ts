@@ -42,7 +42,7 @@ export function pullCommand(): Command {
         onProgress: flags.quiet === true ? undefined : pullProgress(),
       });
       if (flags.allPlatforms !== true) warnOfPlatform(name, { wanted: platform, is: pulled.config });
-      await store.settle();
+      await store.settleAside();
       if (flags.quiet !== true) process.stderr.write(`digest: ${pulled.digest}\n`);
       process.stdout.write(`${familiarName(pulled.name ?? pulled.repoDigest)}\n`);
     });

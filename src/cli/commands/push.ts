@@ -55,7 +55,7 @@ export function pushCommand(): Command {
         onWarning: tellWarning,
         onProgress: flags.quiet === true ? undefined : pushProgress(),
       });
-      await store.settle();
+      await store.settleAside();
       if (flags.quiet !== true) process.stderr.write(`digest: ${pushed.manifest.digest}\n`);
       process.stdout.write(`${familiarName(formatReference(parseReference(name)))}\n`);
     });

@@ -54,7 +54,8 @@ export async function listCachedSteps(store: Store): Promise<readonly CachedStep
 
 async function readStep(store: Store, key: string): Promise<CachedStep | undefined> {
   const stat = await store.records.stat('results', key);
-  const record = await store.records.get('results', key);
+  const found = await store.records.find('results', key);
+  const record = found?.value;
   const state = recordState(record);
   if (stat === undefined || state === undefined || !isJsonObject(record)) return undefined;
   const { parts, partsDigest, identity, created } = record;
@@ -74,7 +75,7 @@ async function readStep(store: Store, key: string): Promise<CachedStep | undefin
     parts,
     partsDigest,
     contentDigest,
-    snapshots: snapshot?.chain ?? [],
+    snapshots: found?.settled === true ? (snapshot?.chain ?? []) : [],
     blobs: layers.map(({ descriptor }) => descriptor.digest),
     chainId: chainId(layers.map(({ diffId }) => diffId)),
   };

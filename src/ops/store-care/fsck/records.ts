@@ -36,7 +36,7 @@ export async function checkCacheRecords(examined: Examined): Promise<readonly Fi
       const record = await store.records.get(collection, key);
       const found =
         record === undefined
-          ? unreadable(examined, collection, key)
+          ? await unreadable(examined, collection, key)
           : await wrongIn(examined, { collection, key, record });
       if (found === undefined) continue;
       findings.push({
@@ -55,7 +55,16 @@ interface Wrong {
   readonly problem: string;
 }
 
-function unreadable({ store }: Examined, collection: RecordCollection, key: string): Wrong | undefined {
+async function unreadable(
+  examined: Examined,
+  collection: RecordCollection,
+  key: string,
+): Promise<Wrong | undefined> {
+  const { store } = examined;
+  const found = await store.records.find(collection, key);
+  // The next build that wants it checks the layers, and makes the files of them.
+  if (collection === 'results' && found !== undefined && hasItsLayers(examined, recordState(found.value)))
+    return undefined;
   if (isRecordIntact(store, collection, key))
     return { severity: 'leftover', problem: 'was written before a power loss and is not trusted' };
   // Deleted meanwhile, it is no finding; what is there cannot be read.
@@ -88,7 +97,7 @@ async function wrongIn(
       const isThere =
         typeof target === 'string' &&
         isDigest(target) &&
-        (await examined.store.records.has('results', digestParts(target).hex));
+        (await examined.store.records.find('results', digestParts(target).hex)) !== undefined;
       return isThere ? undefined : { severity: 'leftover', problem: 'the result that it points to is gone' };
     }
     case 'nearest':
@@ -110,14 +119,22 @@ async function wrongResult(examined: Examined, key: string, record: Json): Promi
   return mismatch === undefined ? undefined : { severity: 'damage', problem: mismatch };
 }
 
+function hasItsLayers(examined: Examined, state: SettledState | undefined): boolean {
+  return state !== undefined && state.layers.length > 0 && lostLayer(examined, state) === undefined;
+}
+
+function lostLayer(examined: Examined, { layers }: SettledState): SettledState['layers'][number] | undefined {
+  return layers.find(
+    ({ descriptor: { digest, size } }) => examined.damaged.has(digest) || sizeOf(examined, digest) !== size,
+  );
+}
+
 /** What of a state is not in the store. */
 function lostPart(examined: Examined, state: SettledState | undefined): string | undefined {
   if (state === undefined) return 'is not the record of a step';
   const files = state.snapshot?.chain.find((id) => !isCommitted(examined, id));
   if (files !== undefined) return `its files ${files} are gone`;
-  const layer = state.layers.find(
-    ({ descriptor: { digest, size } }) => examined.damaged.has(digest) || sizeOf(examined, digest) !== size,
-  );
+  const layer = lostLayer(examined, state);
   return layer === undefined ? undefined : `its layer ${layer.descriptor.digest} is gone or damaged`;
 }
 
