@@ -156,5 +156,6 @@ NAPI_MODULE_INIT() {
   define_process(env, exports);
   define_probe(env, exports);
   define_spawn(env, exports);
+  define_deflate(env, exports);
   return exports;
 }

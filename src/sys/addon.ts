@@ -105,6 +105,13 @@ export interface Addon {
   readonly refusalOf: (call: number) => number;
   /** Results of the steps, with blanks between; see probe.ts. */
   readonly tryUserNamespace: (folder: string) => string | number;
+  /** The one call that is none of the system's; see deflate.ts. */
+  readonly deflate: (
+    out: Uint8Array,
+    bytes: Uint8Array,
+    known: number,
+    level: number,
+  ) => Promise<number> | number;
 }
 
 let loaded: Addon | undefined;

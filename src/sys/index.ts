@@ -26,6 +26,7 @@ export {
   type NetlinkSocket,
   type NetworkNamespace,
 } from './network.ts';
+export { deflatePiece, deflateRoom, type DeflatePiece } from './deflate.ts';
 export { nativePath, packageRoot } from './paths.ts';
 export { version } from './version.ts';
 export { openPidfd, signalPidfd } from './pidfd.ts';

@@ -1,21 +1,21 @@
 import { availableParallelism } from 'node:os';
-import { crc32, constants, deflateRaw, zstdCompress } from 'node:zlib';
+import { crc32, constants, zstdCompress } from 'node:zlib';
+
+import { deflatePiece, deflateRoom } from '../sys/index.ts';
 
 /** The lowest level is 1. */
 export const highestLevels = { gzip: 9, zstd: 22 } as const;
 
 export interface CompressOptions {
   readonly compression: 'gzip' | 'zstd';
-  /** 1…9 for gzip, 1…22 for zstd; 4 and 3 unless told: beyond, a few per cent of size cost twice the time. */
+  /** 1…9 for gzip, 1…22 for zstd; 2 and 3 unless told: beyond, a few per cent of size cost twice the time. */
   readonly level?: number | undefined;
 }
 
 /** Fixed, since the compressed bytes depend on them: where a piece ends, a deflate block or a zstd frame ends. */
-const gzipPiece = 2 ** 20;
+const gzipPieces = { size: 2 ** 20, overlap: 32 * 1024 };
 /** Frames know nothing of each other: smaller ones would compress less. */
-const zstdPiece = 2 ** 21;
-/** What deflate can refer back to. */
-const windowBytes = 32 * 1024;
+const zstdPieces = { size: 2 ** 21, overlap: 0 };
 
 /**
  * Compresses a stream; the same bytes, options and library version give the same output, however the source is cut
@@ -25,9 +25,7 @@ export function compress(
   source: AsyncIterable<Uint8Array>,
   { compression, level }: CompressOptions,
 ): AsyncIterable<Uint8Array> {
-  return compression === 'gzip'
-    ? gzip(inPieces(source, gzipPiece), level ?? 4)
-    : zstd(inPieces(source, zstdPiece), level ?? 3);
+  return compression === 'gzip' ? gzip(source, level ?? 2) : zstd(source, level ?? 3);
 }
 
 /**
@@ -38,10 +36,13 @@ async function* zstd(
   source: AsyncIterable<Uint8Array>,
   level: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  const memory = new Memory(zstdPieces.size);
   let frames = 0;
-  yield* sideBySide(source, (piece) => {
+  yield* sideBySide(inPieces(source, zstdPieces, memory), async ({ bytes }) => {
     frames += 1;
-    return zstdFrame(piece, level);
+    const frame = await zstdFrame(bytes, level);
+    memory.giveBack(bytes);
+    return frame;
   });
   // Nothing at all is no stream.
   if (frames === 0) yield await zstdFrame(Buffer.alloc(0), level);
@@ -50,17 +51,51 @@ async function* zstd(
 function zstdFrame(piece: Uint8Array, level: number): Promise<Uint8Array> {
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
   const params = { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 };
-  zstdCompress(piece, { params, chunkSize: 256 * 1024 }, (error, bytes) => {
+  // Mostly one chunk: of several, Node makes a copy.
+  zstdCompress(piece, { params, chunkSize: zstdPieces.size / 2 }, (error, bytes) => {
     if (error === null) resolve(bytes);
     else reject(error);
   });
   return promise;
 }
 
+/**
+ * One gzip member made of pieces that are deflated side by side, each primed with the end of the piece before, as
+ * pigz does: a plain stream for every reader, in a fraction of the time.
+ */
+async function* gzip(
+  source: AsyncIterable<Uint8Array>,
+  level: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  // Deflate, no flags, no time, no extra flags, made on Unix (RFC 1952, 2.3).
+  yield Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3);
+  const memory = new Memory(gzipPieces.overlap + gzipPieces.size);
+  const rooms = new Memory(deflateRoom(gzipPieces.size));
+  let checksum = 0;
+  let size = 0;
+  yield* sideBySide(inPieces(source, gzipPieces, memory), async ({ bytes, known }) => {
+    const plain = bytes.subarray(known);
+    checksum = crc32(plain, checksum);
+    size += plain.length;
+    const room = rooms.take();
+    const packed = await deflatePiece(room, { bytes, known, level });
+    memory.giveBack(bytes);
+    const result = Uint8Array.prototype.slice.call(room, 0, packed);
+    rooms.giveBack(room);
+    return result;
+  });
+  const end = Buffer.alloc(10);
+  // An empty final block: every piece ends open, on a byte's border.
+  end.writeUInt16LE(0x0003, 0);
+  end.writeUInt32LE(checksum, 2);
+  end.writeUInt32LE(size % 2 ** 32, 6);
+  yield end;
+}
+
 /** Packs pieces on as many threads as there are processors; what comes of them, in their order. */
 async function* sideBySide(
-  source: AsyncIterable<Uint8Array>,
-  pack: (piece: Uint8Array) => Promise<Uint8Array>,
+  source: AsyncIterable<Piece>,
+  pack: (piece: Piece) => Promise<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const limit = availableParallelism() + 1;
   const running: Promise<Uint8Array>[] = [];
@@ -77,74 +112,56 @@ async function* sideBySide(
   }
 }
 
-/**
- * One gzip member made of pieces that are deflated side by side, each primed with the end of the piece before, as
- * pigz does: a plain stream for every reader, in a fraction of the time.
- */
-async function* gzip(
-  source: AsyncIterable<Uint8Array>,
-  level: number,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  // Deflate, no flags, no time, no extra flags, made on Unix (RFC 1952, 2.3).
-  yield Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3);
-  let checksum = 0;
-  let size = 0;
-  let dictionary: Uint8Array | undefined;
-  yield* sideBySide(source, (piece) => {
-    const packing = deflatePiece(piece, { level, dictionary });
-    checksum = crc32(piece, checksum);
-    size += piece.length;
-    dictionary = piece.subarray(-windowBytes);
-    return packing;
-  });
-  const end = Buffer.alloc(10);
-  // An empty final block: every piece ends open, on a byte's border.
-  end.writeUInt16LE(0x0003, 0);
-  end.writeUInt32LE(checksum, 2);
-  end.writeUInt32LE(size % 2 ** 32, 6);
-  yield end;
+/** Used again and again: with new memory for every piece, V8 would look for garbage every 30 ms. */
+class Memory {
+  readonly #size: number;
+  readonly #spare: Buffer[] = [];
+
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  take(): Buffer {
+    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(this.#size);
+  }
+
+  /** The beginning of what was taken is enough. */
+  giveBack(part: Uint8Array): void {
+    this.#spare.push(Buffer.from(part.buffer));
+  }
 }
 
-function deflatePiece(
-  piece: Uint8Array,
-  options: { readonly level: number; readonly dictionary: Uint8Array | undefined },
-): Promise<Uint8Array> {
-  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
-  const { level, dictionary } = options;
-  deflateRaw(
-    piece,
-    {
-      level,
-      finishFlush: constants.Z_SYNC_FLUSH,
-      chunkSize: 256 * 1024,
-      ...(dictionary === undefined ? {} : { dictionary }),
-    },
-    (error, bytes) => {
-      if (error === null) resolve(bytes);
-      else reject(error);
-    },
-  );
-  return promise;
+interface Piece {
+  /** The memory's owner gets it back from whoever has read it. */
+  readonly bytes: Uint8Array;
+  /** How many of its bytes the piece before ended with. */
+  readonly known: number;
 }
 
-/** The stream in pieces of exactly that size, the last one excepted. Each piece is new memory. */
+/** The stream in pieces of exactly that size, the last one excepted, each after the end of the one before. */
 async function* inPieces(
   source: AsyncIterable<Uint8Array>,
-  pieceBytes: number,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  let piece = Buffer.allocUnsafeSlow(pieceBytes);
+  { size, overlap }: { readonly size: number; readonly overlap: number },
+  memory: Memory,
+): AsyncGenerator<Piece, void, undefined> {
+  let piece = memory.take();
+  let known = 0;
   let used = 0;
   for await (const chunk of source) {
     for (let at = 0; at < chunk.length;) {
-      const part = chunk.subarray(at, at + pieceBytes - used);
+      const part = chunk.subarray(at, at + known + size - used);
       piece.set(part, used);
       used += part.length;
       at += part.length;
-      if (used < pieceBytes) continue;
-      yield piece;
-      piece = Buffer.allocUnsafeSlow(pieceBytes);
-      used = 0;
+      if (used < known + size) continue;
+      yield { bytes: piece.subarray(0, used), known };
+      const next = memory.take();
+      // Whoever has given the piece back has not changed it.
+      next.set(piece.subarray(used - overlap, used));
+      piece = next;
+      known = overlap;
+      used = overlap;
     }
   }
-  if (used > 0) yield piece.subarray(0, used);
+  if (used > known) yield { bytes: piece.subarray(0, used), known };
 }
