@@ -46,6 +46,8 @@ export class StoreCache implements ResultCache<State> {
   readonly #scope: string;
   readonly #restore: StoreCacheOptions['restore'];
   readonly #origins = new WeakMap<State, string>();
+  /** Snapshots and blobs, with their size, that were there when the lease already named them: nobody collects those. */
+  readonly #held = new Set<string>();
 
   constructor({ store, snapshotter, lease, scope = '', restore }: StoreCacheOptions) {
     this.#store = store;
@@ -183,13 +185,17 @@ export class StoreCache implements ResultCache<State> {
     const settled = settledFromJson(memberOf(record, 'result'));
     if (settled === undefined) return undefined;
     for (const id of settled.snapshot?.chain ?? []) {
+      if (this.#held.has(id)) continue;
       await this.#lease.keep({ snapshot: id });
       if (!(await this.#snapshotter.exists(id))) return undefined;
+      this.#held.add(id);
     }
-    for (const layer of settled.layers) {
-      await this.#lease.keep({ blob: layer.descriptor.digest });
-      if ((await this.#store.blobs.stat(layer.descriptor.digest))?.size !== layer.descriptor.size)
-        return undefined;
+    for (const { descriptor } of settled.layers) {
+      const held = `${descriptor.digest} ${descriptor.size}`;
+      if (this.#held.has(held)) continue;
+      await this.#lease.keep({ blob: descriptor.digest });
+      if ((await this.#store.blobs.stat(descriptor.digest))?.size !== descriptor.size) return undefined;
+      this.#held.add(held);
     }
     return settled;
   }

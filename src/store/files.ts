@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { fromErrno, isErrno } from '../core/index.ts';
@@ -59,6 +59,8 @@ export function moveInto(from: string, to: string): void {
 
 /** The whole of a small file; undefined when there is none. */
 export function readIfThere(path: string): Buffer | undefined {
+  // Mostly there is none: an exception costs five times the look.
+  if (!existsSync(path)) return undefined;
   try {
     return readFileSync(path);
   } catch (error) {
