@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 
 import type { JsonObject } from '../core/index.ts';
 import { parseGitContext } from '../dockerfile/index.ts';
+import { proxyArgs } from '../graph/index.ts';
 import type { FetchedSource } from '../source/types.ts';
 import { fetchedMaterial } from './materials.ts';
 import type { BuildParameters, Material } from './types.ts';
@@ -53,7 +54,10 @@ function plainArgs(options: BuildParameters): Record<string, string> {
 
 function confidentialArgs(options: BuildParameters): Record<string, string> {
   const args: Record<string, string> = {};
-  for (const [name, value] of options.buildArgs ?? []) args[`build-arg:${name}`] = value;
+  // Ways out of a network decide nothing of the image (L-088), and may have a password.
+  for (const [name, value] of options.buildArgs ?? []) {
+    if (!proxyArgs.includes(name)) args[`build-arg:${name}`] = value;
+  }
   for (const [name, value] of options.labels ?? []) args[`label:${name}`] = value;
   const hosts = (options.extraHosts ?? []).map(({ name }) => name);
   if (hosts.length > 0) args['add-hosts'] = hosts.join(',');

@@ -7,6 +7,7 @@ import type { HostEntry } from '../runtime/index.ts';
 import { parseAllow, parseBuildArgs, parseNoCacheFilter, parseSecret } from './build-values.ts';
 import { platformOption, platformsOf, type PlatformFlags } from './build-platforms.ts';
 import { collect } from './command.ts';
+import { dockerProxies } from './docker-proxies.ts';
 
 /** What says which steps there are: `build` runs them, `plan` shows them. */
 export interface PlanningFlags extends PlatformFlags {
@@ -119,7 +120,7 @@ export async function planningOptionsOf(flags: PlanningFlags): Promise<PlanningO
   const sshSources = (flags.ssh ?? []).map((text) => parseSshSource(text));
   return {
     file: flags.file,
-    buildArgs: parseBuildArgs(flags.buildArg ?? []),
+    buildArgs: new Map([...dockerProxies(), ...parseBuildArgs(flags.buildArg ?? [])]),
     target: flags.target,
     platforms: await platformsOf(flags),
     noCache: flags.cache ? parseNoCacheFilter(flags.noCacheFilter ?? []) : true,

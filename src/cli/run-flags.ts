@@ -4,6 +4,7 @@ import { TsbuildError } from '../core/index.ts';
 import type { Platform } from '../oci/types.ts';
 import type { ContainerOptions } from '../ops/index.ts';
 import { collect } from './command.ts';
+import { dockerProxies } from './docker-proxies.ts';
 import { addLimitOptions, limitsOf, type LimitFlags } from './limits.ts';
 import { addLifeOptions, lifeOf, type LifeFlags } from './run-flags-life.ts';
 import { addMountOptions, mountsOf, type MountFlags } from './run-flags-mounts.ts';
@@ -79,7 +80,11 @@ export async function runChoices(flags: RunFlags, args: readonly string[]): Prom
       name: flags.name,
       args,
       entrypoint: entrypointOf(flags),
-      env: [...(flags.envFile ?? []).flatMap(readEnvFile), ...(flags.env ?? []).flatMap(parseEnv)],
+      env: [
+        ...dockerProxies().map(([variable, value]) => `${variable}=${value}`),
+        ...(flags.envFile ?? []).flatMap(readEnvFile),
+        ...(flags.env ?? []).flatMap(parseEnv),
+      ],
       cwd: workdirOf(flags),
       user: flags.user,
       hostname: flags.hostname,

@@ -1,4 +1,5 @@
 export { formatEnvironment, parseEnvironment } from './environment.ts';
 export { plan, planAll } from './plan.ts';
+export { proxyArgs } from './instructions/arg.ts';
 export { platformArgs } from './platform-args.ts';
 export * from './types.ts';

@@ -5,6 +5,8 @@ import { HttpStatusError, networkCode, parseRateLimits, parseRetryAfter } from '
 
 export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
+  /** For the host of the URL alone: no redirect takes them elsewhere, and ours go before them. */
+  readonly originHeaders?: Readonly<Record<string, string>> | undefined;
   readonly signal: AbortSignal;
   /** Where plain http may be redirected to: this machine alone unless told; `any` where the user himself wrote `http://`. */
   readonly plainHttp?: 'loopback' | 'any' | undefined;
@@ -44,13 +46,19 @@ export async function send(url: URL, request: HttpSending): Promise<Response> {
   const { method, body } = request;
   const followed = method === 'GET' || method === 'HEAD' ? redirectStatuses : keepingStatuses;
   let at = url;
-  let headers = request.headers;
+  let { headers } = request;
+  let { originHeaders = {} } = request;
   for (let hops = 0; ; hops += 1) {
     const fetchIt = await fetchFor(at, request.tls?.(at));
     const response = await fetchIt(at.href, {
       method,
       // Blobs are compressed already, and a transfer coding would be undone here behind the digest's back.
-      headers: { 'user-agent': 'tsbuild', 'accept-encoding': 'identity', ...lengthOf(request), ...headers },
+      headers: {
+        ...originHeaders,
+        ...{ 'user-agent': 'tsbuild', 'accept-encoding': 'identity' },
+        ...lengthOf(request),
+        ...headers,
+      },
       redirect: 'manual',
       signal: request.signal,
       ...(body === undefined ? {} : { body: body.open(), duplex: 'half' as const }),
@@ -65,7 +73,7 @@ export async function send(url: URL, request: HttpSending): Promise<Response> {
         detail: `a redirect that is not followed${next === undefined ? '' : ` (to ${next.origin})`}`,
       });
     }
-    if (next.origin !== at.origin) headers = withoutCredentials(headers);
+    if (next.origin !== at.origin) [headers, originHeaders] = [withoutCredentials(headers), {}];
     at = next;
   }
 }

@@ -13,6 +13,8 @@ export interface AuthFile {
   readonly auths: readonly { readonly key: string; readonly credentials: Credentials | undefined }[];
   readonly credHelpers: Readonly<Record<string, string>>;
   readonly credsStore: string | undefined;
+  /** For registries: of `HttpHeaders` those that docker's daemon hands on, `X-Meta-…`, in lower case. */
+  readonly metaHeaders: Readonly<Record<string, string>>;
 }
 
 const entrySchema = z.object({
@@ -27,6 +29,7 @@ const fileSchema = z.looseObject({
   auths: z.optional(z.record(z.string(), entrySchema)),
   credHelpers: z.optional(z.record(z.string(), z.string())),
   credsStore: z.optional(z.string()),
+  HttpHeaders: z.optional(z.record(z.string(), z.string())),
 });
 
 /** Undefined when there is none. Throws CREDENTIALS_INVALID, without a word of what is in it. */
@@ -38,11 +41,16 @@ export function readAuthFile(path: string): AuthFile | undefined {
     const where = parsed.error.issues[0]?.path.slice(0, 1).map(String).join('') ?? '';
     throw invalid(path, where === '' ? 'its content is of another form' : `${where} is of another form`);
   }
-  const { auths = {}, credHelpers = {}, credsStore } = parsed.data;
+  const { auths = {}, credHelpers = {}, credsStore, HttpHeaders = {} } = parsed.data;
   return {
     auths: Object.entries(auths).map(([key, entry]) => ({ key, credentials: credentialsOf(entry, path) })),
     credHelpers,
     credsStore: credsStore === '' ? undefined : credsStore,
+    metaHeaders: Object.fromEntries(
+      Object.entries(HttpHeaders)
+        .map(([name, value]) => [name.toLowerCase(), value] as const)
+        .filter(([name, value]) => /^x-meta-[a-z0-9-]{1,100}$/.test(name) && /^[\x20-\x7e]*$/.test(value)),
+    ),
   };
 }
 

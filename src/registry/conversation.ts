@@ -11,7 +11,7 @@ import {
   type RetryPolicy,
   type TlsSettings,
 } from '../http/index.ts';
-import { findCredentials, type CredentialLookup } from './credentials.ts';
+import { findCredentials, metaHeaders, type CredentialLookup } from './credentials.ts';
 import { noticesOf } from './notices.ts';
 import type { RegistryPlace, RegistrySettings } from './settings.ts';
 import { createAuthorizer, type Authorizer } from './token.ts';
@@ -49,15 +49,22 @@ export function createConversation(options: ConversationOptions): Conversation {
   return {
     async request(path, { method = 'GET', headers = {}, ...rest }) {
       connected ??= connect(options);
-      const { base, authorizer } = await connected.catch((error: unknown) => {
+      const {
+        base,
+        authorizer,
+        headers: always,
+      } = await connected.catch((error: unknown) => {
         connected = undefined;
         throw error;
       });
       const url = typeof path === 'string' ? urlOf(path, base, options.place) : within(path, base);
+      const isOwn = url.origin === base.origin;
+      const originHeaders = isOwn ? always : {};
       const attempt = async (authorization: string | undefined): Promise<Response> => {
         const response = await send(url, {
           ...rest,
           method,
+          originHeaders,
           tls,
           headers: authorization === undefined ? headers : { ...headers, authorization },
         });
@@ -65,9 +72,7 @@ export function createConversation(options: ConversationOptions): Conversation {
         return response;
       };
       // Where uploads go may be another host, which our token is none of the business of (G-16).
-      return url.origin === base.origin
-        ? authorized(authorizer, rest.signal, attempt)
-        : checked(await attempt(undefined));
+      return isOwn ? authorized(authorizer, rest.signal, attempt) : checked(await attempt(undefined));
     },
   };
 }
@@ -87,8 +92,8 @@ export async function withDeadline<T>(
 }
 
 /** A mirror of several registries is told by `ns` which of them is meant (checklist G-38). */
-function urlOf(path: string, base: URL, { repository, mirrors }: RegistryPlace): URL {
-  const url = new URL(`/v2/${repository}/${path}`, base);
+function urlOf(path: string, base: URL, { repository, mirrors, root = '/v2' }: RegistryPlace): URL {
+  const url = new URL(`${root}/${repository}/${path}`, base);
   if (mirrors !== undefined) url.searchParams.set('ns', mirrors);
   return url;
 }
@@ -109,6 +114,8 @@ function within(url: URL, base: URL): URL {
 interface Connection {
   readonly base: URL;
   readonly authorizer: Authorizer;
+  /** Sent to this host with every request. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 async function connect(options: ConversationOptions): Promise<Connection> {
@@ -123,7 +130,11 @@ async function connect(options: ConversationOptions): Promise<Connection> {
     (async (stop) => findCredentials({ registry: host, repository }, { signal: stop }));
   const registry = await registryBase(place, settings, signal);
   const tls = (url: URL): TlsSettings | undefined => settings.tls(url, place);
-  return { base: registry, authorizer: createAuthorizer({ registry, scopes, credentials, tls }) };
+  return {
+    base: registry,
+    authorizer: createAuthorizer({ registry, scopes, credentials, tls }),
+    headers: { ...metaHeaders(), ...place.headers },
+  };
 }
 
 /**

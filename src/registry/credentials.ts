@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
+import { TsbuildError } from '../core/index.ts';
 import { readAuthFile, type AuthFile } from './auth-file.ts';
 import { helperGet } from './credential-helper.ts';
 import { registryVariables } from './variables.ts';
@@ -37,7 +38,7 @@ export function authFiles(environment: Environment = process.env): readonly stri
   const runtime = set('XDG_RUNTIME_DIR');
   return [
     ...(named === undefined ? [] : [named]),
-    join(set('DOCKER_CONFIG') ?? join(home, '.docker'), 'config.json'),
+    dockerConfig(environment),
     ...(runtime === undefined ? [] : [join(runtime, 'containers', 'auth.json')]),
     join(set('XDG_CONFIG_HOME') ?? join(home, '.config'), 'containers', 'auth.json'),
   ];
@@ -54,6 +55,21 @@ export async function findCredentials(
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** Headers that docker's config.json has for every registry. One that cannot be read is told of when credentials are wanted. */
+export function metaHeaders(environment: Environment = process.env): Readonly<Record<string, string>> {
+  try {
+    return readAuthFile(dockerConfig(environment))?.metaHeaders ?? {};
+  } catch (error) {
+    if (error instanceof TsbuildError) return {};
+    throw error;
+  }
+}
+
+function dockerConfig(environment: Environment): string {
+  const folder = environment['DOCKER_CONFIG'] || join(environment['HOME'] || homedir(), '.docker');
+  return join(folder, 'config.json');
 }
 
 /** A helper for the registry, then the helper for all, then what the file itself holds. */

@@ -60,9 +60,9 @@ export async function withRepository<T>(
   const signal = visit.signal === undefined ? failed.signal : AbortSignal.any([visit.signal, failed.signal]);
   const settings = visit.settings ?? registrySettings();
   const shared = { settings, signal, stall, retry, access, onWarning };
-  const place = settings.pushTo(reference);
-  const mirrors = settings
-    .readTo(reference)
+  const readFrom = settings.readTo(reference);
+  const place = (access === 'pull' ? readFrom.at(-1) : undefined) ?? settings.pushTo(reference);
+  const mirrors = readFrom
     .filter(({ mirrors: of }) => access === 'pull' && of !== undefined)
     // Not with the credentials that were given for the registry: a mirror is another's (S-60).
     .map((mirror) => ({ host: mirror.host, conversation: createConversation({ ...shared, place: mirror }) }));

@@ -2,6 +2,7 @@ import { TsbuildError } from '../core/index.ts';
 import type { TlsSettings } from '../http/index.ts';
 import { familiarName, formatReference, registryHost, type Reference } from '../oci/index.ts';
 import { aliases } from './credentials.ts';
+import { readHostRules, type HostEntry } from './hosts-toml.ts';
 import { certificatesIn, hostCertificates } from './host-certificates.ts';
 import {
   covered,
@@ -21,16 +22,22 @@ export interface RegistryPlace {
   readonly insecure: boolean;
   /** Of a mirror: the registry that it stands for. */
   readonly mirrors?: string | undefined;
+  /** Path below which repositories are; `/v2` unless told. */
+  readonly root?: string | undefined;
+  /** Takes the place of the host's folder of certificates. */
+  readonly tls?: Omit<TlsSettings, 'verify'> | undefined;
+  /** Sent to this host with every request. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** What the machine and the user have decided about registries. */
 export interface RegistrySettings {
   /** Where a name is read from: mirrors in their order, then the registry itself. Throws REGISTRY_DENIED where it is blocked. */
   readTo(reference: Reference): readonly RegistryPlace[];
-  /** Where a name is pushed to: never a mirror. Throws REGISTRY_DENIED. */
+  /** Where a name is pushed to: a mirror only where a hosts.toml says so. Throws REGISTRY_DENIED. */
   pushTo(reference: Reference): RegistryPlace;
   /** How the certificate of a host is checked while a place is spoken to; undefined for as any other's. */
-  tls(url: URL, place: Pick<RegistryPlace, 'host' | 'insecure'>): TlsSettings | undefined;
+  tls(url: URL, place: Pick<RegistryPlace, 'host' | 'insecure' | 'tls'>): TlsSettings | undefined;
   /** A host as it is spoken to when no repository of it is meant: insecure where that was said of all that it has. */
   hostPlace(host: string): Pick<RegistryPlace, 'host' | 'insecure'>;
   /** https alone is spoken, also to this machine. */
@@ -52,7 +59,10 @@ export function registrySettings(places: ConfigPlaces = {}): RegistrySettings {
   const placesOf = (reference: Reference): readonly RegistryPlace[] => {
     const name = formatReference(reference);
     const rule = ruleFor(rules, name);
-    if (rule === undefined) return [placeOf(name, { insecure: false })];
+    if (rule === undefined) {
+      const { mirrors, own } = hostPlaces(reference);
+      return [...mirrors, own];
+    }
     if (rule.blocked) {
       throw new TsbuildError('REGISTRY_DENIED', `${familiarName(reference)} is blocked by ${rule.path}`);
     }
@@ -63,6 +73,27 @@ export function registrySettings(places: ConfigPlaces = {}): RegistrySettings {
       .filter((mirror) => isServed(mirror, reference))
       .map((mirror) => ({ ...placeOf(moved(mirror.location), mirror), mirrors: reference.registry }));
     return [...mirrors, own];
+  };
+
+  /** What hosts.toml has for the registry; registries.conf goes before it. */
+  const hostPlaces = (reference: Reference): HostPlaces => {
+    const plain = placeOf(formatReference(reference), { insecure: false });
+    const rules = readHostRules([reference.registry, plain.host], places);
+    const at = ({ host, root, insecure, tls, headers }: HostEntry): RegistryPlace => ({
+      ...plain,
+      ...{ host, root, tls, headers },
+      insecure: (insecure && !isStrict) || isInsecure(host),
+    });
+    const own = rules?.server === undefined ? plain : at(rules.server);
+    const hosts = rules?.hosts ?? [];
+    const pushed = hosts.find(({ pushes }) => pushes);
+    return {
+      mirrors: hosts
+        .filter(({ serves }) => serves !== undefined && isServed({ serves }, reference))
+        .map((entry) => ({ ...at(entry), mirrors: reference.registry })),
+      own,
+      pushed: pushed === undefined ? own : at(pushed),
+    };
   };
 
   const placeOf = (name: string, { insecure }: { readonly insecure: boolean }): RegistryPlace => {
@@ -94,6 +125,7 @@ export function registrySettings(places: ConfigPlaces = {}): RegistrySettings {
     },
     readTo: placesOf,
     pushTo(reference) {
+      if (ruleFor(rules, formatReference(reference)) === undefined) return hostPlaces(reference).pushed;
       const own = placesOf(reference).at(-1);
       if (own === undefined) throw new Error('a name without a place');
       return own;
@@ -103,6 +135,7 @@ export function registrySettings(places: ConfigPlaces = {}): RegistrySettings {
       const isPlace = new URL(`${url.protocol}//${place.host}`).host === url.host;
       const host = isPlace ? place.host : url.host;
       const insecure = (isPlace && place.insecure) || isInsecure(host);
+      if (isPlace && place.tls !== undefined) return { ...place.tls, verify: !insecure };
       const key = `${String(insecure)} ${host}`;
       if (!certificates.has(key)) certificates.set(key, tlsOf(host, { insecure, places }));
       return certificates.get(key);
@@ -110,7 +143,13 @@ export function registrySettings(places: ConfigPlaces = {}): RegistrySettings {
   };
 }
 
-function isServed({ serves }: MirrorRule, { digest }: Reference): boolean {
+interface HostPlaces {
+  readonly mirrors: readonly RegistryPlace[];
+  readonly own: RegistryPlace;
+  readonly pushed: RegistryPlace;
+}
+
+function isServed({ serves }: Pick<MirrorRule, 'serves'>, { digest }: Reference): boolean {
   return serves === 'all' || (serves === 'digest-only') === (digest !== undefined);
 }
 

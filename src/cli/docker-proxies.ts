@@ -1,0 +1,46 @@
+import { readFileSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+import { isErrno } from '../core/index.ts';
+
+/** Members of `proxies.default` of docker's config.json, and the variables that they become. */
+const variables = {
+  httpProxy: 'HTTP_PROXY',
+  httpsProxy: 'HTTPS_PROXY',
+  noProxy: 'NO_PROXY',
+  ftpProxy: 'FTP_PROXY',
+  allProxy: 'ALL_PROXY',
+} as const;
+
+const maxBytes = 2 ** 20;
+
+/**
+ * What docker's client gives to builds and containers so that they get out: `proxies.default` of its config.json (G-18), in
+ * capitals and small letters. Nothing of a file that has none; one that is damaged is told of where credentials are wanted.
+ */
+export function dockerProxies(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): readonly (readonly [name: string, value: string])[] {
+  const folder = environment['DOCKER_CONFIG'] || join(environment['HOME'] || homedir(), '.docker');
+  const given = defaultProxies(join(folder, 'config.json'));
+  return Object.entries(variables).flatMap(([member, name]) => {
+    const value = given[member];
+    if (typeof value !== 'string' || value === '') return [];
+    return [name, name.toLowerCase()].map((each) => [each, value] as const);
+  });
+}
+
+function defaultProxies(path: string): Readonly<Record<string, unknown>> {
+  try {
+    if (statSync(path).size > maxBytes) return {};
+    const text = readFileSync(path, 'utf8');
+    // Every build comes by here, and few of these files have any.
+    if (!text.includes('"proxies"')) return {};
+    const file = JSON.parse(text) as { proxies?: { default?: Record<string, unknown> | null } | null } | null;
+    return file?.proxies?.default ?? {};
+  } catch (error) {
+    if (error instanceof SyntaxError || isErrno(error, 'ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES')) return {};
+    throw error;
+  }
+}
