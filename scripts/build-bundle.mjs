@@ -32,6 +32,7 @@ function zodNames() {
 }
 
 const names = zodNames();
+// Schemas are not compiled: most are used once or twice by a command, which takes less than to make code of them.
 const zod = await bundler.build({
   ...common,
   target: 'esnext',
@@ -39,6 +40,7 @@ const zod = await bundler.build({
     contents: `
       import * as mini from 'zod/mini';
       import * as classic from 'zod';
+      mini.config({ jitless: true });
       export const [miniUsed, classicUsed] = [{ ${names.map((name) => `${name}: mini.${name}`)} },
         { ${names.map((name) => `${name}: classic.${name}`)} }];`,
     resolveDir: process.cwd(),

@@ -2,12 +2,24 @@ import { fromErrno, isErrno, TsbuildError } from '../core/index.ts';
 import { runCli } from './program.ts';
 import { reportError } from './report.ts';
 
-for (const stream of [process.stdout, process.stderr]) stream.on('error', outputFailed);
+for (const name of ['stdout', 'stderr'] as const) watchWhenMade(name);
 
 void runCli(process.argv.slice(2)).then((status) => {
   // Not process.exit: what is still in the pipes of stdout and stderr must get out.
   process.exitCode = status;
 });
+
+/** Node makes them when they are first used, which takes longer than many a command needs altogether. */
+function watchWhenMade(name: 'stdout' | 'stderr'): void {
+  const property = Object.getOwnPropertyDescriptor(process, name);
+  if (property?.get === undefined) return;
+  const get = (): NodeJS.WriteStream => {
+    const stream = property.get?.call(process) as NodeJS.WriteStream;
+    Object.defineProperty(process, name, { value: stream, configurable: true, enumerable: true });
+    return stream.on('error', outputFailed);
+  };
+  Object.defineProperty(process, name, { get, configurable: true, enumerable: true });
+}
 
 function outputFailed(thrown: NodeJS.ErrnoException): void {
   // A reader that has seen enough (`tsbuild images | head -1`) is no defect: whoever writes a lot finds out by the write.

@@ -1,21 +1,28 @@
 import { BlockList, isIP } from 'node:net';
 
-const privateNets = new BlockList();
-for (const [net, prefix] of [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.168.0.0', 16],
-] as const) {
-  privateNets.addSubnet(net, prefix, 'ipv4');
+let known: BlockList | undefined;
+
+/** Made when first asked for: every command that might speak to a host loads this file. */
+function privateNets(): BlockList {
+  if (known !== undefined) return known;
+  known = new BlockList();
+  for (const [net, prefix] of [
+    ['0.0.0.0', 8],
+    ['10.0.0.0', 8],
+    ['100.64.0.0', 10],
+    ['127.0.0.0', 8],
+    ['169.254.0.0', 16],
+    ['172.16.0.0', 12],
+    ['192.168.0.0', 16],
+  ] as const) {
+    known.addSubnet(net, prefix, 'ipv4');
+  }
+  known.addAddress('::', 'ipv6');
+  known.addAddress('::1', 'ipv6');
+  known.addSubnet('fc00::', 7, 'ipv6');
+  known.addSubnet('fe80::', 10, 'ipv6');
+  return known;
 }
-privateNets.addAddress('::', 'ipv6');
-privateNets.addAddress('::1', 'ipv6');
-privateNets.addSubnet('fc00::', 7, 'ipv6');
-privateNets.addSubnet('fe80::', 10, 'ipv6');
 
 /** This machine itself, as a URL's host names it; the only place plain http is spoken to (checklist G-37). */
 export function isLoopback(url: URL): boolean {
@@ -28,7 +35,7 @@ export function isPrivateLiteral(url: URL): boolean {
   const host = bare(url.hostname);
   const family = isIP(host);
   if (family === 0) return host === 'localhost' || host.endsWith('.localhost');
-  return privateNets.check(host, family === 6 ? 'ipv6' : 'ipv4');
+  return privateNets().check(host, family === 6 ? 'ipv6' : 'ipv4');
 }
 
 function bare(hostname: string): string {

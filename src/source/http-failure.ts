@@ -11,7 +11,6 @@ const hints: Partial<Record<FailureReason['code'], string>> = {
   ERR_SSL_WRONG_VERSION_NUMBER: 'if the server speaks plain http, write http://',
   ERR_SSL_PACKET_LENGTH_TOO_LONG: 'if the server speaks plain http, write http://',
   EPROTO: 'if the server speaks plain http, write http://',
-  certificate: certificateHint,
   cut: 'check the network and try again',
 };
 
@@ -23,7 +22,7 @@ export function httpFailure(error: unknown, url: string): unknown {
   const reason = failureReason(error);
   if (reason === undefined) return error;
   return new TsbuildError('SOURCE_UNREACHABLE', `cannot fetch ${shown}: ${reason.why}`, {
-    hint: hints[reason.code],
+    hint: reason.code === 'certificate' ? certificateHint : hints[reason.code],
     cause: error,
   });
 }
