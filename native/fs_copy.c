@@ -1,6 +1,7 @@
 /* Copies of many small files at once, on a thread of libuv's pool: system calls of one batch run beside JavaScript. */
 #include "fs.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdlib.h>
@@ -15,11 +16,17 @@ enum { SIZE, UID, GID, MODE, SECONDS, NANOS, COPY_NUMBERS };
 /* A rename anywhere on the machine may make a confined lookup fail with EAGAIN: nothing is wrong, ask again. */
 #define OPENAT2_TRIES 128
 
+#define DIGEST_BYTES 32
+
+/* OpenSSL's, which the node executable exports for addons; NULL where one does not: JavaScript hashes then. */
+typedef unsigned char *(*sha256_function)(const unsigned char *bytes, size_t length, unsigned char *digest);
+static sha256_function sha256;
+
 struct batch {
   napi_async_work work;
   napi_deferred deferred;
   /* Keep what the thread reads and writes. */
-  napi_ref numbers_ref, bytes_ref;
+  napi_ref numbers_ref, bytes_ref, digests_ref;
   int from, to;
   char *paths;
   size_t paths_length;
@@ -27,6 +34,7 @@ struct batch {
   size_t count;
   char *bytes;
   size_t room;
+  unsigned char *digests;
 };
 
 static int open_confined(int directory, const char *path, int flags, mode_t mode, uint64_t resolve) {
@@ -129,6 +137,7 @@ static void run_batch(napi_env env, void *data) {
       file[SIZE] = (double)failure;
       return;
     }
+    if (sha256 != NULL) sha256((unsigned char *)bytes, size, batch->digests + i * DIGEST_BYTES);
     used += size;
   }
 }
@@ -136,6 +145,7 @@ static void run_batch(napi_env env, void *data) {
 static void free_batch(napi_env env, struct batch *batch) {
   if (batch->numbers_ref != NULL) napi_delete_reference(env, batch->numbers_ref);
   if (batch->bytes_ref != NULL) napi_delete_reference(env, batch->bytes_ref);
+  if (batch->digests_ref != NULL) napi_delete_reference(env, batch->digests_ref);
   free(batch->paths);
   free(batch);
 }
@@ -143,7 +153,7 @@ static void free_batch(napi_env env, struct batch *batch) {
 static void end_batch(napi_env env, napi_status status, void *data) {
   struct batch *batch = data;
   (void)status;
-  napi_resolve_deferred(env, batch->deferred, give_number(env, 0));
+  napi_resolve_deferred(env, batch->deferred, give_number(env, sha256 == NULL ? 0 : 1));
   napi_delete_async_work(env, batch->work);
   free_batch(env, batch);
 }
@@ -161,10 +171,11 @@ static void *take_array(struct call *call, size_t index, napi_typedarray_type wa
 }
 
 /*
- * copySmallFiles(from directory, to directory, paths, numbers, bytes) → promise
+ * copySmallFiles(from directory, to directory, paths, numbers, bytes, digests) → promise of 1; of 0 without digests
  *
  * `paths`: source and target of each file, each ended by NUL; `numbers`: a row for each file; `bytes`: room for all
  * contents, one after the other, and a byte more. Neither file may be a link; links above the source resolve in its root.
+ * `digests`: 32 bytes for the sha256 of each file.
  */
 static napi_value run_copy_small_files(napi_env env, napi_callback_info info) {
   struct call call = begin_call(env, info);
@@ -177,6 +188,9 @@ static napi_value run_copy_small_files(napi_env env, napi_callback_info info) {
   batch->numbers = take_array(&call, 3, napi_float64_array, &numbers, &batch->numbers_ref);
   batch->count = numbers / COPY_NUMBERS;
   batch->bytes = take_array(&call, 4, napi_uint8_array, &batch->room, &batch->bytes_ref);
+  size_t digests = 0;
+  batch->digests = take_array(&call, 5, napi_uint8_array, &digests, &batch->digests_ref);
+  if (call.error == 0 && digests < batch->count * DIGEST_BYTES) call.error = EINVAL;
   napi_value promise = NULL, name = NULL;
   if (call.error == 0) {
     napi_create_string_utf8(env, "copySmallFiles", NAPI_AUTO_LENGTH, &name);
@@ -192,5 +206,6 @@ static napi_value run_copy_small_files(napi_env env, napi_callback_info info) {
 
 void define_copies(napi_env env, napi_value exports) {
   static const struct function functions[] = {{"copySmallFiles", run_copy_small_files}};
+  sha256 = (sha256_function)dlsym(RTLD_DEFAULT, "SHA256");
   define_functions(env, exports, functions, sizeof functions / sizeof functions[0]);
 }

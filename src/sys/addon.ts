@@ -63,7 +63,8 @@ export interface Addon {
     paths: string,
     numbers: Float64Array,
     bytes: Uint8Array,
-  ) => Promise<unknown> | number;
+    digests: Uint8Array,
+  ) => Promise<number> | number;
   readonly pidfdOpen: (pid: number) => number;
   readonly pidfdSendSignal: (pidfd: number, signal: number) => number;
   readonly fsopen: (type: string) => number;

@@ -1,4 +1,4 @@
-import type { ByteString } from '../core/index.ts';
+import type { ByteString, Digest } from '../core/index.ts';
 import { addon } from './addon.ts';
 import { checked, errnoError } from './errno.ts';
 import type { FileTime, RootDir } from './rootdir.ts';
@@ -24,20 +24,27 @@ export interface SmallCopyFailure {
   readonly error: NodeJS.ErrnoException;
 }
 
+export interface SmallCopies {
+  readonly failure: SmallCopyFailure | undefined;
+  /** Of a file's bytes, in the order given; undefined where this Node cannot hash on another thread. */
+  readonly digestOf: (index: number) => Digest | undefined;
+}
+
 /** Numbers a file, in the order of native/fs_copy.c. */
 const rowLength = 6;
+const digestLength = 32;
 /** What is added to -errno for failures of the target. */
 const ofTarget = -100_000;
 
 /**
  * Copies files that do not exist in `to` yet into folders that do, on another thread; their contents come to lie in
- * `bytes` one after the other, which must have room for them and a byte more. The roots must stay open until it settles.
+ * `bytes` one after the other, which must have room for them and a byte more. Nothing may be closed until it settles.
  */
 export async function copySmallFiles(
   { from, to }: { readonly from: RootDir; readonly to: RootDir },
   files: readonly SmallCopy[],
   bytes: Uint8Array,
-): Promise<SmallCopyFailure | undefined> {
+): Promise<SmallCopies> {
   const numbers = new Float64Array(files.length * rowLength);
   let paths = '';
   files.forEach(({ source, target, size, uid, gid, mode, mtime }, index) => {
@@ -50,10 +57,18 @@ export async function copySmallFiles(
     numbers[row + 4] = mtime.seconds;
     numbers[row + 5] = mtime.nanos ?? 0;
   });
-  const begun = addon().copySmallFiles(from.fd, to.fd, paths, numbers, bytes);
+  const digests = Buffer.allocUnsafeSlow(files.length * digestLength);
+  const begun = addon().copySmallFiles(from.fd, to.fd, paths, numbers, bytes, digests);
   if (typeof begun === 'number') checked(begun, 'copy');
-  await begun;
-  return failureOf(files, numbers);
+  const isHashed = (await begun) === 1;
+  return {
+    failure: failureOf(files, numbers),
+    digestOf(index) {
+      if (!isHashed) return undefined;
+      const at = index * digestLength;
+      return `sha256:${digests.toString('hex', at, at + digestLength)}` as Digest;
+    },
+  };
 }
 
 function failureOf(files: readonly SmallCopy[], numbers: Float64Array): SmallCopyFailure | undefined {

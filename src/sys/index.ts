@@ -1,4 +1,4 @@
-export { copySmallFiles, type SmallCopy, type SmallCopyFailure } from './copy-batch.ts';
+export { copySmallFiles, type SmallCopies, type SmallCopy } from './copy-batch.ts';
 export { copyContent, reflink, syncFileSystem } from './copy.ts';
 export { registerOwnEmulators, tryEmulation, type Emulation } from './emulation.ts';
 export { errno, errnoError } from './errno.ts';

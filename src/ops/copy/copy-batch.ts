@@ -1,6 +1,6 @@
 import { digestOf, isErrno, type ByteString, type Digest } from '../../core/index.ts';
 import type { Entry, LayerWriter } from '../../snapshot/index.ts';
-import { copySmallFiles, type RootDir, type SmallCopy } from '../../sys/index.ts';
+import { copySmallFiles, type RootDir, type SmallCopies, type SmallCopy } from '../../sys/index.ts';
 import { changed, largeSize } from './read.ts';
 import type { CopyItem } from './walk.ts';
 
@@ -51,10 +51,13 @@ export class CopyBatch {
   }
 
   /** Copies the files; their contents are in `bytes` then, which has room for a byte more than a batch. */
-  async copy(roots: { readonly from: RootDir; readonly to: RootDir }, bytes: Uint8Array): Promise<void> {
-    if (this.#copies.length === 0) return;
-    const failure = await copySmallFiles(roots, this.#copies, bytes);
-    if (failure === undefined) return;
+  async copy(
+    roots: { readonly from: RootDir; readonly to: RootDir },
+    bytes: Uint8Array,
+  ): Promise<CopiedBatch> {
+    if (this.#copies.length === 0) return { bytes, digestOf: () => undefined };
+    const { failure, digestOf } = await copySmallFiles(roots, this.#copies, bytes);
+    if (failure === undefined) return { bytes, digestOf };
     if (failure.of === 'target' || !isErrno(failure.error, ...signsOfChange)) throw failure.error;
     const files = this.#planned.filter((each) => each.kind === 'file');
     const item = files[failure.at]?.item;
@@ -62,20 +65,27 @@ export class CopyBatch {
   }
 
   /** Puts it all into the layer. Throws CONTEXT_CHANGED for a file that does not hold what its key was made of. */
-  pack(layer: LayerWriter, bytes: Uint8Array): void {
+  pack(layer: LayerWriter, copied: CopiedBatch): void {
     let at = 0;
+    let index = 0;
     for (const planned of this.#planned) {
       const { path, entry } = planned;
       layer.put(path, entry);
       if (planned.kind !== 'file') continue;
-      const content = bytes.subarray(at, at + entry.size);
-      if (digestOf(content) !== planned.content) throw changed(planned.item);
+      const content = copied.bytes.subarray(at, at + entry.size);
+      if ((copied.digestOf(index) ?? digestOf(content)) !== planned.content) throw changed(planned.item);
       at += entry.size;
+      index += 1;
       if (entry.size === 0) continue;
       layer.piece(content);
       layer.contentIs(planned.content);
     }
   }
+}
+
+/** What has come of the files of a batch. */
+export interface CopiedBatch extends Pick<SmallCopies, 'digestOf'> {
+  readonly bytes: Uint8Array;
 }
 
 /** Of a source that was listed, and is not there now, or is something else. */

@@ -13,7 +13,7 @@ import {
 import type { BlobStore } from '../../store/index.ts';
 import { openRootDir, type RootDir } from '../../sys/index.ts';
 import { forgetIfChanged, restoreTimes } from './carry-out.ts';
-import { batchBytes, CopyBatch } from './copy-batch.ts';
+import { batchBytes, CopyBatch, type CopiedBatch } from './copy-batch.ts';
 import { childOf } from './destination.ts';
 import type { FreshCopy } from './fresh.ts';
 import { NearFolder } from './near-folder.ts';
@@ -62,8 +62,7 @@ export async function storeFresh(
 
 interface Running {
   readonly batch: CopyBatch;
-  readonly bytes: Uint8Array;
-  readonly copied: Promise<void>;
+  readonly copied: Promise<CopiedBatch>;
 }
 
 class FreshLayer {
@@ -167,18 +166,18 @@ class FreshLayer {
       const bytes = this.#spare.pop() ?? Buffer.allocUnsafeSlow(batchBytes + 1);
       const copied = batch.copy({ from: this.#transfer.from, to: this.#to }, bytes);
       copied.catch(() => undefined); // it may fail while an older one is waited for
-      this.#running.push({ batch, bytes, copied });
+      this.#running.push({ batch, copied });
     }
     while (this.#running.length > most) {
       const oldest = this.#running.shift();
       if (oldest === undefined) return;
-      await oldest.copied;
-      oldest.batch.pack(this.#layer, oldest.bytes);
+      const copied = await oldest.copied;
+      oldest.batch.pack(this.#layer, copied);
       for (const { path, entry } of oldest.batch.attributed) {
         for (const [name, value] of entry.xattrs) this.#to.setXattr(path, name, value);
       }
       yield* this.#layer.take();
-      this.#spare.push(oldest.bytes);
+      this.#spare.push(copied.bytes);
     }
   }
 
