@@ -13,6 +13,7 @@ import type { Staging } from './files.ts';
 import { openSettled } from './settled.ts';
 import { TempSpace } from './temp.ts';
 import type { Store } from './types.ts';
+import { isWholeImage } from './whole-image.ts';
 
 /** Whether there is a store at `root`: who only asks makes none. */
 export function storeExists(root: string): boolean {
@@ -44,17 +45,27 @@ export async function openStore(root: string): Promise<Store> {
     },
   };
 
+  const blobs = openBlobs({
+    folder: paths.blobs,
+    staging: noting,
+    beforePut: (digest) => leases.keep({ blob: digest }),
+  });
+  const refs = openRefs({
+    ...{ folder: paths.refs, index: paths.index, staging: noting, locks, settled },
+    holds: (target) => isWholeImage(target, blobs),
+  });
+  /** The power loss before this boot may have damaged what other tools read. */
+  const mend = async (): Promise<void> => {
+    if (settled.isFirst()) await refs.reindex();
+  };
+
   return {
     root: paths.root,
     layout: paths.layout,
     snapshots: paths.snapshots,
     containers: paths.containers,
-    blobs: openBlobs({
-      folder: paths.blobs,
-      staging: noting,
-      beforePut: (digest) => leases.keep({ blob: digest }),
-    }),
-    refs: openRefs({ folder: paths.refs, index: paths.index, staging: noting, locks }),
+    blobs,
+    refs,
     images: openImages(paths.images, noting),
     records: openRecords({
       folder: paths.records,
@@ -71,9 +82,14 @@ export async function openStore(root: string): Promise<Store> {
         removeDeadLocks(paths.locks);
         await clear(dead);
       }),
-    settle: async () => settled.settle(),
+    async settle() {
+      await mend();
+      settled.settle();
+    },
     async settleAside() {
-      if (written) settled.settleAside();
+      if (!written) return;
+      await mend();
+      settled.settleAside();
       written = false;
     },
     [Symbol.asyncDispose]: () => staging[Symbol.asyncDispose](),

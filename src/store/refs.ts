@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { canonicalJson, fromErrno, isDigest, TsbuildError, type Json } from '../core/index.ts';
+import { canonicalJson, fromErrno, TsbuildError, type Json } from '../core/index.ts';
 import { formatReference, parseReference } from '../oci/index.ts';
-import type { Descriptor } from '../oci/index.ts';
-import { readIfThere, readJsonIfThere, removeIfThere, replace, type Staging } from './files.ts';
+import { publish, readIfThere, type Staging } from './files.ts';
 import { layoutIndex, namesTarget } from './layout-index.ts';
+import { firstSlot, refSlots, type RefSlotOptions, type RefSlots } from './ref-slots.ts';
 import type { Ref, RefStore, Store } from './types.ts';
 
-export interface RefStoreOptions {
-  /** One file a ref. */
+export interface RefStoreOptions extends RefSlotOptions {
+  /** Two files a ref at most. */
   readonly folder: string;
   /** The layout's index.json. */
   readonly index: string;
@@ -21,32 +21,39 @@ export interface RefStoreOptions {
 /** The ref files are the truth, index.json is made from them: after a crash between the two the next change repairs it. */
 export function openRefs(options: RefStoreOptions): RefStore {
   const { folder, index, staging, locks } = options;
-  const pathOf = (name: string): string => join(folder, fileName(name));
+  const slotsOf = (name: string): RefSlots => refSlots(join(folder, fileName(name)), options);
 
   const list = (): readonly Ref[] => {
-    const refs = fileNames(folder).flatMap((file) => readRef(join(folder, file)) ?? []);
-    return refs.sort((a, b) => (a.name < b.name ? -1 : 1));
+    const files = new Set(fileNames(folder).map(firstSlot));
+    const refs = [...files].flatMap((file) => refSlots(join(folder, file), options).read() ?? []);
+    return refs.map(({ name, target }) => ({ name, target })).sort((a, b) => (a.name < b.name ? -1 : 1));
   };
-  const deriveIndex = (stays: (ref: Ref) => boolean = () => true): void =>
-    replace(staging, index, layoutIndex(list().filter(stays)));
+  /** Not synced: a power loss may damage it, and the next change of a name, or of anything in this boot, makes it anew. */
+  const deriveIndex = (stays: (ref: Ref) => boolean = () => true): void => {
+    const text = layoutIndex(list().filter(stays));
+    if (readIfThere(index)?.toString('utf8') !== text) publish(staging, index, text);
+  };
 
   return {
     list: async () => list(),
-    get: async (name) => readRef(pathOf(name)),
+    async get(name) {
+      const found = slotsOf(name).read();
+      return found && { name: found.name, target: found.target };
+    },
     async set(ref) {
-      const path = pathOf(ref.name);
-      const text = encode(ref);
+      const slots = slotsOf(ref.name);
       // A build that changes nothing names the same image again: two reads instead of a lock and two writes.
-      const before = readRef(path);
-      if (before && encode(before) === text && namesTarget(readIfThere(index)?.toString('utf8'), ref)) return;
+      const before = slots.read();
+      const isKnown = before?.settled === true && encode(before) === encode(ref);
+      if (isKnown && namesTarget(readIfThere(index)?.toString('utf8'), ref)) return;
       await using _lock = await locks.lock('refs');
-      replace(staging, path, text);
+      if (!isKnown) slots.write(ref, staging);
       deriveIndex();
     },
     async delete(name) {
-      const path = pathOf(name);
+      const slots = slotsOf(name);
       await using _lock = await locks.lock('refs');
-      if (!existsSync(path)) return false;
+      if (slots.read() === undefined) return slots.remove();
       // The file last: killed in between, the name can be removed again, and the index comes to agree.
       try {
         deriveIndex((ref) => ref.name !== name);
@@ -54,7 +61,7 @@ export function openRefs(options: RefStoreOptions): RefStore {
         // Names are removed to make room: on a full disk the index keeps one too many until the next change.
         if (!(error instanceof TsbuildError) || error.code !== 'DISK_FULL') throw error;
       }
-      return removeIfThere(path);
+      return slots.remove();
     },
     async reindex() {
       await using _lock = await locks.lock('refs');
@@ -82,23 +89,6 @@ function fileNames(folder: string): string[] {
   }
 }
 
-function encode(ref: Ref): string {
-  return canonicalJson({ name: ref.name, target: ref.target as unknown as Json });
-}
-
-/** A damaged file reads as no ref. */
-function readRef(path: string): Ref | undefined {
-  const value = readJsonIfThere(path) as Partial<Ref> | null | undefined;
-  if (typeof value?.name !== 'string' || !isDescriptor(value.target)) return undefined;
-  return { name: value.name, target: value.target };
-}
-
-function isDescriptor(value: unknown): value is Descriptor {
-  const target = value as Partial<Descriptor> | null | undefined;
-  return (
-    typeof target?.mediaType === 'string' &&
-    typeof target.digest === 'string' &&
-    isDigest(target.digest) &&
-    Number.isSafeInteger(target.size)
-  );
+function encode({ name, target }: Ref): string {
+  return canonicalJson({ name, target: target as unknown as Json });
 }

@@ -23,7 +23,12 @@ import { publish, readJsonIfThere, type Staging } from './files.ts';
  */
 export interface Settled {
   stamp(): Stamp;
+  /** Whether what was written by then is what was written. */
   trusts(stamp: Stamp): boolean;
+  /** Whether it would be so after a power loss now. */
+  isOnDisk(stamp: Stamp): boolean;
+  /** Whether nothing of the running boot was settled yet. */
+  isFirst(): boolean;
   /** Waits for the disk. */
   settle(): void;
   /** Leaves the wait to a process of its own, if one can be had. */
@@ -55,9 +60,11 @@ export function openSettled(options: SettledOptions): Settled {
   const timesOf = (of: string): readonly number[] => slots.map((slot) => readTime(folder, of, slot));
   const settledAt = (of: string): number => {
     const at = known.get(of) ?? Math.max(...timesOf(of));
-    known.set(of, at);
+    // The running boot's goes on.
+    if (of !== boot()) known.set(of, at);
     return at;
   };
+  const isOnDisk = (stamp: Stamp): boolean => isBootId(stamp.boot) && stamp.at <= settledAt(stamp.boot);
 
   const settle = (): void => {
     const at = now();
@@ -75,7 +82,9 @@ export function openSettled(options: SettledOptions): Settled {
 
   return {
     stamp: () => ({ boot: boot(), at: now() }),
-    trusts: (stamp) => stamp.boot === boot() || (isBootId(stamp.boot) && stamp.at <= settledAt(stamp.boot)),
+    trusts: (stamp) => stamp.boot === boot() || isOnDisk(stamp),
+    isOnDisk,
+    isFirst: () => Math.max(...timesOf(boot())) < 0,
     settle,
     settleAside() {
       if (!options.syncAside(boot())) settle();

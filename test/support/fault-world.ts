@@ -94,7 +94,8 @@ export function faceOf(root: string): StoreFace {
     index: readFileSync(join(root, 'oci/index.json'), 'utf8'),
     images: names('images'),
     blobs: names('oci/blobs/sha256'),
-    names: names('refs'),
+    // Each has up to two files.
+    names: [...new Set(names('refs').map((name) => name.replace(/~$/, '')))],
   };
 }
 

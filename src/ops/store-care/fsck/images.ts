@@ -22,7 +22,10 @@ async function checkRefs(examined: Examined): Promise<readonly Finding[]> {
     const name = nameIn(path);
     const ref = name === undefined ? undefined : refs.find((known) => known.name === name);
     if (ref !== undefined) continue;
-    findings.push(broken(`refs/${file}`, 'names no image', removing(path)));
+    const wrong = broken(`refs/${file}`, 'names no image', removing(path));
+    // A name has two files, and a power loss spares one of them.
+    const isSpare = nameIn(file.endsWith('~') ? path.slice(0, -1) : `${path}~`) !== undefined;
+    findings.push(isSpare ? { ...wrong, severity: 'leftover', hint: undefined } : wrong);
   }
   for (const { name, target } of refs) {
     const problem = problemOf(examined, target);
