@@ -16,8 +16,8 @@ export interface HttpRequest {
 
 /** Content to send, which can be read again: after a redirect, or with another token. */
 export interface HttpBody {
-  /** Bytes. */
-  readonly size: number;
+  /** Bytes; undefined when that is not known before they are sent. */
+  readonly size: number | undefined;
   open(): AsyncIterable<Uint8Array>;
 }
 
@@ -81,7 +81,7 @@ export async function send(url: URL, request: HttpSending): Promise<Response> {
 /** Without it the body would travel in chunks, which some registries refuse. */
 function lengthOf({ method, body }: HttpSending): Record<string, string> {
   if (body === undefined) return method === 'GET' || method === 'HEAD' ? {} : { 'content-length': '0' };
-  return { 'content-length': String(body.size) };
+  return body.size === undefined ? {} : { 'content-length': String(body.size) };
 }
 
 function mayFollow(from: URL, to: URL, { plainHttp, redirects }: HttpSending): boolean {

@@ -6,7 +6,7 @@ import * as z from 'zod/mini';
 
 import { createDigester, digestParts, isDigest, TsbuildError, type Digest } from '../core/index.ts';
 import type { Descriptor } from '../oci/types.ts';
-import type { BlobSource } from '../registry/index.ts';
+import type { BlobSource, EarlyBytes } from '../registry/index.ts';
 import type { Store } from '../store/types.ts';
 import { compress } from '../tar/index.ts';
 import type { Layer } from './image.ts';
@@ -69,13 +69,15 @@ export interface PackLayerOptions {
   /** Takes the file. */
   readonly folder: string;
   readonly signal?: AbortSignal | undefined;
+  /** Gets all packed bytes as they come. */
+  readonly early?: EarlyBytes | undefined;
 }
 
 /** Writes the layer's tar, packed, into the folder, and remembers what came out. Throws INTERRUPTED between two chunks. */
 export async function packLayer(
   store: Store,
   layer: Pick<Layer, 'diffId' | 'open'>,
-  { form, folder, signal }: PackLayerOptions,
+  { form, folder, signal, early }: PackLayerOptions,
 ): Promise<{ readonly descriptor: Descriptor; readonly source: BlobSource }> {
   const { compression, level } = form;
   const key = keyOf(layer.diffId, form);
@@ -91,6 +93,7 @@ export async function packLayer(
       }
       digester.update(bytes);
       size += bytes.byteLength;
+      await early?.write(bytes);
       yield bytes;
     }
   };

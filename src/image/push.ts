@@ -146,7 +146,12 @@ async function outgoingLayer(
     return { known: undefined, prepare: () => Promise.resolve({ descriptor, source }), mounts };
   }
   const known = await knownForm(store, layer.diffId, form);
-  return { known, prepare: async () => packLayer(store, layer, { form, folder, signal }), mounts };
+  const { descriptor, diffId } = layer;
+  return {
+    ...{ known, mounts },
+    plain: descriptor.digest === diffId ? descriptor : undefined,
+    prepare: async (early) => packLayer(store, layer, { form, folder, signal, early }),
+  };
 }
 
 /** The image keeps its own manifest; the repo digest is that of the one that was pushed. */

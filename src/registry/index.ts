@@ -9,6 +9,7 @@ export type { RetryPolicy } from '../http/index.ts';
 export { pushContent } from './push.ts';
 export type { OutgoingImage, OutgoingLayer, PushedContent, PushOptions, PushProgress } from './push.ts';
 export type { BlobSource } from './upload.ts';
+export type { EarlyBytes } from './early-upload.ts';
 export { findCredentials } from './credentials.ts';
 export type { CredentialLookup, CredentialPlace, Credentials } from './credentials.ts';
 export { logIn, logOut } from './login.ts';

@@ -3,9 +3,18 @@ import PQueue from 'p-queue';
 import { digestOf, type Digest } from '../core/index.ts';
 import { withRetries, type RetryPolicy } from '../http/index.ts';
 import type { Descriptor, Reference } from '../oci/index.ts';
+import { beginEarlyUpload, type EarlyBytes } from './early-upload.ts';
 import { putManifest, type OutgoingManifest } from './put-manifest.ts';
 import { withRepository, type OpenRepository, type RegistryOptions } from './repository.ts';
-import { hasBlob, mountBlob, pushBlob, type Arrival, type BlobSource, type UploadWork } from './upload.ts';
+import {
+  hasBlob,
+  mountBlob,
+  pushBlob,
+  type Arrival,
+  type BlobSource,
+  type Session,
+  type UploadWork,
+} from './upload.ts';
 
 export interface PushOptions extends RegistryOptions {
   readonly onProgress?: ((progress: PushProgress) => void) | undefined;
@@ -15,6 +24,7 @@ export interface PushOptions extends RegistryOptions {
 
 /** One blob on its way; called for every piece of it. */
 export interface PushProgress {
+  /** Of a layer that travels while it is packed, digest and total are those of the plain one until it is there. */
   readonly digest: Digest;
   readonly kind: 'config' | 'layer';
   readonly state: 'transferring' | Arrival;
@@ -27,8 +37,13 @@ export interface PushProgress {
 export interface OutgoingLayer {
   /** How it looked when it was last sent in the form wanted now: enough where the registry has it still. */
   readonly known: Descriptor | undefined;
-  /** Makes the bytes ready; called only when they must travel, or nothing is known of them. */
-  prepare(): Promise<{ readonly descriptor: Descriptor; readonly source: BlobSource }>;
+  /** The plain bytes that `prepare` packs, where it does. */
+  readonly plain?: Pick<Descriptor, 'digest' | 'size'> | undefined;
+  /**
+   * Makes the bytes ready; called only when they must travel, or nothing is known of them. Where there is a plain layer, all
+   * bytes are given to `early` as well, in their order.
+   */
+  prepare(early?: EarlyBytes): Promise<{ readonly descriptor: Descriptor; readonly source: BlobSource }>;
   /** Repositories of the registry that may have a blob. */
   mounts(digest: Digest): readonly string[];
 }
@@ -52,6 +67,8 @@ export interface PushedContent {
 }
 
 const parallelTransfers = 4;
+/** Smaller layers are packed before their first byte could have left. */
+const worthStreaming = 8 * 2 ** 20;
 const defaultChunk = 32 * 2 ** 20;
 
 /**
@@ -122,32 +139,58 @@ async function sendLayer(
     work.onProgress?.({ digest, kind: 'layer', state: 'mounted', current: size, total: size });
     return known;
   }
+  const { plain } = layer;
+  if (plain !== undefined && plain.size >= worthStreaming)
+    return sendWhilePacking({ ...layer, plain }, work, counter);
   const { descriptor, source } = await layer.prepare();
   await sendBlob({ source, kind: 'layer', mounts: layer.mounts(source.digest) }, work, counter);
   return descriptor;
+}
+
+async function sendWhilePacking(
+  layer: OutgoingLayer & { readonly plain: Pick<Descriptor, 'digest' | 'size'> },
+  work: PushWork,
+  counter: { transferred: number },
+): Promise<Descriptor> {
+  const { digest, size: total } = layer.plain;
+  const upload = beginEarlyUpload({
+    ...uploadWork(work, []),
+    onBytes: (count, current) => {
+      counter.transferred += count;
+      work.onProgress?.({ digest, kind: 'layer', state: 'transferring', current, total });
+    },
+  });
+  try {
+    const { descriptor, source } = await layer.prepare(upload);
+    const begun = await upload.end();
+    await sendBlob({ source, kind: 'layer', mounts: layer.mounts(source.digest), begun }, work, counter);
+    return descriptor;
+  } finally {
+    await upload.abandon();
+  }
 }
 
 interface BlobJob {
   readonly source: BlobSource;
   readonly kind: PushProgress['kind'];
   readonly mounts: readonly string[];
+  /** An upload that has some of it. */
+  readonly begun?: Session | undefined;
 }
 
 async function sendBlob(
-  { source, kind, mounts }: BlobJob,
+  { source, kind, mounts, begun }: BlobJob,
   work: PushWork,
   counter: { transferred: number },
 ): Promise<void> {
   const { digest, size: total } = source;
   const report = (state: PushProgress['state'], current: number): void =>
     work.onProgress?.({ digest, kind, state, current, total });
-  const arrival = await pushBlob(source, {
-    ...uploadWork(work, mounts),
-    onBytes: (count, reached) => {
-      counter.transferred += count;
-      report('transferring', reached);
-    },
-  });
+  const onBytes = (count: number, reached: number): void => {
+    counter.transferred += count;
+    report('transferring', reached);
+  };
+  const arrival = await pushBlob(source, { ...uploadWork(work, mounts), onBytes }, begun);
   report(arrival, total);
 }
 

@@ -37,7 +37,7 @@ export interface UploadWork {
 export type Arrival = 'present' | 'mounted' | 'sent';
 
 /** What an upload session of the registry has (distribution-spec, "Pushing blobs"). */
-interface Session {
+export interface Session {
   readonly location: URL;
   readonly offset: number;
   /** OCI-Chunk-Min-Length. */
@@ -63,18 +63,20 @@ export async function hasBlob(
 /**
  * Brings a blob into the repository: it is there, or another repository lends it, or it is sent, whole when small and
  * else in pieces. After a failure the registry is asked how far it got, and goes on there (G-33). Tries are counted
- * anew after progress.
+ * anew after progress. `begun` is a session that has some of it already, and has just said how much.
  */
-export async function pushBlob(source: BlobSource, work: UploadWork): Promise<Arrival> {
-  let session: Session | undefined;
+export async function pushBlob(source: BlobSource, work: UploadWork, begun?: Session): Promise<Arrival> {
+  let session = begun;
+  let isSure = begun !== undefined;
   let best = 0;
   let doubted = false;
   const tries = countTries(work.retry);
   for (;;) {
     try {
       // Also after a failure: the answer may be what was lost.
-      if (await hasBlob(source.digest, work)) return session === undefined ? 'present' : 'sent';
-      session = session && (await whereItStands(session, work));
+      if (!isSure && (await hasBlob(source.digest, work))) return session === undefined ? 'present' : 'sent';
+      if (!isSure) session = session && (await whereItStands(session, work));
+      isSure = false;
       if (session !== undefined && session.offset > source.size) session = undefined;
       if (session === undefined) {
         const begun = await begin(source.digest, work);
@@ -119,6 +121,34 @@ function asPassing(error: unknown): unknown {
   return lost ? new CutOffError(error.detail || `status ${error.status}`, { cause: error }) : error;
 }
 
+/** A session for a blob whose digest is not known yet. */
+export async function beginUpload(work: UploadWork): Promise<Session> {
+  return sessionOf(await small('blobs/uploads/', 'POST', work), 0);
+}
+
+/** Sends what comes in one request, of which nothing is repeated. */
+export async function sendStream(
+  bytes: AsyncIterable<Uint8Array>,
+  { location }: Session,
+  work: UploadWork,
+): Promise<Session> {
+  let size = 0;
+  let isOpen = false;
+  const read = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
+    // Asked for it a second time (a redirect, a token that ran out), there is no beginning any more.
+    if (isOpen) throw new CutOffError('the bytes are gone');
+    isOpen = true;
+    for await (const chunk of bytes) {
+      size += chunk.byteLength;
+      yield chunk;
+    }
+  };
+  const response = await sendBytes({ location, start: 0, method: 'PATCH', headers: {}, read }, work);
+  const reached = offsetOf(response) ?? size;
+  if (reached > size) throw new CutOffError(`the registry stands at byte ${reached}, was sent ${size}`);
+  return sessionOf(response, reached);
+}
+
 /** A new session; or none, where another repository lends the blob (end-4a, end-11). */
 async function begin(digest: Digest, work: UploadWork): Promise<Session | 'mounted'> {
   const answer = await lent(digest, work);
@@ -160,7 +190,10 @@ async function sendPiece(source: BlobSource, session: Session, work: UploadWork)
   const { offset, location, least } = session;
   const end = Math.min(source.size, offset + Math.max(work.chunk, least));
   const headers = { 'content-range': `${offset}-${end - 1}` };
-  const response = await sendBytes(source, { location, start: offset, end, method: 'PATCH', headers }, work);
+  const response = await sendBytes(
+    { location, start: offset, end, method: 'PATCH', headers, read: () => source.read(offset, end) },
+    work,
+  );
   const reached = offsetOf(response) ?? end;
   if (reached <= offset || reached > end) {
     throw new CutOffError(`the registry stands at byte ${reached}, was sent ${offset} to ${end}`);
@@ -173,25 +206,31 @@ async function finish(source: BlobSource, { location, offset }: Session, work: U
   url.searchParams.set('digest', source.digest);
   const headers: Record<string, string> = { 'content-range': `${offset}-${source.size - 1}` };
   if (offset === 0 || offset === source.size) delete headers['content-range'];
-  await sendBytes(source, { location: url, start: offset, end: source.size, method: 'PUT', headers }, work);
+  const end = source.size;
+  await sendBytes(
+    { location: url, start: offset, end, method: 'PUT', headers, read: () => source.read(offset, end) },
+    work,
+  );
 }
 
 interface Sending {
   readonly location: URL;
   readonly start: number;
-  readonly end: number;
+  /** Undefined when it is not known. */
+  readonly end?: number | undefined;
   readonly method: 'PATCH' | 'PUT';
   readonly headers: Record<string, string>;
+  read(): AsyncIterable<Uint8Array>;
 }
 
 /** One request with bytes of the blob; given up when the network takes none of them for too long. */
-async function sendBytes(source: BlobSource, sending: Sending, work: UploadWork): Promise<Response> {
+async function sendBytes(sending: Sending, work: UploadWork): Promise<Response> {
   const { location, start, end, method, headers } = sending;
   const silence = new AbortController();
   const timer = setTimeout(() => silence.abort(), work.stall);
   const open = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
     let reached = start;
-    for await (const bytes of source.read(start, end)) {
+    for await (const bytes of sending.read()) {
       timer.refresh();
       reached += bytes.byteLength;
       work.onBytes(bytes.byteLength, reached);
@@ -202,7 +241,7 @@ async function sendBytes(source: BlobSource, sending: Sending, work: UploadWork)
     const response = await work.conversation.request(location, {
       method,
       headers: { 'content-type': 'application/octet-stream', ...headers },
-      body: { size: end - start, open },
+      body: { size: end === undefined ? undefined : end - start, open },
       signal: AbortSignal.any([work.signal, silence.signal]),
     });
     await discard(response);

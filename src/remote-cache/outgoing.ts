@@ -2,7 +2,7 @@ import type { Digest } from '../core/index.ts';
 import { knownForm, openLayer, packLayer, storedBlob, type LayerForm } from '../image/index.ts';
 import { mediaTypes, type Reference } from '../oci/index.ts';
 import type { LayerState } from '../ops/index.ts';
-import type { BlobSource, OutgoingLayer } from '../registry/index.ts';
+import type { BlobSource, EarlyBytes, OutgoingLayer } from '../registry/index.ts';
 import type { Store } from '../store/index.ts';
 import type { LayerPlace } from './collect.ts';
 import type { LayerFetcher } from './fetch.ts';
@@ -35,7 +35,8 @@ async function outgoingLayer(
     case 'store':
       return {
         known: await knownForm(store, diffId, form),
-        prepare: async () => pack(place.layer, options),
+        plain: isPlain(place.layer) && form.compression !== 'none' ? place.layer.descriptor : undefined,
+        prepare: async (early) => pack(place.layer, { ...options, early }),
         mounts: () => [],
       };
     case 'source': {
@@ -65,16 +66,20 @@ export function lendersOf(
   return [...new Set(lenders)].filter((repository) => repository !== to?.repository).slice(0, 10);
 }
 
+function isPlain({ diffId, descriptor }: LayerState): boolean {
+  return descriptor.digest === diffId;
+}
+
 async function pack(
   layer: LayerState,
-  { store, form, folder }: OutgoingOptions,
+  { store, form, folder, early }: OutgoingOptions & { readonly early?: EarlyBytes | undefined },
 ): ReturnType<OutgoingLayer['prepare']> {
   const { diffId, descriptor } = layer;
-  if (form.compression === 'none' && descriptor.digest === diffId) {
+  if (form.compression === 'none' && isPlain(layer)) {
     const plain = { mediaType: mediaTypes.layer, digest: diffId, size: descriptor.size };
     return { descriptor: plain, source: storedBlob(store, plain) };
   }
-  return packLayer(store, { diffId, open: () => openLayer(store, layer) }, { form, folder });
+  return packLayer(store, { diffId, open: () => openLayer(store, layer) }, { form, folder, early });
 }
 
 /** A blob of bytes at hand. */
