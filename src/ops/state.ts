@@ -1,11 +1,12 @@
 import { canonicalJson, digestOf, type Digest } from '../core/index.ts';
 import { mediaTypes } from '../oci/types.ts';
 import {
+  packLayer,
   packSnapshot,
   type ActiveSnapshot,
+  type CommittedSoon,
   type PackedLayer,
   type PackOptions,
-  type Snapshot,
 } from '../snapshot/index.ts';
 import type { BuildServices, SettledState, State } from './types.ts';
 
@@ -33,25 +34,33 @@ export async function commitState(
   active: ActiveSnapshot,
   { known, layer, meanwhile }: CommitOptions = {},
 ): Promise<State> {
-  const { snapshot, done } = active.commitSoon();
-  const ended = { snapshot, committed: Promise.all([done, meanwhile]) };
+  const { snapshot, done, unchanged } = active.commitSoon();
+  const ended = { snapshot, unchanged, committed: Promise.all([done, meanwhile]) };
   const settled = settle(services, parent, ended, { known, layer });
   // The solver awaits it; an error that comes before it does is not unheard.
   settled.catch(() => undefined);
   return { snapshot, settled };
 }
 
+interface Ended extends Pick<CommittedSoon, 'snapshot' | 'unchanged'> {
+  readonly committed: Promise<unknown>;
+}
+
 async function settle(
   services: Pick<BuildServices, 'store' | 'snapshotter' | 'interrupted'>,
   parent: State,
-  { snapshot, committed }: { readonly snapshot: Snapshot; readonly committed: Promise<unknown> },
+  { snapshot, unchanged, committed }: Ended,
   packing: Pick<CommitOptions, 'known' | 'layer'>,
 ): Promise<SettledState> {
   await committed;
   // A failure elsewhere does not stop it: what this step made is kept for the next build.
   const { snapshotter, store, interrupted } = services;
   const options = { signal: interrupted, known: packing.known };
-  const layer = packing.layer ?? (await packSnapshot(snapshotter, snapshot, store.blobs, options));
+  const layer =
+    packing.layer ??
+    (unchanged
+      ? await packLayer([], noContent, store.blobs)
+      : await packSnapshot(snapshotter, snapshot, store.blobs, options));
   const below = await parent.settled;
   return {
     snapshot,
@@ -65,6 +74,10 @@ async function settle(
     ],
     contentDigest: stackDigest(below.contentDigest, layer.changesDigest),
   };
+}
+
+function noContent(): never {
+  throw new Error('a layer of nothing has no content');
 }
 
 function stackDigest(parent: Digest, changes: Digest): Digest {

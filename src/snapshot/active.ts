@@ -6,6 +6,7 @@ import {
   mountOverlay,
   openRootDir,
   rootDirOf,
+  type FileStat,
   type Flock,
   type OverlaySource,
   type RootDir,
@@ -13,7 +14,15 @@ import {
 import { lowersOfChain } from './chain-lowers.ts';
 import { keptXattrs } from './entry.ts';
 import type { SnapshotFolder } from './folder.ts';
-import type { ActiveSnapshot, MountedRoot, Snapshot, SnapshotId, StateSource } from './types.ts';
+import { isEmpty } from './upper-marks.ts';
+import type {
+  ActiveSnapshot,
+  CommittedSoon,
+  MountedRoot,
+  Snapshot,
+  SnapshotId,
+  StateSource,
+} from './types.ts';
 
 const here = '.' as ByteString;
 const fsName = 'fs' as ByteString;
@@ -38,6 +47,9 @@ class OverlayActive implements ActiveSnapshot {
   readonly #overlay: OverlaySource;
   readonly #folder: SnapshotFolder;
   readonly #chain: readonly SnapshotId[];
+  readonly #parent: Snapshot | undefined;
+  /** Of the parent's root. */
+  readonly #attributes: string;
   readonly #lock: Flock;
   #state: 'open' | 'mounted' | 'done' = 'open';
 
@@ -58,10 +70,11 @@ class OverlayActive implements ActiveSnapshot {
       work: join(folder.of(claim.id), workName),
     };
     this.source = { kind: 'overlay', overlay: this.#overlay };
+    this.#parent = parent;
     using root = openRootDir(folder.of(claim.id));
     using top = openRootDir(lowers[0] ?? folder.empties()[0]);
     root.mkdir(fsName, 0o700);
-    likeParent(root, top);
+    this.#attributes = likeParent(root, top);
     root.mkdir(workName, 0o700);
   }
 
@@ -89,10 +102,14 @@ class OverlayActive implements ActiveSnapshot {
     return { id: this.id, chain: this.#chain };
   }
 
-  commitSoon(): { readonly snapshot: Snapshot; readonly done: Promise<unknown> } {
+  commitSoon(): CommittedSoon {
     this.#requireOpen();
     this.#state = 'done';
-    return { snapshot: { id: this.id, chain: this.#chain }, done: this.#sealSoon() };
+    // One layer less for every container to come.
+    if (this.#parent !== undefined && this.#isUnchanged())
+      return { snapshot: this.#parent, done: this.#soon(() => this.#remove()), unchanged: true };
+    const snapshot = { id: this.id, chain: this.#chain };
+    return { snapshot, done: this.#soon(() => this.#sealOrRemove()), unchanged: false };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -112,8 +129,18 @@ class OverlayActive implements ActiveSnapshot {
     this.#folder.commit(this.id, this.#lock, this.#chain);
   }
 
-  async #sealSoon(): Promise<void> {
+  /** Of its root only the time may differ, as in the layer. */
+  #isUnchanged(): boolean {
+    using upper = openRootDir(this.folder);
+    return isEmpty(upper) && rootAttributes(upper) === this.#attributes;
+  }
+
+  async #soon(act: () => void): Promise<void> {
     await nextTurn();
+    act();
+  }
+
+  #sealOrRemove(): void {
     try {
       this.#seal();
     } catch (error) {
@@ -149,11 +176,24 @@ function freshWork(root: RootDir): void {
   root.mkdir(workName, 0o700);
 }
 
-/** The upper's root is what shows as the root of the merged tree: it begins as the parent's. */
-function likeParent(root: RootDir, parent: RootDir): void {
-  const { uid, gid, mode, mtime, mtimeNanos } = parent.lstat(here);
-  root.chown(fsName, uid, gid);
-  for (const [name, value] of keptXattrs(parent, here)) root.setXattr(fsName, name, value);
-  root.chmod(fsName, mode);
-  root.setTimes(fsName, { seconds: mtime, nanos: mtimeNanos });
+/**
+ * The upper's root is what shows as the root of the merged tree: it begins as the parent's. Returns what
+ * `attributesText` says of that.
+ */
+function likeParent(root: RootDir, parent: RootDir): string {
+  const stat = parent.lstat(here);
+  const xattrs = keptXattrs(parent, here);
+  root.chown(fsName, stat.uid, stat.gid);
+  for (const [name, value] of xattrs) root.setXattr(fsName, name, value);
+  root.chmod(fsName, stat.mode);
+  root.setTimes(fsName, { seconds: stat.mtime, nanos: stat.mtimeNanos });
+  return attributesText(stat, xattrs);
+}
+
+function rootAttributes(root: RootDir): string {
+  return attributesText(root.lstat(here), keptXattrs(root, here));
+}
+
+function attributesText({ uid, gid, mode }: FileStat, xattrs: ReturnType<typeof keptXattrs>): string {
+  return JSON.stringify([uid, gid, mode, xattrs]);
 }

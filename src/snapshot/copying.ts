@@ -7,6 +7,7 @@ import { SnapshotFolder } from './folder.ts';
 import { isSnapshotId } from './snapshot-id.ts';
 import type {
   ActiveSnapshot,
+  CommittedSoon,
   LocalSnapshotter,
   MountedRoot,
   Snapshot,
@@ -113,8 +114,8 @@ class CopyActive implements ActiveSnapshot {
     return { id: this.id, chain: this.#chain };
   }
 
-  commitSoon(): { readonly snapshot: Snapshot; readonly done: Promise<unknown> } {
-    return { snapshot: { id: this.id, chain: this.#chain }, done: this.commit() };
+  commitSoon(): CommittedSoon {
+    return { snapshot: { id: this.id, chain: this.#chain }, done: this.commit(), unchanged: false };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,16 +1,11 @@
-import { fromErrno, isErrno, TsbuildError, type ByteString } from '../core/index.ts';
-import {
-  mountOverlayView,
-  openRootDir,
-  overlayXattrPrefix,
-  rootDirOfMount,
-  type RootDir,
-} from '../sys/index.ts';
+import { fromErrno, isErrno, TsbuildError } from '../core/index.ts';
+import { mountOverlayView, openRootDir, rootDirOfMount, type RootDir } from '../sys/index.ts';
 import { createActive } from './active.ts';
 import { upperChanges } from './changes.ts';
 import { SnapshotFolder } from './folder.ts';
 import { lowersOfChain } from './chain-lowers.ts';
 import { isSnapshotId } from './snapshot-id.ts';
+import { isEmpty, isUntouched } from './upper-marks.ts';
 import type { LocalSnapshotter, MountedRoot, SnapshotId } from './types.ts';
 
 /**
@@ -53,23 +48,6 @@ export function overlaySnapshotter(path: string): LocalSnapshotter {
     remove: async (id) => attempt('removing a snapshot', () => folder.remove(id)),
     sweep: async () => attempt('removing abandoned snapshots', () => folder.sweep()),
   };
-}
-
-const here = '.' as ByteString;
-
-/** Neither has anything nor hides what is below. */
-function isEmpty(upper: RootDir): boolean {
-  return upper.list(here).length === 0 && !isOpaque(upper);
-}
-
-/** A whiteout is an entry, too. */
-function isUntouched(path: string, name: ByteString): boolean {
-  using upper = openRootDir(path);
-  return upper.tryLstat(name) === undefined && !isOpaque(upper);
-}
-
-function isOpaque(upper: RootDir): boolean {
-  return upper.getXattr(here, `${overlayXattrPrefix()}opaque` as ByteString) !== undefined;
 }
 
 function held(root: RootDir): MountedRoot {

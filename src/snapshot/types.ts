@@ -69,9 +69,17 @@ export interface ActiveSnapshot extends AsyncDisposable {
   commit(): Promise<Snapshot>;
   /**
    * As `commit`, for whoever has something more urgent: states may be begun on top of it at once, and what it takes on the
-   * disk is done when the event loop turns. `done` fails as `commit` does, and the snapshot is then removed.
+   * disk is done when the event loop turns.
    */
-  commitSoon(): { readonly snapshot: Snapshot; readonly done: Promise<unknown> };
+  commitSoon(): CommittedSoon;
+}
+
+export interface CommittedSoon {
+  readonly snapshot: Snapshot;
+  /** Fails as `commit` does, and the snapshot is then removed. */
+  readonly done: Promise<unknown>;
+  /** Nothing was changed: the snapshot is the parent, and there is nothing to pack. */
+  readonly unchanged: boolean;
 }
 
 export interface Snapshotter {
