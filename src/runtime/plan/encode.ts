@@ -27,14 +27,14 @@ const sizeLimit = 16 * 1024 * 1024;
 
 /** The plan as the launcher reads it; see native/launcher_wire.h for the format. Throws RUNTIME_SETUP. */
 export function encodeRequest(plan: readonly SetupOp[]): Buffer {
-  const body = new RequestWriter();
-  for (const op of plan) body.u32(opCodes[op.kind]).bytes(writeFields(new RequestWriter(), op).result());
-  const operations = body.result();
-  if (operations.length > sizeLimit) {
+  const request = new RequestWriter().u32s([magic, version]);
+  request.measured(() => {
+    for (const op of plan) request.u32(opCodes[op.kind]).measured(() => writeFields(request, op));
+  });
+  if (request.length > sizeLimit) {
     throw new TsbuildError('RUNTIME_SETUP', 'the command, its environment and its mounts are too large');
   }
-  const header = new RequestWriter().u32s([magic, version, operations.length]).result();
-  return Buffer.concat([header, operations]);
+  return request.result();
 }
 
 function writeFields(to: RequestWriter, op: SetupOp): RequestWriter {

@@ -2,7 +2,7 @@ import { TsbuildError } from '../../core/index.ts';
 
 /** Fields of a request, little-endian as the machines are. */
 export class RequestWriter {
-  #buffer = Buffer.allocUnsafe(1024);
+  #buffer = Buffer.allocUnsafe(16 * 1024);
   #length = 0;
 
   u32(value: number): this {
@@ -32,6 +32,19 @@ export class RequestWriter {
     this.#buffer.set(value, this.#length);
     this.#length += value.length;
     return this;
+  }
+
+  /** What `write` adds, with its length in bytes before it. */
+  measured(write: () => unknown): this {
+    this.u32(0);
+    const start = this.#length;
+    write();
+    this.#buffer.writeUInt32LE(this.#length - start, start - 4);
+    return this;
+  }
+
+  get length(): number {
+    return this.#length;
   }
 
   /** The kernel would read only up to a NUL: such a string would not mean what was checked. */
