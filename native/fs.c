@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-#define STAT_NUMBERS 14
-
 struct call begin_call(napi_env env, napi_callback_info info) {
   struct call call = {.env = env, .count = MAX_ARGS, .error = 0};
   if (napi_get_cb_info(env, info, &call.count, call.args, NULL, NULL) != napi_ok) call.error = EINVAL;
@@ -149,6 +147,7 @@ NAPI_MODULE_INIT() {
   napi_set_named_property(env, exports, "statNumbers", array);
   define_files(env, exports);
   define_copies(env, exports);
+  define_folders(env, exports);
   define_descriptors(env, exports);
   define_xattrs(env, exports);
   define_mounts(env, exports);

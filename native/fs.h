@@ -43,6 +43,12 @@ struct instance {
   double *stat;
 };
 
+/* How many numbers a file's stat is for JavaScript; src/sys/stat.ts names them. */
+#define STAT_NUMBERS 14
+
+struct stat;
+void put_stat(double *out, const struct stat *st);
+
 struct call begin_call(napi_env env, napi_callback_info info);
 int take_int(struct call *call, size_t index);
 int64_t take_int64(struct call *call, size_t index);
@@ -73,6 +79,7 @@ void define_functions(napi_env env, napi_value exports, const struct function *f
 /* Each file's part of the exports. */
 void define_files(napi_env env, napi_value exports);
 void define_copies(napi_env env, napi_value exports);
+void define_folders(napi_env env, napi_value exports);
 void define_descriptors(napi_env env, napi_value exports);
 void define_xattrs(napi_env env, napi_value exports);
 void define_mounts(napi_env env, napi_value exports);

@@ -1,12 +1,9 @@
 /* Files and directories by descriptor and name. */
 #include "fs.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -46,6 +43,24 @@ static napi_value run_close(napi_env env, napi_callback_info info) {
   return give_result(env, close(fd));
 }
 
+void put_stat(double *out, const struct stat *st) {
+  out[0] = st->st_mode;
+  out[1] = st->st_uid;
+  out[2] = st->st_gid;
+  out[3] = (double)st->st_size;
+  out[4] = (double)st->st_mtim.tv_sec;
+  out[5] = (double)st->st_mtim.tv_nsec;
+  out[6] = major(st->st_rdev);
+  out[7] = minor(st->st_rdev);
+  out[8] = (double)st->st_dev;
+  /* A double holds 53 bits, an inode number has 64. */
+  out[9] = (double)(uint32_t)((uint64_t)st->st_ino >> 32);
+  out[10] = (double)(uint32_t)st->st_ino;
+  out[11] = (double)st->st_nlink;
+  out[12] = (double)st->st_ctim.tv_sec;
+  out[13] = (double)st->st_ctim.tv_nsec;
+}
+
 /* fstatat(directory, path, flags) → 0, with the numbers in statNumbers */
 static napi_value run_fstatat(napi_env env, napi_callback_info info) {
   struct call call = begin_call(env, info);
@@ -58,74 +73,8 @@ static napi_value run_fstatat(napi_env env, napi_callback_info info) {
   if (call.error != 0) return give_refusal(&call);
   if (fstatat(directory, path.bytes, &st, flags) != 0) return give_result(env, -1);
   napi_get_instance_data(env, (void **)&instance);
-  double *out = instance->stat;
-  out[0] = st.st_mode;
-  out[1] = st.st_uid;
-  out[2] = st.st_gid;
-  out[3] = (double)st.st_size;
-  out[4] = (double)st.st_mtim.tv_sec;
-  out[5] = (double)st.st_mtim.tv_nsec;
-  out[6] = major(st.st_rdev);
-  out[7] = minor(st.st_rdev);
-  out[8] = (double)st.st_dev;
-  /* A double holds 53 bits, an inode number has 64. */
-  out[9] = (double)(uint32_t)((uint64_t)st.st_ino >> 32);
-  out[10] = (double)(uint32_t)st.st_ino;
-  out[11] = (double)st.st_nlink;
-  out[12] = (double)st.st_ctim.tv_sec;
-  out[13] = (double)st.st_ctim.tv_nsec;
+  put_stat(instance->stat, &st);
   return give_number(env, 0);
-}
-
-struct kernel_dirent {
-  uint64_t ino;
-  int64_t offset;
-  unsigned short length;
-  unsigned char type;
-  char name[];
-};
-
-/*
- * readdir(descriptor) → the names but `.` and `..`, each followed by a slash, which no name can hold: one string
- * crosses the boundary much faster than one a name.
- */
-static napi_value run_readdir(napi_env env, napi_callback_info info) {
-  struct call call = begin_call(env, info);
-  int fd = take_int(&call, 0);
-  if (call.error != 0) return give_refusal(&call);
-  size_t used = 0, room = 4096;
-  char *names = malloc(room);
-  napi_value result = NULL;
-  _Alignas(struct kernel_dirent) char buffer[32768];
-  while (names != NULL) {
-    long got = syscall(SYS_getdents64, fd, buffer, sizeof buffer);
-    if (got <= 0) {
-      result = got == 0 ? give_bytes(env, names, used) : give_result(env, -1);
-      break;
-    }
-    for (long at = 0; at < got;) {
-      const struct kernel_dirent *entry = (const struct kernel_dirent *)(buffer + at);
-      const char *name = entry->name;
-      size_t length = strlen(name);
-      at += entry->length;
-      if (name[0] == '.' && (length == 1 || (length == 2 && name[1] == '.'))) continue;
-      if (used + length + 1 > room) {
-        room = room * 2 + length + 1;
-        char *more = realloc(names, room);
-        if (more == NULL) {
-          free(names);
-          names = NULL;
-          break;
-        }
-        names = more;
-      }
-      memcpy(names + used, name, length);
-      used += length;
-      names[used++] = '/';
-    }
-  }
-  free(names);
-  return result != NULL ? result : give_number(env, -ENOMEM);
 }
 
 /* readlinkat(directory, path) → text */
@@ -275,7 +224,6 @@ void define_files(napi_env env, napi_value exports) {
       {"openat2", run_openat2},
       {"close", run_close},
       {"fstatat", run_fstatat},
-      {"readdir", run_readdir},
       {"readlinkat", run_readlinkat},
       {"mkdirat", run_mkdirat},
       {"mknodat", run_mknodat},

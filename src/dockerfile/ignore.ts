@@ -22,6 +22,8 @@ export interface IgnoreMatcher {
   canSkipDirectory(path: ByteString | string): boolean;
   /** Whether a rule such as `*` ignores everything and no exception behind it shows anything again. */
   readonly ignoresAll: boolean;
+  /** Matchers of one text say the same of every path; undefined where no text does that. */
+  readonly text?: string | undefined;
 }
 
 /**
@@ -130,6 +132,7 @@ export function compileIgnore(rules: readonly IgnoreRule[]): IgnoreMatcher {
   const isRoot = (path: string) => path === '' || path === '.';
   const everything = rules.findLastIndex((rule) => !rule.exception && catchAll.has(rule.pattern));
   return {
+    text: JSON.stringify(rules.map(({ pattern, exception }) => [pattern, exception])),
     ignoresAll: everything >= 0 && !rules.some((rule, index) => index > everything && rule.exception),
     matches: (path) => !isRoot(path) && verdictOf(path).ignored,
     canSkipDirectory(path) {

@@ -16,6 +16,10 @@ export interface Addon {
   readonly fstatat: (directory: number, path: string, flags: number) => number;
   /** All names but `.` and `..`, each followed by `/`. */
   readonly readdir: (directory: number) => string | number;
+  /** See `readEntries` in folder-entries.ts; the order of the numbers is that of `statNumbers`. */
+  readonly readEntries: (directory: number) => Uint8Array<ArrayBuffer> | number;
+  /** CLOCK_REALTIME_COARSE in milliseconds. */
+  readonly fileClock: () => number;
   readonly readlinkat: (directory: number, path: string) => string | number;
   readonly mkdirat: (directory: number, path: string, mode: number) => number;
   readonly mknodat: (directory: number, path: string, mode: number, major: number, minor: number) => number;

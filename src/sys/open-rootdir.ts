@@ -11,6 +11,7 @@ import {
   RESOLVE_IN_ROOT,
   RESOLVE_NO_MAGICLINKS,
 } from './flags.ts';
+import { readEntries, type FolderEntries } from './folder-entries.ts';
 import {
   here,
   isMissing,
@@ -104,6 +105,15 @@ class OpenRootDir implements RootDir {
       const names = checkedBytes(addon().readdir(fd), 'list', path).split('/') as ByteString[];
       names.pop();
       return names.sort();
+    } finally {
+      addon().close(fd);
+    }
+  }
+
+  entries(path: ByteString): FolderEntries {
+    const fd = this.#open(path, constants.O_RDONLY | constants.O_DIRECTORY, 'list');
+    try {
+      return readEntries(fd, path);
     } finally {
       addon().close(fd);
     }

@@ -23,6 +23,7 @@ export function readonlyRootDir(root: RootDir): RootDir {
     stat: (path) => root.stat(path),
     resolve: (path) => root.resolve(path),
     list: (path) => root.list(path),
+    entries: (path) => root.entries(path),
     readlink: (path) => root.readlink(path),
     read: (path, limit) => root.read(path, limit),
     open(path, flags) {

@@ -1,4 +1,5 @@
 import type { ByteString } from '../core/index.ts';
+import type { FolderEntries } from './folder-entries.ts';
 
 export type FileType = 'file' | 'directory' | 'symlink' | 'char' | 'block' | 'fifo' | 'socket';
 
@@ -46,6 +47,8 @@ export interface RootDir extends Disposable {
   resolve(path: ByteString): ByteString;
   /** Names in a directory (following it), sorted bytewise, without `.` and `..`. */
   list(path: ByteString): ByteString[];
+  /** Names in a directory (following it) with what each is. */
+  entries(path: ByteString): FolderEntries;
   readlink(path: ByteString): ByteString;
   /** Whole content of a regular file (follows inside the root, opened O_NONBLOCK); larger than `limit` bytes throws EFBIG, anything but a regular file EINVAL. */
   read(path: ByteString, limit: number): Buffer;

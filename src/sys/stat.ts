@@ -12,33 +12,35 @@ const types: Readonly<Record<number, FileType>> = {
   [constants.S_IFSOCK]: 'socket',
 };
 
-/** The addon's numbers of the last stat call: their order is that of `run_fstatat` in native/fs_files.c. */
-export function fileStat(numbers: Float64Array): FileStat {
-  const [mode = 0, uid = 0, gid = 0, size = 0, mtime = 0, mtimeNanos = 0, major = 0, minor = 0] = numbers;
+/** How many numbers stand for a file. */
+export const statNumbers = 14;
+
+/** What the addon's numbers from `at` on say: their order is that of `put_stat` in native/fs_files.c. */
+export function fileStat(numbers: Float64Array, at = 0): FileStat {
+  const mode = numbers[at] ?? 0;
   const type = types[mode & constants.S_IFMT];
   if (type === undefined) throw new Error(`unknown file type ${mode.toString(8)}`);
-  const links = numbers[11] ?? 0;
   return {
     type,
     mode: mode & 0o7777,
-    uid,
-    gid,
-    size,
-    mtime,
-    mtimeNanos,
-    ctime: numbers[12] ?? 0,
-    ctimeNanos: numbers[13] ?? 0,
-    major,
-    minor,
-    inode: inodeName(numbers),
-    links,
+    uid: numbers[at + 1] ?? 0,
+    gid: numbers[at + 2] ?? 0,
+    size: numbers[at + 3] ?? 0,
+    mtime: numbers[at + 4] ?? 0,
+    mtimeNanos: numbers[at + 5] ?? 0,
+    ctime: numbers[at + 12] ?? 0,
+    ctimeNanos: numbers[at + 13] ?? 0,
+    major: numbers[at + 6] ?? 0,
+    minor: numbers[at + 7] ?? 0,
+    inode: inodeName(numbers, at + 8),
+    links: numbers[at + 11] ?? 0,
   };
 }
 
-function inodeName(numbers: Float64Array): string {
-  const device = numbers[8] ?? 0;
-  const high = numbers[9] ?? 0;
-  const low = numbers[10] ?? 0;
+function inodeName(numbers: Float64Array, at: number): string {
+  const device = numbers[at] ?? 0;
+  const high = numbers[at + 1] ?? 0;
+  const low = numbers[at + 2] ?? 0;
   // A number holds 53 of the 64 bits an inode number may have.
   if (high < 2 ** 21) return `${device}:${high * 2 ** 32 + low}`;
   return `${device}:${(BigInt(high) << 32n) + BigInt(low)}`;

@@ -9,6 +9,7 @@ import { openStatCaches } from '../../src/ops/copy/stat-caches.ts';
 import { selectWords } from '../../src/ops/copy/selection.ts';
 import type { StatCache } from '../../src/ops/copy/stat-cache.ts';
 import { Breath } from '../../src/snapshot/index.ts';
+import type { RootDir } from '../../src/sys/index.ts';
 import type { Store } from '../../src/store/index.ts';
 
 /** What a reading of a whole context came to, and the files that it opened for it. */
@@ -20,19 +21,25 @@ export interface Reading {
 /** As `COPY .` keys it. */
 export async function readContext(context: BuildContext, known: StatCache | undefined): Promise<Reading> {
   const opened: string[] = [];
-  const root = new Proxy(context.root, {
+  const tree = { root: watched(context.root, opened), name: 'the context', known };
+  const { digest } = await selectWords(tree, ['.'], { owners: false, breath: new Breath() });
+  return { digest, opened };
+}
+
+/** A root that tells what is opened in it, below `folder`. */
+function watched(root: RootDir, opened: string[], folder = ''): RootDir {
+  return new Proxy(root, {
     get(target, name) {
       const value: unknown = Reflect.get(target, name, target);
       if (typeof value !== 'function') return value;
       return (...given: readonly unknown[]): unknown => {
-        if (name === 'open') opened.push(String(given[0]));
-        return Reflect.apply(value, target, given);
+        const path = join(folder, String(given[0]));
+        if (name === 'open') opened.push(path);
+        const result: unknown = Reflect.apply(value, target, given);
+        return name === 'sub' ? watched(result as RootDir, opened, path) : result;
       };
     },
   });
-  const tree = { root, name: 'the context', known };
-  const { digest } = await selectWords(tree, ['.'], { owners: false, breath: new Breath() });
-  return { digest, opened };
 }
 
 export interface ReadOptions {

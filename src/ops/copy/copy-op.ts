@@ -151,13 +151,13 @@ export class CopyOp implements Op<State> {
     const known = this.#fromContext.get(origin);
     if (known !== undefined) return known;
     const tree = contextTree(this.#services, origin.name);
-    const { parents } = this.#step;
+    const { parents, chmod } = this.#step;
     const select = (): Promise<Selected> =>
       selectWords(tree, origin.paths, {
         exclude: this.#exclude,
         parents,
         owners: false,
-        mode: this.#mode,
+        chmod,
         breath: new Breath(signal),
       });
     const selecting = onceMoreIfChanged(select);
@@ -166,12 +166,12 @@ export class CopyOp implements Op<State> {
   }
 
   async #selectFromState(tree: SourceTree, origin: InputOrigin, breath: Breath): Promise<Selected> {
-    const { parents, chown } = this.#step;
+    const { parents, chown, chmod } = this.#step;
     const options = {
       exclude: this.#exclude,
       parents,
       owners: chown === undefined,
-      mode: this.#mode,
+      chmod,
       breath,
     };
     return origin.kind === 'file' ? selectOnlyFile(tree, options) : selectWords(tree, origin.paths, options);

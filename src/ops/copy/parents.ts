@@ -38,6 +38,7 @@ function includeOf(pattern: string, word: string): Include {
   return {
     matches: (path: ByteString) => matcher.matches(path),
     couldMatchBelow: (path: ByteString) => rule.matcher.couldMatchBelow(path),
+    text: rule.pattern,
   };
 }
 

@@ -102,7 +102,7 @@ function openSource(root: RootDir, item: CopyItem): number {
 }
 
 /** What was listed and now is not there, or is a link, has changed like any other. */
-export function unlessGone<T>(item: CopyItem, action: () => T): T {
+export function unlessGone<T>(item: Pick<CopyItem, 'source'>, action: () => T): T {
   try {
     return action();
   } catch (error) {
@@ -153,7 +153,7 @@ export function sameVersion(a: FileStat, b: FileStat): boolean {
 }
 
 /** A cached copy must hold what its key says (design decision 11). */
-export function changed(item: CopyItem, cause?: unknown): TsbuildError {
+export function changed(item: Pick<CopyItem, 'source'>, cause?: unknown): TsbuildError {
   return new TsbuildError('CONTEXT_CHANGED', `${toText(item.source)} changed while it was being copied`, {
     hint: 'let other programs finish writing there, then build again',
     cause,

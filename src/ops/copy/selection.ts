@@ -1,21 +1,22 @@
 import {
   canonicalJson,
-  createDigester,
   digestOf,
+  digestParts,
   toText,
   type ByteString,
   type Digest,
 } from '../../core/index.ts';
 import type { IgnoreMatcher } from '../../dockerfile/index.ts';
-import { keptXattrs, type Breath } from '../../snapshot/index.ts';
-import type { FileStat, RootDir } from '../../sys/index.ts';
-import type { ModeChange } from './mode.ts';
-import { NearFolder } from './near-folder.ts';
-import { contentDigestOf, unlessGone } from './read.ts';
+import type { Breath } from '../../snapshot/index.ts';
+import { readFacts, type ItemFacts } from './facts.ts';
+import { addRows, listTree, readTree, type FolderNode, type TreeOptions } from './folder-tree.ts';
+import { gitMode, parseMode } from './mode.ts';
 import { selectWithParents } from './parents.ts';
+import { RowDigest } from './row-digest.ts';
 import { selectPath, selectSource, type Match, type SourceTree } from './select.ts';
-import type { StatCache } from './stat-cache.ts';
-import { itemsOf, type CopyItem, type Include } from './walk.ts';
+import { fewBytes, fewFiles } from './stat-cache.ts';
+import { rowOf, seenThrough } from './summary.ts';
+import { fileItem, realPathOf, type CopyItem, type Include } from './walk.ts';
 
 /** What an instruction copies: its matches with all that is below them. */
 export interface Selection {
@@ -28,8 +29,8 @@ export interface SelectOptions {
   readonly parents?: boolean | undefined;
   /** Whether the copy keeps the owners of its sources. */
   readonly owners: boolean;
-  /** What the copy makes of modes; it keeps them unless told. */
-  readonly mode?: ModeChange | undefined;
+  /** What the copy makes of modes (L-152); it keeps them unless told. */
+  readonly chmod?: string | undefined;
   readonly breath: Breath;
 }
 
@@ -76,176 +77,123 @@ export async function selectOnePath(
   path: string,
   options: SelectOptions,
 ): Promise<Selected> {
-  const match = seenThrough(tree, selectPath(tree, path));
+  const match = seenThrough(tree.modeOf, selectPath(tree, path));
   const selected = await read(tree, [match], options);
   const { mode, uid, gid } = match.stat;
   const own = match.path === '' ? [] : [mode, ...(options.owners ? [uid, gid] : [])];
   return { ...selected, digest: digestOf(canonicalJson({ own, below: selected.digest })) };
 }
 
-async function read(
-  tree: SourceTree,
-  wanted: readonly (Match & { readonly include?: Include | undefined })[],
-  { exclude, owners, mode, breath }: SelectOptions,
-): Promise<Selected> {
-  const matches: Selection['matches'][number][] = [];
-  for (const each of wanted) {
-    const match = seenThrough(tree, each);
-    const items = await itemsOf(tree, match, { exclude, include: match.include, breath });
-    matches.push({
-      match,
-      items: tree.modeOf === undefined ? items : items.map((item) => seenThrough(tree, item)),
-    });
-  }
-  const selection = { matches };
-  const { digest, facts } = await digestSelection(tree, selection, { owners, mode, breath });
-  return {
-    digest,
-    matches: matches.map(({ match }) => match),
-    files: () => Promise.resolve({ selection, facts }),
-  };
-}
+/** Raised when the same files come to another digest than they did. */
+const digestVersion = 2;
 
-/** With the mode that counts. A symlink has none of its own. */
-function seenThrough<T extends { readonly stat: FileStat }>({ modeOf }: SourceTree, found: T): T {
-  const { stat } = found;
-  if (modeOf === undefined || stat.type === 'symlink') return found;
-  return { ...found, stat: { ...stat, mode: modeOf(stat.mode, stat.type === 'directory') } };
-}
+type Wanted = Match & { readonly include?: Include | undefined };
 
-/** What was read of an item for its key, and so is what is copied, whatever the source holds by then. */
-export interface ItemFacts {
-  /** Digest of a regular file's bytes; `unread`: it is copied as it is then. */
-  readonly content?: Digest | 'unread' | undefined;
-  /** Text of a symlink. */
-  readonly link?: ByteString | undefined;
-  readonly xattrs: readonly (readonly [name: ByteString, value: ByteString])[];
+/** A match with what is below it: a file, or a folder's tree. */
+interface ReadMatch {
+  readonly match: Match;
+  readonly options: TreeOptions;
+  readonly files: readonly { readonly item: CopyItem; readonly facts: ItemFacts }[];
+  readonly tree: FolderNode | undefined;
 }
 
 /**
- * Digest of what is copied: names, types, modes, links, devices, xattrs and content, in walking order, and which names
- * of a source are one file, since they are in the copy, too. Times do not count, owners only where the copy keeps them
- * (L-172), modes as the copy has them (B-03).
+ * Digest of what is copied: names, types, modes, links, devices, xattrs and content, folder by folder, and which names
+ * of a source are one file, since they are in the copy, too.
  */
-async function digestSelection(
-  { root, known }: SourceTree,
-  selection: Selection,
-  { owners, mode, breath }: Pick<SelectOptions, 'owners' | 'mode' | 'breath'>,
-): Promise<{ readonly digest: Digest; readonly facts: ReadonlyMap<CopyItem, ItemFacts> }> {
-  const facts = new Map<CopyItem, ItemFacts>();
-  const cache = known !== undefined && isWorthRemembering(selection) ? known : undefined;
+async function read(tree: SourceTree, wanted: readonly Wanted[], options: SelectOptions): Promise<Selected> {
+  const found: ReadMatch[] = [];
   const rows = new RowDigest();
-  using near = new NearFolder(root);
-  for (const { match, items } of selection.matches) {
-    const linked = new Map<string, number>();
-    rows.add(['match', toText(match.path).split('/').at(-1) ?? '', match.stat.type]);
-    for (const item of items) {
-      await breath.due();
-      const read = await readFacts(root, item, { breath, cache, near });
-      facts.set(item, read);
-      const same = item.stat.links < 2 ? undefined : linked.get(item.stat.inode);
-      if (same === undefined) linked.set(item.stat.inode, rows.count);
-      rows.add([
-        ...describe(item, read, mode),
-        same ?? null,
-        ...(owners ? [item.stat.uid, item.stat.gid] : []),
-      ]);
-    }
+  rows.add(['selection', digestVersion]);
+  const known = isWorthAsking(wanted) ? tree.known : undefined;
+  for (const each of wanted) {
+    const read = await readMatch({ ...tree, known }, each, options);
+    found.push(read);
+    addMatch(rows, read);
   }
-  return { digest: rows.digest(), facts };
+  let files: Promise<SelectedFiles> | undefined;
+  return {
+    digest: rows.digest(),
+    matches: found.map(({ match }) => match),
+    files: () => (files ??= listFiles(found)),
+  };
 }
 
-type Scalar = string | number | null;
-type Row = readonly (Scalar | readonly (readonly Scalar[])[])[];
-
-/** The digest of an array's canonical JSON, of which there is never more than a part at a time. */
-class RowDigest {
-  readonly #digester = createDigester();
-  #text = '[';
-  #count = 0;
-
-  get count(): number {
-    return this.#count;
+async function readMatch(tree: SourceTree, wanted: Wanted, options: SelectOptions): Promise<ReadMatch> {
+  const { root, modeOf } = tree;
+  const match = seenThrough(modeOf, wanted);
+  const source = realPathOf(tree, match);
+  const treeOptions = treeOptionsOf(tree, { ...options, include: wanted.include, source });
+  if (match.stat.type === 'directory') {
+    using folder = root.sub(source);
+    const below = await readTree(treeOptions, folder, { source, below: '' as ByteString });
+    return { match, options: treeOptions, files: [], tree: below };
   }
-
-  add(row: Row): void {
-    // An array without objects has no other JSON than its canonical one.
-    const text = JSON.stringify(row);
-    this.#text += this.#count === 0 ? text : `,${text}`;
-    this.#count += 1;
-    if (this.#text.length < 1 << 16) return;
-    this.#digester.update(this.#text);
-    this.#text = '';
+  const files: ReadMatch['files'][number][] = [];
+  for (const item of fileItem(treeOptions.rules, match, source)) {
+    files.push({ item, facts: await readFacts(item, { root, folder: root, name: source }, treeOptions) });
   }
-
-  digest(): Digest {
-    this.#digester.update(`${this.#text}]`);
-    return this.#digester.digest();
-  }
+  return { match, options: treeOptions, files, tree: undefined };
 }
 
-interface FactsOptions {
-  readonly breath: Breath;
-  readonly cache: StatCache | undefined;
-  readonly near: NearFolder;
-}
-
-async function readFacts(root: RootDir, item: CopyItem, options: FactsOptions): Promise<ItemFacts> {
-  if (item.stat.type === 'file') return readFileFacts(root, item, options);
-  const xattrs = xattrsOf(item, options.near);
-  if (item.stat.type !== 'symlink') return { xattrs };
-  return { xattrs, link: unlessGone(item, () => root.readlink(item.source)) };
-}
-
-async function readFileFacts(
-  root: RootDir,
-  item: CopyItem,
-  { breath, cache, near }: FactsOptions,
-): Promise<ItemFacts> {
-  const known = cache?.find(item.stat);
-  if (known?.plain === true) return { xattrs: [], content: known.content };
-  const began = Date.now();
-  const xattrs = xattrsOf(item, near);
-  if (known !== undefined) return { xattrs, content: known.content };
-  const plain = xattrs.length === 0;
-  const content = await contentDigestOf(root, item, {
+function treeOptionsOf(
+  { root, ignore, known, modeOf }: SourceTree,
+  {
+    exclude,
+    include,
+    chmod,
+    owners,
     breath,
-    seen: (content, { fd, stat }) => cache?.add(item.stat, { fd, stat, began, content, plain }),
-  });
-  return { xattrs, content };
+    source,
+  }: SelectOptions & { readonly include: Include | undefined; readonly source: ByteString },
+): TreeOptions {
+  const texts = [ignore, exclude, include].map((rule) => (rule === undefined ? '' : rule.text));
+  const isKnown = !texts.includes(undefined) && (modeOf === undefined || modeOf === gitMode);
+  const text = JSON.stringify([digestVersion, texts, chmod ?? null, modeOf === gitMode, owners, source]);
+  return {
+    root,
+    rules: { ignore, exclude, include },
+    owners,
+    mode: chmod === undefined ? undefined : parseMode(chmod),
+    modeOf,
+    cache: known,
+    breath,
+    text: isKnown ? digestParts(digestOf(text)).hex : undefined,
+  };
 }
 
-function xattrsOf(item: CopyItem, near: NearFolder): ItemFacts['xattrs'] {
-  return unlessGone(item, () => {
-    const { folder, name } = near.at(item.source);
-    return keptXattrs(folder, name);
-  });
-}
-
-/** Files, and bytes of them, below which reading them costs no more than looking up what is known of them. */
-const fewFiles = 32;
-const fewBytes = 1 << 20;
-
-function isWorthRemembering({ matches }: Selection): boolean {
-  let files = 0;
-  let bytes = 0;
-  for (const { items } of matches) {
-    for (const { stat } of items) {
-      if (stat.type !== 'file') continue;
-      files += 1;
-      bytes += stat.size;
-      if (files >= fewFiles || bytes >= fewBytes) return true;
-    }
+function addMatch(rows: RowDigest, { match, options, files, tree }: ReadMatch): void {
+  rows.add(['match', toText(match.path).split('/').at(-1) ?? '', match.stat.type]);
+  for (const { item, facts } of files) rows.add(['file', rowOf(options, item.stat, facts)]);
+  if (tree === undefined) return;
+  const linked: [below: ByteString, inode: string][] = [];
+  addRows(rows, tree, { row: [], linked });
+  const first = new Map<string, ByteString>();
+  for (const [below, inode] of linked) {
+    const same = first.get(inode);
+    if (same === undefined) first.set(inode, below);
+    else rows.add(['same', below, same]);
   }
-  return false;
 }
 
-function describe(
-  { below, stat }: CopyItem,
-  { content, link, xattrs }: ItemFacts,
-  change: ModeChange | undefined,
-): Row {
-  const isKept = change === undefined || stat.type === 'symlink';
-  const mode = isKept ? stat.mode : change(stat.mode, stat.type === 'directory');
-  return [below, stat.type, mode, xattrs, content ?? link ?? null, stat.major, stat.minor];
+async function listFiles(found: readonly ReadMatch[]): Promise<SelectedFiles> {
+  const facts = new Map<CopyItem, ItemFacts>();
+  const matches: Selection['matches'][number][] = [];
+  for (const { match, options, files, tree } of found) {
+    const items: CopyItem[] = [];
+    for (const each of files) {
+      items.push(each.item);
+      facts.set(each.item, each.facts);
+    }
+    if (tree !== undefined) await listTree(options, tree, { items, facts });
+    matches.push({ match, items });
+  }
+  return { selection: { matches }, facts };
+}
+
+/** Of a few files given by name, it is quicker to read them. */
+function isWorthAsking(wanted: readonly Wanted[]): boolean {
+  const size = wanted.reduce((sum, { stat }) => sum + stat.size, 0);
+  const isFolder = ({ stat }: Wanted): boolean => stat.type === 'directory';
+  return wanted.length >= fewFiles || size >= fewBytes || wanted.some(isFolder);
 }

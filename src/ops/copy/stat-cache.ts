@@ -1,9 +1,10 @@
 import { statfsSync } from 'node:fs';
 
 import type { Digest } from '../../core/index.ts';
-import type { FileStat } from '../../sys/index.ts';
+import { statOfDescriptor, type FileStat } from '../../sys/index.ts';
+import { FolderMemos } from './folder-memos.ts';
 import { sameVersion } from './read.ts';
-import { StatRows } from './stat-rows.ts';
+import { RowCache } from './row-cache.ts';
 
 /**
  * What is known of a file's content from its stat alone: the digest of its bytes, and whether it has no xattrs that
@@ -18,8 +19,15 @@ export interface KnownContent {
 export interface ReadFile extends KnownContent {
   readonly fd: number;
   readonly stat: FileStat;
-  /** When the reading began, in milliseconds since the epoch. */
+  /** `fileClock` before anything of it was read. */
   readonly began: number;
+}
+
+export interface StatCacheOptions {
+  /** Called when first needed: the rows that an earlier build left of files, and of folders. */
+  readonly load: (kind: 'files' | 'folders') => string | undefined;
+  /** In milliseconds: changes of a file nearer to each other may leave the same ctime. */
+  readonly granularity?: number | undefined;
 }
 
 /**
@@ -29,30 +37,28 @@ export interface ReadFile extends KnownContent {
  * remembered, so that a later change of the same size cannot hide (S-74).
  */
 export class StatCache {
-  readonly #load: () => string | undefined;
-  #loaded: StatRows | undefined;
+  /** What is known of whole folders. */
+  readonly folders: FolderMemos;
+  readonly #rows: RowCache;
   readonly #granularity: number;
-  /** Rows of files that were read; offsets of earlier rows that were asked for. */
-  readonly #now = new Map<string, string>();
-  readonly #asked: number[] = [];
   readonly #sound = new Map<string, boolean>();
-  #news = false;
+  #files = 0;
+  #bytes = 0;
 
-  /**
-   * `load`, called when first needed, gives the rows that an earlier build left. `granularity`, in milliseconds: changes
-   * of a file nearer to each other may leave the same ctime.
-   */
-  constructor(load: () => string | undefined, granularity = coarsest) {
-    this.#load = load;
+  constructor({ load, granularity = tick }: StatCacheOptions) {
+    this.#rows = new RowCache(() => load('files'));
+    this.folders = new FolderMemos({
+      load: () => load('folders'),
+      // Their rows are still of use when the folder is not what it was.
+      found: (files) => {
+        this.#rows.pass(files);
+      },
+    });
     this.#granularity = granularity;
   }
 
   find(stat: FileStat): KnownContent | undefined {
-    const key = keyOf(stat);
-    const earlier = this.#earlier();
-    const at = earlier.find(key);
-    if (at !== undefined) this.#asked.push(at);
-    const value = at === undefined ? this.#now.get(key) : earlier.valueAt(at, key);
+    const value = this.#rows.find(keyOf(stat));
     if (value === undefined) return undefined;
     return {
       content: `sha256:${value.slice(0, hexLength)}` as Digest,
@@ -60,44 +66,47 @@ export class StatCache {
     };
   }
 
-  /** Remembers what was read, if `listed` still was that version of the file and nothing could change it unseen. */
-  add(listed: FileStat, { fd, stat, began, content, plain }: ReadFile): void {
-    if (!isSame(listed, stat) || !this.#isSound(fd, deviceOf(stat))) return;
-    const changed = Math.max(
-      milliseconds(stat.ctime, stat.ctimeNanos),
-      milliseconds(stat.mtime, stat.mtimeNanos),
-    );
-    if (began - changed <= this.#granularity) return;
-    this.#now.set(keyOf(listed), `${content.slice('sha256:'.length)}${plain ? plainMark : ' '}`);
-    this.#news = true;
+  /** Remembers what was read, if `listed` still was that version of the file and nothing could change it unseen; says whether. */
+  add(listed: FileStat, { fd, stat, began, content, plain }: ReadFile): boolean {
+    if (!isSame(listed, stat) || !this.#isSettled(stat, began) || !this.#isSound(fd, deviceOf(stat)))
+      return false;
+    this.#rows.add(keyOf(listed), `${content.slice('sha256:'.length)}${plain ? plainMark : ' '}`);
+    this.#files += 1;
+    this.#bytes += stat.size;
+    return true;
+  }
+
+  /** Whether a later change of what a folder lists shows in its stat. `began`: `fileClock` before it was listed. */
+  willShow(stat: FileStat, { folder, began }: { readonly folder: number; readonly began: number }): boolean {
+    if (!this.#isSettled(stat, began)) return false;
+    const device = deviceOf(stat);
+    if (device !== deviceOf(statOfDescriptor(folder))) return this.#sound.get(device) === true;
+    return this.#isSound(folder, device);
   }
 
   /** Forgets all: a file was not what its stat promised. */
   clear(): void {
-    this.#now.clear();
-    this.#asked.length = 0;
-    this.#loaded = new StatRows('');
-    this.#news = true;
+    this.#rows.clear();
+    this.folders.clear();
+  }
+
+  /** What is to be kept, undefined when nothing is new, or so little that reading it anew costs no more. */
+  rows(): { readonly files: string | undefined; readonly folders: string | undefined } {
+    const isNew = this.#rows.news || this.folders.news;
+    if (!isNew || !(this.#files >= fewFiles || this.#bytes >= fewBytes || this.#rows.hasEarlier()))
+      return { files: undefined, folders: undefined };
+    return { files: this.#rows.rows(), folders: this.folders.rows() };
   }
 
   /**
-   * What is to be kept, those of this build first; undefined when nothing is new. Files that other steps read earlier
-   * stay, but not so many that what is long gone would fill it.
+   * Whether whatever changes it from now on gives it another ctime. That of some file systems counts seconds (ext3, and
+   * ext4 with small inodes). A file mapped into memory gets no new time for each write to it, and what is written so
+   * are large files, as by linkers: those rest longer.
    */
-  rows(): string | undefined {
-    if (!this.#news) return undefined;
-    const earlier = this.#earlier();
-    const rows = new Set<string>();
-    const take = (row: string, most: number): boolean => rows.size < most && rows.add(row) === rows;
-    for (const at of this.#asked) take(earlier.rowAt(at), mostRows);
-    for (const [key, value] of this.#now) take(`${key}\t${value}\n`, mostRows);
-    const most = Math.min(mostRows, 2 * rows.size + spareRows);
-    for (const row of earlier.all()) if (!take(row, most)) break;
-    return [...rows].join('');
-  }
-
-  #earlier(): StatRows {
-    return (this.#loaded ??= new StatRows(this.#load() ?? ''));
+  #isSettled({ ctime, ctimeNanos, size, type }: FileStat, began: number): boolean {
+    const isCoarse = ctimeNanos === 0 || (type === 'file' && size > mostSmall);
+    const rest = isCoarse ? Math.max(coarsest, this.#granularity) : this.#granularity;
+    return began - (ctime * 1000 + ctimeNanos / 1e6) > rest;
   }
 
   /** Asked of each device once: a context may have others mounted in it. */
@@ -113,10 +122,13 @@ export class StatCache {
 
 const hexLength = 64;
 const plainMark = '-';
-/** ext3, and ext4 with small inodes, count seconds; the kernel's clock for files ticks every 1 to 10 ms. */
+/** The kernel's clock for files ticks every 1 to 10 ms. */
+const tick = 20;
 const coarsest = 2000;
-const mostRows = 200_000;
-const spareRows = 20_000;
+const mostSmall = 64 << 10;
+/** Files, and bytes of them, below which reading them costs no more than looking up what is known of them. */
+export const fewFiles = 32;
+export const fewBytes = 1 << 20;
 
 /**
  * Types (statfs(2)) of file systems whose ctime is this kernel's and whose inode numbers stay: ext2 to ext4, xfs, btrfs,
@@ -146,8 +158,4 @@ function isSame(listed: FileStat, now: FileStat): boolean {
 
 function deviceOf({ inode }: FileStat): string {
   return inode.slice(0, inode.indexOf(':'));
-}
-
-function milliseconds(seconds: number, nanos: number): number {
-  return seconds * 1000 + Math.floor(nanos / 1_000_000);
 }

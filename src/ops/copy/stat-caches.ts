@@ -22,13 +22,20 @@ export interface StatCacheOptions {
 }
 
 const folderName = 'stat-cache';
-/** Contexts that are remembered: those whose files changed last. */
-const mostFiles = 32;
+/** Those written last; two a context. */
+const mostFiles = 64;
 const mostBytes = 64 << 20;
-const format = 'tsbuild stat cache 1';
+const format = 'tsbuild stat cache 2';
+
+/** What is known of files, and of whole folders. */
+type Kind = 'files' | 'folders';
+
+function fileOf(path: string, kind: Kind): string {
+  return kind === 'files' ? path : `${path}-folders`;
+}
 
 /**
- * One file a context, in `stat-cache/` of the store, named by the folder's inode, so that it does not matter by what
+ * Two files a context, in `stat-cache/` of the store, named by the folder's inode, so that it does not matter by what
  * path it is reached.
  */
 export function openStatCaches(store: Store, { anew, granularity }: StatCacheOptions): StatCaches {
@@ -42,7 +49,8 @@ export function openStatCaches(store: Store, { anew, granularity }: StatCacheOpt
       let opened = open.get(context);
       if (opened === undefined) {
         const path = pathOf(context);
-        opened = { path, cache: new StatCache(() => (anew ? undefined : readRows(path)), granularity) };
+        const load = (kind: Kind): string | undefined => (anew ? undefined : readRows(fileOf(path, kind)));
+        opened = { path, cache: new StatCache({ load, granularity }) };
         open.set(context, opened);
       }
       return opened.cache;
@@ -50,10 +58,10 @@ export function openStatCaches(store: Store, { anew, granularity }: StatCacheOpt
     async [Symbol.asyncDispose]() {
       for (const { path, cache } of open.values()) {
         const rows = cache.rows();
-        if (rows === undefined) continue;
         try {
-          await writeRows(store, path, rows);
-          removeOldest(folder);
+          if (rows.files !== undefined) await writeRows(store, fileOf(path, 'files'), rows.files);
+          if (rows.folders !== undefined) await writeRows(store, fileOf(path, 'folders'), rows.folders);
+          if (rows.files !== undefined || rows.folders !== undefined) removeOldest(folder);
         } catch {
           // A store that is full or only read: the next build reads the files once more, and no build fails for it.
         }

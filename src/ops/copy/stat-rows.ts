@@ -11,6 +11,10 @@ export class StatRows {
     this.#text = text;
   }
 
+  get isEmpty(): boolean {
+    return this.#text === '';
+  }
+
   /** Offset of the row of that key. */
   find(key: string): number | undefined {
     const at = this.#isAt(this.#next, key) ? this.#next : this.#sorted().get(key);

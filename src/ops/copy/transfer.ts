@@ -15,7 +15,7 @@ import type { Owner } from './destination.ts';
 import type { ModeChange } from './mode.ts';
 import type { NearFolder, Place } from './near-folder.ts';
 import { changed, largeSize, readSmallSource, readSource } from './read.ts';
-import type { ItemFacts } from './selection.ts';
+import type { ItemFacts } from './facts.ts';
 import type { CopyItem } from './walk.ts';
 import type { WrittenFiles } from './written-files.ts';
 

@@ -1,7 +1,7 @@
 import type { ByteString } from '../../core/index.ts';
 import type { IgnoreMatcher } from '../../dockerfile/index.ts';
 import type { Breath } from '../../snapshot/index.ts';
-import type { FileStat, RootDir } from '../../sys/index.ts';
+import type { FileStat, FolderEntries, RootDir } from '../../sys/index.ts';
 import type { Match, SourceTree } from './select.ts';
 
 /** One thing to copy. */
@@ -18,12 +18,59 @@ export interface Include {
   matches(path: ByteString): boolean;
   /** Whether something below a folder that does not fit may do. */
   couldMatchBelow(path: ByteString): boolean;
+  /** Those of one text take the same. */
+  readonly text: string;
 }
 
-export interface WalkOptions {
+/** What is taken of what is below a match. */
+export interface WalkRules {
+  readonly ignore: IgnoreMatcher | undefined;
   readonly exclude: IgnoreMatcher | undefined;
   /** Everything, if undefined. */
-  readonly include?: Include | undefined;
+  readonly include: Include | undefined;
+}
+
+/** A folder below a match. */
+export interface FolderPlace {
+  /** Below the source root, without leading slash. */
+  readonly source: ByteString;
+  /** Below the match. */
+  readonly below: ByteString;
+}
+
+/** What of a folder is taken, for all that its own names say. */
+export interface Taken {
+  readonly name: ByteString;
+  readonly item: CopyItem;
+  /** Of a folder: whether it counts even if nothing in it is taken. */
+  readonly shown: boolean;
+}
+
+/** In bytewise order of the names, without what is in the folders among them. */
+export function takenOf(rules: WalkRules, place: FolderPlace, entries: FolderEntries): readonly Taken[] {
+  const { ignore, exclude, include } = rules;
+  const taken: Taken[] = [];
+  entries.names().forEach((name, index) => {
+    const stat = entries.stat(index);
+    // Sockets mean nothing once copied.
+    if (stat.type === 'socket') return;
+    const below = join(place.below, name);
+    const source = join(place.source, name);
+    const wanted = include === undefined || include.matches(below);
+    const hidden = ignore?.matches(source) === true || exclude?.matches(below) === true;
+    if (stat.type !== 'directory') {
+      if (hidden || !wanted) return;
+    } else {
+      if (hidden && canSkip(rules, source, below)) return;
+      if (!wanted && !include.couldMatchBelow(below)) return;
+    }
+    taken.push({ name, item: { source, below, stat }, shown: !hidden && wanted });
+  });
+  return taken;
+}
+
+export interface ItemsOptions {
+  readonly exclude: IgnoreMatcher | undefined;
   readonly breath: Breath;
 }
 
@@ -31,70 +78,63 @@ export interface WalkOptions {
 export async function itemsOf(
   tree: SourceTree,
   match: Match,
-  options: WalkOptions,
+  { exclude, breath }: ItemsOptions,
 ): Promise<readonly CopyItem[]> {
-  const real = stripSlash(tree.root.resolve(match.path));
-  if (match.stat.type !== 'directory') {
-    const name = match.path.slice(match.path.lastIndexOf('/') + 1) as ByteString;
-    return options.exclude?.matches(name) === true
-      ? []
-      : [{ source: real, below: '' as ByteString, stat: match.stat }];
-  }
+  const place = { source: realPathOf(tree, match), below: '' as ByteString };
+  const rules = { ignore: tree.ignore, exclude, include: undefined };
+  if (match.stat.type !== 'directory') return fileItem(rules, match, place.source);
   const items: CopyItem[] = [];
-  using folder = tree.root.sub(real);
-  await walk({ ...options, tree, items, start: real }, folder, '' as ByteString);
+  using folder = tree.root.sub(place.source);
+  await walk({ rules, breath, items }, folder, place);
   return items;
 }
 
-interface Walk extends WalkOptions {
-  readonly tree: SourceTree;
-  readonly items: CopyItem[];
-  /** Path of the folder that the walk began in. */
-  readonly start: ByteString;
+/** The item that a match that is no folder stands for, unless it is excluded by its name. */
+export function fileItem(
+  { exclude }: WalkRules,
+  { path, stat }: Match,
+  source: ByteString,
+): readonly CopyItem[] {
+  const name = path.slice(path.lastIndexOf('/') + 1) as ByteString;
+  return exclude?.matches(name) === true ? [] : [{ source, below: '' as ByteString, stat }];
 }
 
-/**
- * Returns whether anything below was taken. A folder that is left out itself is entered only while something in it may
- * be taken after all, and counts only if it is.
- */
-async function walk(state: Walk, folder: RootDir, below: ByteString): Promise<boolean> {
+/** Where a match is, links resolved, below the root. */
+export function realPathOf({ root }: SourceTree, { path }: Match): ByteString {
+  return root.resolve(path).replace(/^\/+/, '') as ByteString;
+}
+
+interface Walk {
+  readonly rules: WalkRules;
+  readonly breath: Breath;
+  readonly items: CopyItem[];
+}
+
+/** Returns whether anything was taken. A folder that is left out itself counts only if something in it is taken. */
+async function walk(state: Walk, folder: RootDir, place: FolderPlace): Promise<boolean> {
   let any = false;
-  for (const name of folder.list('' as ByteString)) {
+  for (const { name, item, shown } of takenOf(state.rules, place, folder.entries('' as ByteString))) {
     await state.breath.due();
-    const path = join(below, name);
-    const source = join(state.start, path);
-    const stat = folder.tryLstat(name);
-    // Sockets mean nothing once copied; what vanished since the listing was never there.
-    if (stat === undefined || stat.type === 'socket') continue;
-    const wanted = state.include === undefined || state.include.matches(path);
-    const hidden = state.tree.ignore?.matches(source) === true || state.exclude?.matches(path) === true;
-    if (stat.type !== 'directory') {
-      if (hidden || !wanted) continue;
-      state.items.push({ source, below: path, stat });
-      any = true;
-      continue;
+    const position = state.items.push(item) - 1;
+    if (item.stat.type === 'directory') {
+      using child = folder.sub(name);
+      const kept = await walk(state, child, item);
+      if (!shown && !kept) {
+        state.items.splice(position, 1);
+        continue;
+      }
     }
-    if (hidden && canSkip(state, source, path)) continue;
-    if (!wanted && !state.include.couldMatchBelow(path)) continue;
-    const position = state.items.push({ source, below: path, stat }) - 1;
-    using child = folder.sub(name);
-    const kept = await walk(state, child, path);
-    if ((hidden || !wanted) && !kept) state.items.splice(position, 1);
-    else any = true;
+    any = true;
   }
   return any;
 }
 
-function canSkip(state: Walk, source: ByteString, path: ByteString): boolean {
-  const ignored = state.tree.ignore?.matches(source) === true && state.tree.ignore.canSkipDirectory(source);
-  const excluded = state.exclude?.matches(path) === true && state.exclude.canSkipDirectory(path);
+function canSkip({ ignore, exclude }: WalkRules, source: ByteString, below: ByteString): boolean {
+  const ignored = ignore?.matches(source) === true && ignore.canSkipDirectory(source);
+  const excluded = exclude?.matches(below) === true && exclude.canSkipDirectory(below);
   return ignored || excluded;
 }
 
 function join(folder: ByteString, name: ByteString): ByteString {
   return (folder === '' ? name : `${folder}/${name}`) as ByteString;
-}
-
-function stripSlash(path: ByteString): ByteString {
-  return path.replace(/^\/+/, '') as ByteString;
 }

@@ -1,6 +1,6 @@
 import type { ByteString, Digest } from '../../core/index.ts';
 import type { Entry } from '../../snapshot/index.ts';
-import type { ItemFacts } from './selection.ts';
+import type { ItemFacts } from './facts.ts';
 import type { CopyItem } from './walk.ts';
 
 interface Written {

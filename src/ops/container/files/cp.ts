@@ -5,7 +5,7 @@ import { Breath, extractArchive, keptXattrs } from '../../../snapshot/index.ts';
 import type { RootDir } from '../../../sys/index.ts';
 import type { TarSink } from '../../../tar/index.ts';
 import { childOf, parentOf, type Owner } from '../../copy/destination.ts';
-import type { ItemFacts } from '../../copy/selection.ts';
+import type { ItemFacts } from '../../copy/facts.ts';
 import { transferItem, type Transfer } from '../../copy/transfer.ts';
 import { itemsOf, type CopyItem } from '../../copy/walk.ts';
 import { sourcePlace, targetFolder, targetPlace, type CopySide, type CopySourcePlace } from './cp-place.ts';

@@ -1,0 +1,66 @@
+import type { ByteString, Digest } from '../../core/index.ts';
+import { keptXattrs, type Breath } from '../../snapshot/index.ts';
+import { fileClock, type RootDir } from '../../sys/index.ts';
+import type { Place } from './near-folder.ts';
+import { contentDigestOf, unlessGone } from './read.ts';
+import type { StatCache } from './stat-cache.ts';
+import type { CopyItem } from './walk.ts';
+
+/** What was read of an item for its key, and so is what is copied, whatever the source holds by then. */
+export interface ItemFacts {
+  /** Digest of a regular file's bytes; `unread`: it is copied as it is then. */
+  readonly content?: Digest | 'unread' | undefined;
+  /** Text of a symlink. */
+  readonly link?: ByteString | undefined;
+  readonly xattrs: readonly (readonly [name: ByteString, value: ByteString])[];
+}
+
+export interface FactsOptions {
+  readonly breath: Breath;
+  readonly cache: StatCache | undefined;
+}
+
+/** Where an item is: below its root, and in the folder that holds it. */
+export interface ItemPlace extends Place {
+  readonly root: RootDir;
+}
+
+/** The facts of an item, and whether the cache knows them from now on by its stat alone (of files; of others, nothing is kept). */
+export interface ReadFacts extends ItemFacts {
+  readonly kept: boolean;
+}
+
+/** Throws CONTEXT_CHANGED where it is no longer what was listed. */
+export async function readFacts(item: CopyItem, place: ItemPlace, options: FactsOptions): Promise<ReadFacts> {
+  if (item.stat.type === 'file') return readFileFacts(item, place, options);
+  const xattrs = xattrsOf(item, place);
+  if (item.stat.type !== 'symlink') return { xattrs, kept: false };
+  return { xattrs, link: unlessGone(item, () => place.folder.readlink(place.name)), kept: false };
+}
+
+async function readFileFacts(
+  item: CopyItem,
+  place: ItemPlace,
+  { breath, cache }: FactsOptions,
+): Promise<ReadFacts> {
+  const known = cache?.find(item.stat);
+  if (known?.plain === true) return { xattrs: noXattrs, content: known.content, kept: true };
+  const began = cache === undefined ? 0 : fileClock();
+  const xattrs = xattrsOf(item, place);
+  if (known !== undefined) return { xattrs, content: known.content, kept: true };
+  const plain = xattrs.length === 0;
+  let kept = false;
+  const content = await contentDigestOf(place.root, item, {
+    breath,
+    seen(content, { fd, stat }) {
+      kept = cache?.add(item.stat, { fd, stat, began, content, plain }) === true;
+    },
+  });
+  return { xattrs, content, kept };
+}
+
+const noXattrs: ItemFacts['xattrs'] = [];
+
+function xattrsOf(item: CopyItem, { folder, name }: Place): ItemFacts['xattrs'] {
+  return unlessGone(item, () => keptXattrs(folder, name));
+}

@@ -1,0 +1,101 @@
+import { toText, type ByteString } from '../../core/index.ts';
+import { fileClock, type FolderEntries, type RootDir } from '../../sys/index.ts';
+import type { ItemFacts } from './facts.ts';
+import { folderKey, type FolderSummary } from './folder-memos.ts';
+import { changed, unlessGone } from './read.ts';
+import type { Row, RowDigest } from './row-digest.ts';
+import { readFolder, type RowOptions, type TakenWithFacts } from './summary.ts';
+import type { CopyItem, FolderPlace } from './walk.ts';
+
+export interface TreeOptions extends RowOptions {
+  /** Stands for `rules` and all else that decides about rows; undefined where nothing is to be remembered of folders. */
+  readonly text: string | undefined;
+}
+
+/** A folder below a match, with those of its folders that count. */
+export interface FolderNode {
+  readonly place: FolderPlace;
+  readonly summary: FolderSummary;
+  readonly folders: ReadonlyMap<ByteString, { readonly row: Row; readonly node: FolderNode }>;
+  /** Its own entries, where they were looked at; else what the summary was known by. */
+  readonly taken: readonly TakenWithFacts[] | undefined;
+  readonly entries: FolderEntries | undefined;
+}
+
+/** What is below a folder: of folders that are known to be unchanged only their stats are looked at. Throws CONTEXT_CHANGED. */
+export async function readTree(
+  options: TreeOptions,
+  folder: RootDir,
+  place: FolderPlace,
+): Promise<FolderNode> {
+  const { cache, text, breath } = options;
+  const began = cache === undefined ? 0 : fileClock();
+  const entries = unlessGone(place, () => folder.entries('' as ByteString));
+  const key = cache === undefined || text === undefined ? undefined : folderKey(text, place.below, entries);
+  const known = key === undefined ? undefined : cache?.folders.find(key);
+  const read = known === undefined ? await readFolder(options, { folder, place, entries, began }) : undefined;
+  const summary = known ?? read?.summary;
+  if (summary === undefined) throw new Error('neither known nor read');
+  if (key !== undefined && read?.lasting === true) cache?.folders.add(key, read.summary);
+  const folders = new Map<ByteString, { readonly row: Row; readonly node: FolderNode }>();
+  for (const [name, row, shown] of summary.folders) {
+    await breath.due();
+    const below = { source: join(place.source, name), below: join(place.below, name) };
+    using child = unlessGone(below, () => folder.sub(name));
+    const node = await readTree(options, child, below);
+    // One that is left out itself counts only if something in it is taken.
+    if (shown || !isEmpty(node)) folders.set(name, { row, node });
+  }
+  return { place, summary, folders, taken: read?.taken, entries: read === undefined ? entries : undefined };
+}
+
+function isEmpty({ summary, folders }: FolderNode): boolean {
+  return summary.files === 0 && folders.size === 0;
+}
+
+/** Adds what a tree holds: each folder's own entries as one row, then the folders in it; notes the names of files that have several. */
+export function addRows(
+  rows: RowDigest,
+  node: FolderNode,
+  { row, linked }: { readonly row: Row; readonly linked: [below: ByteString, inode: string][] },
+): void {
+  const { place, summary, folders } = node;
+  rows.add(['folder', place.below, row, summary.digest]);
+  for (const [name, inode] of summary.linked) linked.push([join(place.below, name), inode]);
+  for (const below of folders.values()) addRows(rows, below.node, { row: below.row, linked });
+}
+
+export interface ItemList {
+  readonly items: CopyItem[];
+  readonly facts: Map<CopyItem, ItemFacts>;
+}
+
+/**
+ * Everything below a node, parents first, names in bytewise order (L-163). What was known is looked at now, in the
+ * state that it was listed in. Throws CONTEXT_CHANGED where it comes to something else than was known.
+ */
+export async function listTree(options: TreeOptions, node: FolderNode, list: ItemList): Promise<void> {
+  for (const { name, item, facts } of node.taken ?? (await readKnown(options, node))) {
+    await options.breath.due();
+    const below = item.stat.type === 'directory' ? node.folders.get(name)?.node : undefined;
+    if (item.stat.type === 'directory' && below === undefined) continue;
+    list.items.push(item);
+    list.facts.set(item, facts);
+    if (below !== undefined) await listTree(options, below, list);
+  }
+}
+
+async function readKnown(
+  options: TreeOptions,
+  { place, summary, entries }: FolderNode,
+): Promise<readonly TakenWithFacts[]> {
+  if (entries === undefined) throw new Error(`${toText(place.source)} was not listed`);
+  using folder = unlessGone(place, () => options.root.sub(place.source));
+  const read = await readFolder(options, { folder, place, entries, began: 0 });
+  if (JSON.stringify(read.summary) !== JSON.stringify(summary)) throw changed(place);
+  return read.taken;
+}
+
+function join(folder: ByteString, name: ByteString): ByteString {
+  return (folder === '' ? name : `${folder}/${name}`) as ByteString;
+}

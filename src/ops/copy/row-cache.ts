@@ -1,0 +1,75 @@
+import { StatRows } from './stat-rows.ts';
+
+const mostRows = 200_000;
+const spareRows = 20_000;
+
+/** Keys and values of this build and, read when first needed, of earlier ones. Neither holds a tab or a line's end. */
+export class RowCache {
+  readonly #load: () => string | undefined;
+  #loaded: StatRows | undefined;
+  /** What this build added; offsets of earlier rows that were asked for. */
+  readonly #now = new Map<string, string>();
+  readonly #asked: number[] = [];
+  #passed = 0;
+  #news = false;
+
+  /** Whether anything is to be kept that is not kept yet. */
+  get news(): boolean {
+    return this.#news;
+  }
+
+  constructor(load: () => string | undefined) {
+    this.#load = load;
+  }
+
+  find(key: string): string | undefined {
+    const earlier = this.#earlier();
+    const at = earlier.find(key);
+    if (at === undefined) return this.#now.get(key);
+    this.#asked.push(at);
+    return earlier.valueAt(at, key);
+  }
+
+  add(key: string, value: string): void {
+    this.#now.set(key, value);
+    this.#news = true;
+  }
+
+  /** So many rows are still of use, though they were not asked for. */
+  pass(rows: number): void {
+    this.#passed += rows;
+  }
+
+  clear(): void {
+    this.#now.clear();
+    this.#asked.length = 0;
+    this.#passed = 0;
+    this.#loaded = new StatRows('');
+    this.#news = true;
+  }
+
+  /** Whether an earlier build left any. */
+  hasEarlier(): boolean {
+    return !this.#earlier().isEmpty;
+  }
+
+  /**
+   * What is to be kept, those of this build first; undefined when nothing is new. What other steps asked for earlier
+   * stays, but not so much that what is long gone would fill it.
+   */
+  rows(): string | undefined {
+    if (!this.#news) return undefined;
+    const earlier = this.#earlier();
+    const rows = new Set<string>();
+    const take = (row: string, most: number): boolean => rows.size < most && rows.add(row) === rows;
+    for (const at of this.#asked) take(earlier.rowAt(at), mostRows);
+    for (const [key, value] of this.#now) take(`${key}\t${value}\n`, mostRows);
+    const most = Math.min(mostRows, 2 * (rows.size + this.#passed) + spareRows);
+    for (const row of earlier.all()) if (!take(row, most)) break;
+    return [...rows].join('');
+  }
+
+  #earlier(): StatRows {
+    return (this.#loaded ??= new StatRows(this.#load() ?? ''));
+  }
+}

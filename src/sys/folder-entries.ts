@@ -1,0 +1,37 @@
+import type { ByteString } from '../core/index.ts';
+import { addon } from './addon.ts';
+import { checked, errnoError } from './errno.ts';
+import type { FileStat } from './rootdir.ts';
+import { fileStat, statNumbers } from './stat.ts';
+
+/** What is in a folder, in bytewise order of the names, with what lstat(2) says of each. */
+export interface FolderEntries {
+  /** The same bytes stand for the same names and stats. */
+  readonly bytes: Uint8Array;
+  names(): ByteString[];
+  stat(index: number): FileStat;
+}
+
+/** Reads the folder of a descriptor. Throws errno errors. */
+export function readEntries(fd: number, path: ByteString): FolderEntries {
+  const bytes = addon().readEntries(fd);
+  if (typeof bytes === 'number') throw errnoError(-bytes, 'list', path);
+  const [count = 0] = new Float64Array(bytes.buffer, 0, 1);
+  const numbers = new Float64Array(bytes.buffer, Float64Array.BYTES_PER_ELEMENT, count * statNumbers);
+  return {
+    bytes,
+    names() {
+      const text = Buffer.from(bytes.buffer).toString('latin1', numbers.byteOffset + numbers.byteLength);
+      return text.split('/', count) as ByteString[];
+    },
+    stat: (index) => fileStat(numbers, index * statNumbers),
+  };
+}
+
+/**
+ * Milliseconds since the epoch by the clock that this kernel takes the times of files from: a file that changes after
+ * the call has no earlier time. It stands still for up to 10 ms.
+ */
+export function fileClock(): number {
+  return checked(addon().fileClock(), 'clock_gettime');
+}
