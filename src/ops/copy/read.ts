@@ -154,10 +154,14 @@ export function sameVersion(a: FileStat, b: FileStat): boolean {
 
 /** A cached copy must hold what its key says (design decision 11). */
 export function changed(item: Pick<CopyItem, 'source'>, cause?: unknown): TsbuildError {
-  return new TsbuildError('CONTEXT_CHANGED', `${toText(item.source)} changed while it was being copied`, {
-    hint: 'let other programs finish writing there, then build again',
-    cause,
-  });
+  return new TsbuildError(
+    'CONTEXT_CHANGED',
+    `${toText(item.source) || 'the folder'} changed while it was being copied`,
+    {
+      hint: 'let other programs finish writing there, then build again',
+      cause,
+    },
+  );
 }
 
 /** Reads once more what changed while it was read: the context may have been saved to just then (S-75). */

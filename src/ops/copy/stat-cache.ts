@@ -44,6 +44,7 @@ export class StatCache {
   readonly #sound = new Map<string, boolean>();
   #files = 0;
   #bytes = 0;
+  #isCleared = false;
 
   constructor({ load, granularity = tick }: StatCacheOptions) {
     this.#rows = new RowCache(() => load('files'));
@@ -86,6 +87,7 @@ export class StatCache {
 
   /** Forgets all: a file was not what its stat promised. */
   clear(): void {
+    this.#isCleared = true;
     this.#rows.clear();
     this.folders.clear();
   }
@@ -93,9 +95,13 @@ export class StatCache {
   /** What is to be kept, undefined when nothing is new, or so little that reading it anew costs no more. */
   rows(): { readonly files: string | undefined; readonly folders: string | undefined } {
     const isNew = this.#rows.news || this.folders.news;
-    if (!isNew || !(this.#files >= fewFiles || this.#bytes >= fewBytes || this.#rows.hasEarlier()))
-      return { files: undefined, folders: undefined };
-    return { files: this.#rows.rows(), folders: this.folders.rows() };
+    return isNew && this.#isWorthKeeping()
+      ? { files: this.#rows.rows(), folders: this.folders.rows() }
+      : { files: undefined, folders: undefined };
+  }
+
+  #isWorthKeeping(): boolean {
+    return this.#isCleared || this.#files >= fewFiles || this.#bytes >= fewBytes || this.#rows.hasEarlier();
   }
 
   /**
