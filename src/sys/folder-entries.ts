@@ -1,6 +1,6 @@
 import type { ByteString } from '../core/index.ts';
 import { addon } from './addon.ts';
-import { checked, errnoError } from './errno.ts';
+import { checked, checkedBytes, errnoError } from './errno.ts';
 import type { FileStat } from './rootdir.ts';
 import { fileStat, statNumbers } from './stat.ts';
 
@@ -12,7 +12,14 @@ export interface FolderEntries {
   stat(index: number): FileStat;
 }
 
-/** Reads the folder of a descriptor. Throws errno errors. */
+/** The names in the folder of a descriptor, in bytewise order. Throws errno errors. */
+export function readNames(fd: number, path: ByteString): ByteString[] {
+  const names = checkedBytes(addon().readdir(fd), 'list', path).split('/') as ByteString[];
+  names.pop();
+  return names.sort();
+}
+
+/** The same with what they are. */
 export function readEntries(fd: number, path: ByteString): FolderEntries {
   const bytes = addon().readEntries(fd);
   if (typeof bytes === 'number') throw errnoError(-bytes, 'list', path);

@@ -11,7 +11,7 @@ import {
   RESOLVE_IN_ROOT,
   RESOLVE_NO_MAGICLINKS,
 } from './flags.ts';
-import { readEntries, type FolderEntries } from './folder-entries.ts';
+import { readEntries, readNames, type FolderEntries } from './folder-entries.ts';
 import {
   here,
   isMissing,
@@ -30,6 +30,7 @@ import { resolvePath } from './resolve-path.ts';
 import type { FileStat, FileTime, RootDir } from './rootdir.ts';
 
 const inRoot = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+const directoryRead = constants.O_RDONLY | constants.O_DIRECTORY;
 const directoryPath = O_PATH | constants.O_DIRECTORY;
 
 /** Opens a host directory (following host symlinks, this once) as a root. Throws errno errors. */
@@ -87,12 +88,7 @@ class OpenRootDir implements RootDir {
   }
 
   stat(path: ByteString): FileStat {
-    const fd = this.#open(path, O_PATH, 'stat');
-    try {
-      return statOf(fd, path);
-    } finally {
-      addon().close(fd);
-    }
+    return this.#opened(path, O_PATH, 'stat', (fd) => statOf(fd, path));
   }
 
   resolve(path: ByteString): ByteString {
@@ -100,23 +96,11 @@ class OpenRootDir implements RootDir {
   }
 
   list(path: ByteString): ByteString[] {
-    const fd = this.#open(path, constants.O_RDONLY | constants.O_DIRECTORY, 'list');
-    try {
-      const names = checkedBytes(addon().readdir(fd), 'list', path).split('/') as ByteString[];
-      names.pop();
-      return names.sort();
-    } finally {
-      addon().close(fd);
-    }
+    return this.#opened(path, directoryRead, 'list', (fd) => readNames(fd, path));
   }
 
   entries(path: ByteString): FolderEntries {
-    const fd = this.#open(path, constants.O_RDONLY | constants.O_DIRECTORY, 'list');
-    try {
-      return readEntries(fd, path);
-    } finally {
-      addon().close(fd);
-    }
+    return this.#opened(path, directoryRead, 'list', (fd) => readEntries(fd, path));
   }
 
   readlink(path: ByteString): ByteString {
@@ -127,14 +111,11 @@ class OpenRootDir implements RootDir {
     // The first look has no effect on a device, where even opening may have one.
     requireFile(this.stat(path), 'read', path);
     const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
-    const fd = this.#open(path, flags, 'read');
-    try {
+    return this.#opened(path, flags, 'read', (fd) => {
       const stat = statOf(fd, path);
       requireFile(stat, 'read', path);
       return readUpTo(fd, { size: stat.size, limit, path });
-    } finally {
-      addon().close(fd);
-    }
+    });
   }
 
   open(path: ByteString, flags: number, mode = 0): number {
@@ -289,6 +270,16 @@ class OpenRootDir implements RootDir {
 
   #open(path: ByteString, flags: number, doing: string): number {
     return checked(addon().openat2(this.fd, whole(path), flags, 0, inRoot), doing, path);
+  }
+
+  /** Opens what the path is, for as long as the use of it takes. */
+  #opened<T>(path: ByteString, flags: number, doing: string, use: (fd: number) => T): T {
+    const fd = this.#open(path, flags, doing);
+    try {
+      return use(fd);
+    } finally {
+      addon().close(fd);
+    }
   }
 
   #tryReadlink(path: ByteString): ByteString | undefined {

@@ -3,7 +3,8 @@ import { isReservedLayerName } from '../../tar/index.ts';
 import { makeDestination, ownerOfCopies, type CopySource, type CopyTarget } from './carry-out.ts';
 import { childOf, resolveDestination, type Destination, type Owner } from './destination.ts';
 import type { ModeChange } from './mode.ts';
-import type { ItemFacts, Selection } from './selection.ts';
+import type { ItemFacts } from './facts.ts';
+import type { Selection } from './selection.ts';
 import type { CopyItem } from './walk.ts';
 
 /** A copy of one folder's contents, all of whose names are new where they go. */
