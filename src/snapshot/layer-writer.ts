@@ -5,6 +5,8 @@ import { digestLine, removalLine } from './digest-form.ts';
 import { entryPlace, joinPath } from './entry-path.ts';
 import type { Entry, PackedLayer } from './types.ts';
 
+const textLength = 1 << 16;
+
 /**
  * One layer: its tar, and beside it the digest of its changes, of which each file's bytes are only the digest. Changes are
  * given in the order of `Snapshotter.changes`; after `put` of a file that is not empty comes its content.
@@ -13,19 +15,21 @@ export class LayerWriter {
   readonly #ready: Uint8Array[] = [];
   readonly #tar = createTarWriter((chunk) => void this.#ready.push(chunk));
   readonly #changes = createDigester();
+  /** Not yet in the digest: short texts cost a call each. */
+  #text = '';
   #entries = 0;
 
   /** Hides a name of the parents. */
   remove(path: ByteString): void {
     this.#entries++;
-    this.#changes.update(removalLine(path));
+    this.#hash(removalLine(path));
     this.#tar.entry(whiteout(path));
   }
 
   /** `mtime` is what the layer says of its time. */
   put(path: ByteString, entry: Entry, mtime = entry.mtime): void {
     this.#entries++;
-    this.#changes.update(digestLine(path, entry));
+    this.#hash(digestLine(path, entry));
     this.#tar.entry({ ...entry, path, mtime });
   }
 
@@ -36,7 +40,7 @@ export class LayerWriter {
 
   /** What all pieces of the file together are. */
   contentIs(digest: Digest): void {
-    this.#changes.update(digest);
+    this.#hash(digest);
   }
 
   /** Bytes of the tar that are complete by now. */
@@ -50,7 +54,15 @@ export class LayerWriter {
 
   /** Of all that was written, which ends it. */
   result(): Pick<PackedLayer, 'changesDigest' | 'entries'> {
+    this.#changes.update(this.#text);
     return { changesDigest: this.#changes.digest(), entries: this.#entries };
+  }
+
+  #hash(text: string): void {
+    this.#text += text;
+    if (this.#text.length < textLength) return;
+    this.#changes.update(this.#text);
+    this.#text = '';
   }
 }
 

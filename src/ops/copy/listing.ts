@@ -1,11 +1,11 @@
 import {
   digestParts,
   isDigest,
-  isJsonObject,
   toText,
   type ByteString,
   type Digest,
   type Json,
+  type JsonObject,
   type PartChange,
 } from '../../core/index.ts';
 import { differences } from '../../solver/index.ts';
@@ -15,14 +15,15 @@ import type { Selected, SelectedFiles } from './selection.ts';
 /** Of more files than that only the digest of all is kept: names explain nothing any more, and cost space. */
 const mostFiles = 50_000;
 
-type Listing = { readonly [path: string]: Json };
+/** A line for each file, in the order of the walk; one text, since it is written and read at every change of a large context. */
+type Listing = readonly string[];
 
 /** Keeps the names of what is copied under the digest of all of it, so that a later miss can say which files changed. */
 export async function keepListing(store: Store, digest: Digest, selected: Selected): Promise<void> {
   if (await store.records.has('listings', digestParts(digest).hex)) return;
   const listing = listingOf(await selected.files());
   if (listing === undefined) return;
-  await store.records.put('listings', digestParts(digest).hex, listing);
+  await store.records.put('listings', digestParts(digest).hex, listing.join('\n'));
 }
 
 /** By name, what differs between the files of an earlier digest and those selected now; undefined when those are not known. */
@@ -33,27 +34,50 @@ export async function fileChanges(
 ): Promise<readonly PartChange[] | undefined> {
   if (typeof before !== 'string' || !isDigest(before)) return undefined;
   const earlier = await store.records.get('listings', digestParts(before).hex);
-  if (!isJsonObject(earlier)) return undefined;
+  if (typeof earlier !== 'string') return undefined;
   const now = listingOf(await selected.files());
   if (now === undefined) return undefined;
-  return differences(earlier, now).map((change) => ({
+  const [were, are] = withoutCommonEnds(earlier === '' ? [] : earlier.split('\n'), now);
+  return differences(filesOf([...were].sort()), filesOf(are)).map((change) => ({
     ...change,
     path: change.path.map((name) => (typeof name === 'string' ? toText(name as ByteString) : name)),
   }));
 }
 
-/** Path to type, mode and content. The same file reached by two words of a COPY is one. */
+/** Path, type, mode and content of each file. */
 function listingOf({ selection, facts }: SelectedFiles): Listing | undefined {
-  const listing = new Map<string, string>();
+  const lines: string[] = [];
   for (const { items } of selection.matches) {
-    if (listing.size + items.length > mostFiles) return undefined;
+    if (lines.length + items.length > mostFiles) return undefined;
     for (const item of items) {
       const { type, mode } = item.stat;
       const { content, link } = facts.get(item) ?? {};
       // Enough of a digest to tell two versions of one file apart.
       const version = content === undefined ? toText(link ?? ('' as ByteString)) : content.slice(0, 23);
-      listing.set(item.source, `${type} ${mode.toString(8)} ${version}`);
+      const line = `${item.source}//${type} ${mode.toString(8)} ${version}`;
+      // No path has a component `.`.
+      lines.push(line.includes('\n') ? line.replaceAll('\n', '/./') : line);
     }
   }
-  return Object.fromEntries(listing);
+  return lines;
+}
+
+/** The rest holds all that differs, and mostly nothing else: few files change at a time. */
+function withoutCommonEnds(before: Listing, after: Listing): readonly [Listing, Listing] {
+  const most = Math.min(before.length, after.length);
+  let start = 0;
+  while (start < most && before[start] === after[start]) start++;
+  let end = 0;
+  while (end < most - start && before.at(-1 - end) === after.at(-1 - end)) end++;
+  return [before.slice(start, before.length - end), after.slice(start, after.length - end)];
+}
+
+/** The same file reached by two words of a COPY is one. No path has two slashes in a row. */
+function filesOf(lines: Listing): JsonObject {
+  return Object.fromEntries(
+    lines.map((line) => {
+      const [path = '', ...version] = line.split('//');
+      return [path.replaceAll('/./', '\n'), version.join('//')];
+    }),
+  );
 }

@@ -95,10 +95,17 @@ export function readSmallSource<T>(
   }
 }
 
+/** The time of reading is left as it is where that is allowed: noting it makes every file's inode a thing to write. */
 function openSource(root: RootDir, item: CopyItem): number {
-  return unlessGone(item, () =>
-    root.open(item.source, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK),
-  );
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  return unlessGone(item, () => {
+    try {
+      return root.open(item.source, flags | constants.O_NOATIME);
+    } catch (error) {
+      if (!isErrno(error, 'EPERM')) throw error;
+      return root.open(item.source, flags); // another user's
+    }
+  });
 }
 
 /** What was listed and now is not there, or is a link, has changed like any other. */
