@@ -30,17 +30,22 @@ export async function packChunks(bundler, outputs, entry) {
         // Node warns of a dynamic import by the code that it is given to run; what is apart is required instead.
         supported: { 'dynamic-import': false },
       });
-      return `(module,require)=>{${withLazyRequires(code, numbers)}}`;
+      return withLazyRequires(code, numbers);
     }),
   );
-  const script = `(function(exports,require,module,__filename,__dirname){"use strict";const parts=[${parts.join(',\n')}];${loader}load(${numbers.get(`./${entry}`)})})`;
+  const passing = parts.flatMap((code, number) => (passesOn.test(code) ? [number] : []));
+  const functions = parts.map((code) => `(module,require)=>{${code}}`).join(',\n');
+  const script = `(function(exports,require,module,__filename,__dirname){"use strict";const parts=[${functions}],passing=[${passing}];${loader}load(${numbers.get(`./${entry}`)})})`;
   return `// ${createHash('sha256').update(script).digest('hex')}\n${script}\n`;
 }
 
-/** The getters that a part exports by are for parts that need each other while they are evaluated; values are faster. */
+/** The index of a room, which exports what is in other parts: they are loaded when that is asked for. */
+const passesOn = /__export\(stdin_exports,\{[^}]*\brequire\(\d/;
+
+/** The getters that other parts export by are for those that need each other while they are evaluated; values are faster. */
 const loader =
   'const loaded=[];function load(name){if(typeof name==="string")return require(name);if(loaded[name])return loaded[name].exports;' +
-  'const own=loaded[name]={exports:{}};parts[name](own,load);return own.exports={...own.exports}}';
+  'const own=loaded[name]={exports:{}};parts[name](own,load);if(!passing.includes(name))own.exports={...own.exports};return own.exports}';
 
 /** `var import_x=require("x");` and `import_x.y` become `var $x;` and `($x??=require("x")).y`. */
 function withLazyRequires(code, numbers) {

@@ -71,10 +71,9 @@ export function addRunOptions(command: Command): Command {
 
 /** Throws USAGE. */
 export async function runChoices(flags: RunFlags, args: readonly string[]): Promise<RunChoices> {
-  const { parsePlatform } = await import('../oci/index.ts');
   return {
     pull: flags.pull,
-    platform: flags.platform === undefined ? undefined : parsePlatform(flags.platform),
+    platform: await platformOf(flags),
     cidfile: flags.cidfile,
     container: {
       name: flags.name,
@@ -97,6 +96,12 @@ export async function runChoices(flags: RunFlags, args: readonly string[]): Prom
       ...(await lifeOf(flags)),
     },
   };
+}
+
+async function platformOf({ platform }: RunFlags): Promise<Platform | undefined> {
+  if (platform === undefined) return undefined;
+  const { parsePlatform } = await import('../oci/index.ts');
+  return parsePlatform(platform);
 }
 
 function entrypointOf({ entrypoint }: RunFlags): readonly string[] | undefined {
