@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import { isGoTrue, warnOnce, type EmitBuildEvent } from './core/index.ts';
+import { isGoTrue, TsbuildError, warnOnce, type EmitBuildEvent } from './core/index.ts';
 import {
   baseLayers,
   baseResolver,
@@ -81,6 +81,7 @@ export async function openPlannedBuild(
   options: PlanningOptions & RunningOptions,
   { bases }: { readonly bases: 'pull' | 'look-up' },
 ): Promise<PlannedBuild> {
+  if (options.platforms?.length === 0) throw new TsbuildError('USAGE', 'there is no platform to build for');
   const emit = warnOnce(options.emit ?? (() => undefined));
   const signal = options.signal ?? new AbortController().signal;
   await using held = new AsyncDisposableStack();

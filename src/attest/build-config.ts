@@ -5,7 +5,7 @@ import type { Dockerfile } from '../dockerfile/types.ts';
 import { mainContext, type CopyOrigin, type PlannedMount, type Step } from '../graph/index.ts';
 import { imageUrl } from '../image/index.ts';
 import { formatPlatform } from '../oci/index.ts';
-import { withoutCredentials } from './urls.ts';
+import { withoutCredentials, withoutQueryValues } from './urls.ts';
 
 /** The steps as planned and the Dockerfile, for `max`: enough to see what was run with what. */
 export function buildConfigOf(
@@ -13,11 +13,14 @@ export function buildConfigOf(
   dockerfile: Pick<Dockerfile, 'file' | 'lines'>,
 ): { readonly steps: readonly JsonObject[]; readonly source: JsonObject } {
   const ids = new Map(steps.map((step, index) => [step, `step${index}`]));
-  const source = withoutCredentials(dockerfile.lines.join('\n'));
+  const urls = steps.flatMap(({ op }) => (op.kind === 'http' ? [op.source.url] : []));
+  const told = (text: string): string =>
+    urls.reduce((sofar, url) => sofar.replaceAll(url, withoutQueryValues(url)), text);
+  const source = withoutCredentials(told(dockerfile.lines.join('\n')));
   return {
     steps: steps.map((step) => ({
       id: ids.get(step),
-      name: step.name,
+      name: told(step.name),
       definition: step.id,
       inputs: step.inputs.map((input) => ids.get(input) ?? ''),
       op: operationOf(step),
@@ -63,7 +66,7 @@ function operationOf({ op }: Step): JsonObject {
     case 'git':
       return { kind: op.kind, source: withoutCredentials(op.source.remote), ref: op.source.ref };
     case 'http':
-      return { kind: op.kind, source: withoutCredentials(op.source.url), checksum: op.source.checksum };
+      return { kind: op.kind, source: withoutQueryValues(op.source.url), checksum: op.source.checksum };
   }
 }
 

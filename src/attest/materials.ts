@@ -4,7 +4,7 @@ import { imageUrl } from '../image/index.ts';
 import { formatPlatform, type Platform } from '../oci/index.ts';
 import type { FetchedSource } from '../source/types.ts';
 import type { Material } from './types.ts';
-import { withoutCredentials } from './urls.ts';
+import { withoutCredentials, withoutQueryValues } from './urls.ts';
 
 /** All steps of a plan, each once, what a step takes before the step. */
 export function stepsOf({ target }: Pick<BuildPlan, 'target'>): readonly Step[] {
@@ -36,7 +36,7 @@ export function fetchedMaterial(fetched: FetchedSource): Material {
     }
     case 'http': {
       const { algorithm, hex } = digestParts(fetched.digest);
-      return { uri: withoutCredentials(fetched.source.url), digest: { [algorithm]: hex } };
+      return { uri: withoutQueryValues(fetched.source.url), digest: { [algorithm]: hex } };
     }
   }
 }

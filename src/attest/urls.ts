@@ -5,6 +5,14 @@ export function withoutCredentials(text: string): string {
   return redactUrl(text).replaceAll('://xxxxx@', '://');
 }
 
+/** Of a URL that is fetched also the values of its query: signatures and tokens of storage services stand there. */
+export function withoutQueryValues(url: string): string {
+  return withoutCredentials(url).replace(
+    /\?([^#]*)/,
+    (_, query: string) => `?${query.replace(/(^|&)([^=&]*)=[^&]*/g, '$1$2=xxxxx')}`,
+  );
+}
+
 /** The same of every text in the value, keys included: what reaches a predicate has come through here. */
 export function withoutCredentialsInside(value: Json): Json {
   if (typeof value === 'string') return withoutCredentials(value);

@@ -1,6 +1,6 @@
 export type { TlsSettings } from './fetch.ts';
 export { isLoopback, isPrivateLiteral } from './hosts.ts';
-export { certificateHint, failureReason, type FailureReason } from './reason.ts';
+export { certificateHint, failureReason, portHint, type FailureReason } from './reason.ts';
 export {
   countTries,
   CutOffError,

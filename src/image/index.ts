@@ -46,6 +46,6 @@ export { loadArchive } from './archive/load.ts';
 export type { LoadedImage, LoadOptions } from './archive/load.ts';
 export { saveArchive } from './archive/save.ts';
 export type { SaveOptions } from './archive/save.ts';
-export { writeLayoutFolder } from './archive/layout-folder.ts';
+export { layoutLock, writeLayoutFolder } from './archive/layout-folder.ts';
 export { writePackedArchive } from './archive/packed-archive.ts';
 export type { PackedArchiveOptions, PackedResult } from './archive/packed-archive.ts';

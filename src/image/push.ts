@@ -187,8 +187,7 @@ async function findLenders(store: Store, { registry, repository }: Reference): P
       .map((one) => one.slice(registry.length + 1).replace(/@.*$/, ''))
       .filter((one) => one !== repository);
     if (elsewhere.length === 0 || (await store.blobs.stat(manifest.digest)) === undefined) continue;
-    const bytes = await store.blobs.read(manifest.digest, maxManifestBytes);
-    for (const { digest } of parseManifest(bytes, manifest.mediaType).layers) {
+    for (const { digest } of await layersOf(store, manifest)) {
       for (const one of elsewhere) {
         if (!repositories.has(one) && repositories.size >= maxLenders) continue;
         repositories.add(one);
@@ -197,4 +196,14 @@ async function findLenders(store: Store, { registry, repository }: Reference): P
     }
   }
   return lenders;
+}
+
+/** None where the manifest is damaged: another image's is no reason not to push this one. */
+async function layersOf(store: Store, { digest, mediaType }: Descriptor): Promise<readonly Descriptor[]> {
+  try {
+    return parseManifest(await store.blobs.read(digest, maxManifestBytes), mediaType).layers;
+  } catch (error) {
+    if (error instanceof TsbuildError) return [];
+    throw error;
+  }
 }

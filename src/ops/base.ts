@@ -1,6 +1,13 @@
-import { TsbuildError, type Digest, type EmitBuildEvent } from '../core/index.ts';
+import { isDigest, TsbuildError, type Digest, type EmitBuildEvent } from '../core/index.ts';
 import type { ResolveBase, ResolvedBase } from '../graph/index.ts';
-import { familiarName, formatPlatform, formatReference, parseReference } from '../oci/index.ts';
+import {
+  familiarName,
+  formatPlatform,
+  formatReference,
+  parseReference,
+  platformFits,
+  repositoryName,
+} from '../oci/index.ts';
 import type { Platform, Reference } from '../oci/index.ts';
 import { findImage, openImage, type Image } from '../image/index.ts';
 import { lookUpImage, pullImage } from '../registry/index.ts';
@@ -42,8 +49,8 @@ type Ask = (
 
 interface Answer {
   readonly image: BaseImage;
-  /** What the name stands for in the registry. */
-  readonly named: Digest;
+  /** What the name stands for in the registry; undefined for an image that no registry has named so. */
+  readonly named: Digest | undefined;
 }
 
 /** Who asks for the same name waits for who asked before, and is given what it was found to stand for. */
@@ -56,7 +63,7 @@ function inTurn(): Ask {
     known.set(
       name,
       asking.then(
-        ({ named }) => named,
+        async ({ named }) => named ?? before,
         () => before,
       ),
     );
@@ -81,27 +88,75 @@ type BaseImage = Pick<Image, 'id' | 'digest' | 'manifest' | 'config'>;
 
 /** The store's image when it is whole and of the platform, else the registry's, else the store's of another platform. */
 async function baseImage(name: string, platform: Platform, options: Resolving): Promise<BaseImage> {
-  const { store, signal, bases, emit } = options;
+  const { store, exact, signal } = options;
   const reference = parseReference(name);
-  const onWarning = (message: string): void => emit({ type: 'warning', message });
   const found = options.pull ? undefined : await findImage(store, name, { platform });
-  if (found !== undefined) return openImage(store, found.manifest);
+  if (found !== undefined && !exact) return openImage(store, found.manifest);
   try {
     return await options.ask(reference, async (at) => {
-      const asked = { platform, at, signal, onWarning };
-      if (bases === 'look-up') {
-        const image = await lookUpImage(reference, asked);
-        return { image, named: image.named };
-      }
-      const { manifest, digest: named } = await pullImage(store, reference, asked);
-      return { image: await openImage(store, manifest), named };
+      const known = found === undefined ? undefined : await registryDigests(store, reference, found.id);
+      // Among several platforms it is one of a whole, which may have been another when this one came.
+      if (found !== undefined && (at === undefined || known?.includes(at) === true))
+        return { image: await openImage(store, found.manifest), named: at ?? known?.[0] };
+      return fromRegistry(reference, platform, { ...options, at });
     });
   } catch (error) {
-    const other = options.pull || signal.aborted ? undefined : await findImage(store, name);
+    if (found !== undefined || options.pull || signal.aborted) throw error;
+    const other = await findImage(store, name);
     if (other === undefined) throw error;
     const image = await openImage(store, other.manifest);
     return foreignImage(name, platform, { ...options, image, cause: error });
   }
+}
+
+/** Without one that is known, the index that the store's image for another platform came from goes before the tag's. */
+async function fromRegistry(
+  reference: Reference,
+  platform: Platform,
+  options: Resolving & { readonly at: Digest | undefined },
+): Promise<Answer> {
+  const { store, at, exact, pull, signal } = options;
+  const own =
+    exact && !pull && at === undefined ? await findImage(store, formatReference(reference)) : undefined;
+  const [earlier] = own === undefined ? [] : await registryDigests(store, reference, own.id);
+  if (earlier !== undefined) {
+    try {
+      const answer = await askRegistry(reference, platform, { ...options, at: earlier });
+      // What is no index is the store's image once more.
+      if (platformFits(platform, answer.image.config)) return answer;
+    } catch (error) {
+      const isGone =
+        error instanceof TsbuildError && ['IMAGE_NOT_FOUND', 'PLATFORM_MISMATCH'].includes(error.code);
+      if (!isGone || signal.aborted) throw error;
+    }
+  }
+  return askRegistry(reference, platform, options);
+}
+
+async function askRegistry(
+  reference: Reference,
+  platform: Platform,
+  options: Resolving & { readonly at: Digest | undefined },
+): Promise<Answer> {
+  const { store, at, signal, bases, emit } = options;
+  const onWarning = (message: string): void => emit({ type: 'warning', message });
+  const asked = { platform, at, signal, onWarning };
+  if (bases === 'look-up') {
+    const image = await lookUpImage(reference, asked);
+    return { image, named: image.named };
+  }
+  const { manifest, digest: named } = await pullImage(store, reference, asked);
+  return { image: await openImage(store, manifest), named };
+}
+
+/** What the name's repository has an image of the store under: its manifest, or the index that it came from. */
+async function registryDigests(store: Store, reference: Reference, id: Digest): Promise<readonly Digest[]> {
+  const prefix = `${repositoryName(reference)}@`;
+  const { repoDigests = [] } = (await store.images.get(id)) ?? {};
+  return repoDigests.flatMap((one) => {
+    const digest = one.startsWith(prefix) ? one.slice(prefix.length) : '';
+    return isDigest(digest) ? [digest] : [];
+  });
 }
 
 /** Taken with a warning: people do build on images of a platform that the machine emulates (L-105). */

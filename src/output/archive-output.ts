@@ -1,6 +1,9 @@
+import { join } from 'node:path';
+
 import {
   packImage,
   packIndex,
+  layoutLock,
   writeLayoutFolder,
   writePackedArchive,
   type PackedImage,
@@ -12,6 +15,7 @@ import type { Store } from '../store/index.ts';
 import { annotationsOf } from './annotations.ts';
 import { placeOf, writeTo } from './destination.ts';
 import { fullNames } from './names.ts';
+import { takeLock } from '../sys/index.ts';
 import { onlyImage } from './only-image.ts';
 import type {
   BuiltImage,
@@ -37,8 +41,14 @@ export async function writeOciOutput(
   const packing = { ...packingFor(spec.form), folder: folder.path, signal: work.signal };
   const result = await packResult(built, work.store, packing);
   const options = { names, annotations: entryAnnotations(spec, built) };
-  if (!spec.tar && spec.dest.kind === 'file') await writeLayoutFolder(result, spec.dest.path, options);
-  else
+  if (!spec.tar && spec.dest.kind === 'file') {
+    const { path } = spec.dest;
+    const lock = async (): Promise<Disposable> => {
+      const taken = await takeLock(join(path, layoutLock), { signal: work.signal });
+      return { [Symbol.dispose]: () => taken.release() };
+    };
+    await writeLayoutFolder(result, path, { ...options, lock });
+  } else
     await writeTo(spec.dest, work, (sink) => writePackedArchive(result, sink, { ...options, format: 'oci' }));
   return { ...writtenTo(spec.dest, result), kind: 'oci', names };
 }

@@ -64,14 +64,20 @@ async function findEngine(context: string | undefined, signal: AbortSignal): Pro
   return podman.answers ? { name: 'podman', load: ['podman', 'load'] } : undefined;
 }
 
+/** Milliseconds. A daemon that hangs, or is at the other end of a dead line, is none. */
+const patience = 20_000;
+
 async function asked(
   argv: readonly [string, ...string[]],
   signal: AbortSignal,
 ): Promise<{ readonly answers: boolean; readonly why: string }> {
+  const deadline = AbortSignal.timeout(patience);
   try {
-    const { status, stderr } = await runTool(argv, { signal });
+    const { status, stderr } = await runTool(argv, { signal: AbortSignal.any([signal, deadline]) });
     return { answers: status === 0, why: stderr.trim() };
   } catch (error) {
+    if (deadline.aborted && !signal.aborted)
+      return { answers: false, why: `nothing within ${patience / 1000} s` };
     if (error instanceof TsbuildError && error.code === 'HOST_UNSUPPORTED') {
       return { answers: false, why: error.message };
     }

@@ -1,5 +1,11 @@
 import { TsbuildError } from '../core/index.ts';
-import { certificateHint, failureReason, HttpStatusError, type FailureReason } from '../http/index.ts';
+import {
+  certificateHint,
+  failureReason,
+  HttpStatusError,
+  portHint,
+  type FailureReason,
+} from '../http/index.ts';
 
 export interface Asked {
   /** As users write it: `debian:12`. */
@@ -29,6 +35,7 @@ const hints: Partial<Record<FailureReason['code'], string>> = {
   ERR_SSL_PACKET_LENGTH_TOO_LONG: plainHttpHint,
   EPROTO: plainHttpHint,
   cut: 'check the network and try again',
+  port: portHint,
 };
 
 /** What a failed conversation with a registry means to a user; errors of other kinds unchanged. */

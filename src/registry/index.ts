@@ -20,7 +20,7 @@ export { packReferrer, pushReferrer } from './push-referrer.ts';
 export type { ArtifactLayer, PackedReferrer, PushedReferrer, ReferrerArtifact } from './push-referrer.ts';
 export { fallbackTag, listReferrers } from './referrers.ts';
 export type { ListReferrersOptions } from './referrers.ts';
-export { readRepository } from './read.ts';
+export { isAbsent, readRepository } from './read.ts';
 export type { ReadableRepository } from './read.ts';
 export type { RegistryOptions } from './repository.ts';
 export { registrySettings } from './settings.ts';

@@ -1,4 +1,5 @@
 import { createDigester, digestParts, TsbuildError } from '../core/index.ts';
+import { HttpStatusError } from '../http/index.ts';
 import type { Descriptor, Reference } from '../oci/index.ts';
 import { createRegistryClient, type FetchedManifest, type RegistryClient } from './client.ts';
 import { withRepository, type RegistryOptions } from './repository.ts';
@@ -49,4 +50,9 @@ export async function readBytes(
   digester.update(bytes);
   if (bytes.byteLength === size && digester.digest() === digest) return bytes;
   throw new TsbuildError('DIGEST_MISMATCH', `the registry sent other bytes than ${digest} promises`);
+}
+
+/** Whether what was asked for within a task is not there, as against a registry that does not answer. */
+export function isAbsent(error: unknown): boolean {
+  return error instanceof HttpStatusError && error.status === 404;
 }

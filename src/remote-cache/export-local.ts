@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 
 import { TsbuildError, type Digest } from '../core/index.ts';
+import { layoutLock } from '../image/index.ts';
 import { takeLock } from '../sys/index.ts';
 import type { Descriptor } from '../oci/types.ts';
 import type { OutgoingLayer } from '../registry/index.ts';
@@ -22,7 +23,7 @@ export async function exportToFolder(
 ): Promise<void> {
   const { harvest, store, fetcher, options } = job;
   const folder = CacheFolder.open(spec.dest);
-  const lock = await takeLock(join(spec.dest, '.tsbuild-lock'), { signal: options.signal });
+  const lock = await takeLock(join(spec.dest, layoutLock), { signal: options.signal });
   try {
     folder.sweep();
     const there = await earlierParts(folder, spec, job);

@@ -55,14 +55,17 @@ export class LayerFetcher {
     const { diffId, created } = layer;
     const base = created === undefined ? await this.#base(diffId) : undefined;
     if (base !== undefined) return base;
-    const known = this.#fetched.get(diffId) ?? this.#bring(layer, read);
-    this.#fetched.set(diffId, known);
-    try {
-      return { ...(await known), created };
-    } catch (error) {
-      // Another source may have it whole.
-      if (this.#fetched.get(diffId) === known) this.#fetched.delete(diffId);
-      throw error;
+    for (;;) {
+      const others = this.#fetched.get(diffId);
+      const fetching = others ?? this.#bring(layer, read);
+      this.#fetched.set(diffId, fetching);
+      try {
+        return { ...(await fetching), created };
+      } catch (error) {
+        if (this.#fetched.get(diffId) === fetching) this.#fetched.delete(diffId);
+        // Who waited for another's may have a source that has it whole.
+        if (others === undefined) throw error;
+      }
     }
   }
 

@@ -71,17 +71,30 @@ function folderSource({ src, tag }: Extract<CacheImport, { kind: 'local' }>): Ca
     async read(platforms) {
       const parts: CachePart[] = [];
       const seen = new Set<string>();
+      const lacking: TsbuildError[] = [];
       for (const platform of platforms) {
-        const found = await layout.find(tag, platform);
-        if (seen.has(found.digest)) continue;
+        const found = await unlessLacking(() => layout.find(tag, platform), lacking);
+        if (found === undefined || seen.has(found.digest)) continue;
         seen.add(found.digest);
         const parsed = await documents.manifest(found);
         parts.push(...(await partsOf(parsed, { documents, name: src, platforms: [platform] })));
       }
+      // One that has some of the platforms serves those.
+      if (seen.size === 0 && lacking[0] !== undefined) throw lacking[0];
       return parts;
     },
     blobs: async (task) => task((descriptor) => layout.stream(descriptor)),
   };
+}
+
+async function unlessLacking<T>(find: () => Promise<T>, lacking: TsbuildError[]): Promise<T | undefined> {
+  try {
+    return await find();
+  } catch (error) {
+    if (!(error instanceof TsbuildError) || error.code !== 'PLATFORM_MISMATCH') throw error;
+    lacking.push(error);
+    return undefined;
+  }
 }
 
 /** How manifests and configs are had; both verified and bounded. */

@@ -1,5 +1,11 @@
 import { redactUrl, TsbuildError } from '../core/index.ts';
-import { certificateHint, failureReason, HttpStatusError, type FailureReason } from '../http/index.ts';
+import {
+  certificateHint,
+  failureReason,
+  HttpStatusError,
+  portHint,
+  type FailureReason,
+} from '../http/index.ts';
 
 const hints: Partial<Record<FailureReason['code'], string>> = {
   ECONNREFUSED: 'is the server running, and is the port right?',
@@ -12,6 +18,7 @@ const hints: Partial<Record<FailureReason['code'], string>> = {
   ERR_SSL_PACKET_LENGTH_TOO_LONG: 'if the server speaks plain http, write http://',
   EPROTO: 'if the server speaks plain http, write http://',
   cut: 'check the network and try again',
+  port: portHint,
 };
 
 /** What a failed fetch of a URL means to a user; errors of other kinds unchanged. */

@@ -247,3 +247,19 @@ describe('statements', () => {
     expect(() => statementOf(large, subject)).toThrow(/has \d+ bytes, more than 41943040/);
   });
 });
+
+it('O-84 S-61 the values of queries of what was fetched are in no form of it', async () => {
+  const url = 'https://files.example/a.tar?X-Signature=hunter2&part=1';
+  const digest = digestOf('file');
+  for (const mode of ['min', 'max'] as const) {
+    const told = JSON.stringify(
+      await predicate(`FROM scratch\nADD ${url} /\n`, {
+        request: { mode },
+        fetched: [{ kind: 'http', source: { url }, digest }],
+      }),
+    );
+    expect(told).toContain('https://files.example/a.tar?X-Signature=xxxxx&part=xxxxx');
+    expect(told).not.toContain('hunter2');
+    expect(told).not.toContain(Buffer.from(`ADD ${url}`).toString('base64').slice(0, 70));
+  }
+});

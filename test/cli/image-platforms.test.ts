@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { parsePlatform } from '../../src/oci/index.ts';
+import { planBuild } from '../../src/plan.ts';
 import { openStore } from '../../src/store/index.ts';
 import { tsbuild, type Tsbuild } from '../support/cli.ts';
 import { makeContext } from '../support/context.ts';
@@ -128,5 +129,13 @@ linux/riscv64 stage-1 (target)
     expect(found).toMatchObject(found.targets[0] ?? {});
     const last = found.steps.find(({ id }) => id === found.targets[1]?.target);
     expect(last).toMatchObject({ platform: 'linux/riscv64', status: 'run' });
+  });
+
+  it('C-14 for no platform at all is an error', async () => {
+    const asked = planBuild({ root: tempFolder('root').path, context, platforms: [] });
+    await expect(asked).rejects.toMatchObject({
+      code: 'USAGE',
+      message: 'there is no platform to build for',
+    });
   });
 });

@@ -26,6 +26,9 @@ import { layoutIndex } from '../../store/index.ts';
 import { attestedImage } from '../attestations/artifact.ts';
 import { writeResult, type PackedArchiveOptions, type PackedResult } from './packed-archive.ts';
 
+/** In the folder, while somebody changes its index; caches in folders have it, too. */
+export const layoutLock = '.tsbuild-lock';
+
 const refName = 'org.opencontainers.image.ref.name';
 
 /**
@@ -36,7 +39,10 @@ const refName = 'org.opencontainers.image.ref.name';
 export async function writeLayoutFolder(
   result: PackedResult,
   folder: string,
-  options: PackedArchiveOptions,
+  options: PackedArchiveOptions & {
+    /** Held while the index is read and written: who puts another image here meanwhile must not be forgotten. */
+    readonly lock: () => Promise<Disposable>;
+  },
 ): Promise<void> {
   mkdirSync(folder, { recursive: true });
   // Before the first blob: a folder of something else is left alone.
@@ -48,6 +54,7 @@ export async function writeLayoutFolder(
   };
   const { names } = options;
   const { manifest, said } = await writeResult(writer, result, options);
+  using _lock = await options.lock();
   // Read again: packing takes its time, and others may have put images here meanwhile.
   const earlier = entriesOf(folder);
   const own = names.length === 0 ? [manifest] : namedEntries(names, manifest);
@@ -80,7 +87,8 @@ function entriesOf(folder: string): readonly Descriptor[] {
     if (!isErrno(error, 'ENOENT')) throw error;
   }
   // A run that was killed before it had written the index leaves these.
-  const foreign = readdirSync(folder).find((name) => name !== 'blobs' && name !== 'oci-layout');
+  const own = ['blobs', 'oci-layout', layoutLock];
+  const foreign = readdirSync(folder).find((name) => !own.includes(name));
   if (foreign === undefined) return [];
   throw new TsbuildError('IO_ERROR', `cannot write an OCI layout into ${folder}: it has other files`, {
     hint: 'name an empty folder, or one that is an OCI layout',

@@ -1,6 +1,7 @@
 import type { Digest, Json } from '../../core/index.ts';
 import { isAttestation, parseBoundedJson, type Descriptor, type Reference } from '../../oci/index.ts';
 import {
+  isAbsent,
   listReferrers,
   readRepository,
   type ReadableRepository,
@@ -49,16 +50,28 @@ async function statementsOf(
   artifact: Descriptor,
   room: { left: number },
 ): Promise<readonly Json[]> {
-  const { parsed } = await open.manifest(artifact.digest);
+  const parsed = await unlessGone(async () => (await open.manifest(artifact.digest)).parsed);
+  if (parsed === undefined) return [];
   const layers = parsed.kind === 'manifest' ? parsed.manifest.layers : [];
   const statements = layers.filter(({ mediaType }) => mediaType === attestationTypes.statement);
   const found: Json[] = [];
   for (const layer of statements.slice(0, maxStatements)) {
-    const bytes = await open.bytes(layer, Math.min(maxStatementBytes, room.left));
+    const bytes = await unlessGone(() => open.bytes(layer, Math.min(maxStatementBytes, room.left)));
+    if (bytes === undefined) continue;
     room.left -= bytes.byteLength;
     const what = `the attestation ${layer.digest}`;
     // What was parsed from JSON is nothing else.
     found.push(parseBoundedJson(bytes, { what, limit: maxStatementBytes }) as Json);
   }
   return found;
+}
+
+/** Lists outlive what they name: a registry's clean-up takes an artifact and leaves its line. */
+async function unlessGone<T>(read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw error;
+  }
 }
