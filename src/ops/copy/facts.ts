@@ -25,8 +25,9 @@ export interface ItemPlace extends Place {
   readonly root: RootDir;
 }
 
-/** The facts of an item, and whether the cache knows them from now on by its stat alone (of files; of others, nothing is kept). */
-export interface ReadFacts extends ItemFacts {
+export interface ReadFacts {
+  readonly facts: ItemFacts;
+  /** Of a file: whether the cache knows its content by its stat alone from now on. */
   readonly kept: boolean;
 }
 
@@ -34,8 +35,8 @@ export interface ReadFacts extends ItemFacts {
 export async function readFacts(item: CopyItem, place: ItemPlace, options: FactsOptions): Promise<ReadFacts> {
   if (item.stat.type === 'file') return readFileFacts(item, place, options);
   const xattrs = xattrsOf(item, place);
-  if (item.stat.type !== 'symlink') return { xattrs, kept: false };
-  return { xattrs, link: unlessGone(item, () => place.folder.readlink(place.name)), kept: false };
+  if (item.stat.type !== 'symlink') return { facts: { xattrs }, kept: false };
+  return { facts: { xattrs, link: unlessGone(item, () => place.folder.readlink(place.name)) }, kept: false };
 }
 
 async function readFileFacts(
@@ -44,10 +45,10 @@ async function readFileFacts(
   { breath, cache }: FactsOptions,
 ): Promise<ReadFacts> {
   const known = cache?.find(item.stat);
-  if (known?.plain === true) return { xattrs: noXattrs, content: known.content, kept: true };
+  if (known?.plain === true) return { facts: { xattrs: noXattrs, content: known.content }, kept: true };
   const began = cache === undefined ? 0 : fileClock();
   const xattrs = xattrsOf(item, place);
-  if (known !== undefined) return { xattrs, content: known.content, kept: true };
+  if (known !== undefined) return { facts: { xattrs, content: known.content }, kept: true };
   const plain = xattrs.length === 0;
   let kept = false;
   const content = await contentDigestOf(place.root, item, {
@@ -56,7 +57,7 @@ async function readFileFacts(
       kept = cache?.add(item.stat, { fd, stat, began, content, plain }) === true;
     },
   });
-  return { xattrs, content, kept };
+  return { facts: { xattrs, content }, kept };
 }
 
 const noXattrs: ItemFacts['xattrs'] = [];

@@ -131,7 +131,8 @@ async function readMatch(tree: SourceTree, wanted: Wanted, options: SelectOption
   }
   const files: ReadMatch['files'][number][] = [];
   for (const item of fileItem(treeOptions.rules, match, source)) {
-    files.push({ item, facts: await readFacts(item, { root, folder: root, name: source }, treeOptions) });
+    const { facts } = await readFacts(item, { root, folder: root, name: source }, treeOptions);
+    files.push({ item, facts });
   }
   return { match, options: treeOptions, files, tree: undefined };
 }

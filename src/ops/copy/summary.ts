@@ -55,7 +55,7 @@ export async function readFolder(options: RowOptions, listed: ListedFolder): Pro
     await breath.due();
     const item = seenThrough(modeOf, found.item);
     const { stat } = item;
-    const { kept, ...facts } = await readFacts(item, { root, folder, name }, { breath, cache });
+    const { facts, kept } = await readFacts(item, { root, folder, name }, { breath, cache });
     taken.push({ name, item, shown, facts });
     const row = rowOf(options, item.stat, facts);
     if (stat.type === 'directory') folders.push([name, row, shown]);

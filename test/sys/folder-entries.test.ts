@@ -1,0 +1,83 @@
+import { linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { fromBuffer, fromText, type ByteString } from '../../src/core/index.ts';
+import { fileClock, openRootDir } from '../../src/sys/index.ts';
+import { runs } from '../support/series.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+const here = '' as ByteString;
+
+describe('the entries of a folder', () => {
+  it('S-76 are its names in bytewise order, whatever their bytes, each with its lstat', () => {
+    const byte = fc.integer({ min: 1, max: 255 }).filter((value) => value !== 0x2f);
+    const name = fc
+      .uint8Array({ minLength: 1, maxLength: 255 })
+      .chain(({ length }) => fc.array(byte, { minLength: length, maxLength: length }))
+      .map((bytes) => fromBuffer(Buffer.from(bytes)))
+      .filter((text) => text !== '.' && text !== '..');
+    fc.assert(
+      fc.property(fc.uniqueArray(name, { maxLength: 20 }), (names) => {
+        using root = openRootDir(tempFolder('entries').path);
+        for (const [index, each] of names.entries()) {
+          if (index % 3 === 0) root.write(each, Buffer.alloc(index), 0o600 + index);
+          else if (index % 3 === 1) root.mkdir(each, 0o755);
+          else root.symlink(fromText('nowhere'), each);
+        }
+        const entries = root.entries(here);
+        expect(entries.names()).toEqual([...names].sort());
+        expect(entries.names()).toEqual(root.list(here));
+        expect(entries.names().map((_, index) => entries.stat(index))).toEqual(
+          entries.names().map((each) => root.lstat(each)),
+        );
+        expect(Buffer.compare(entries.bytes, root.entries(here).bytes)).toBe(0);
+      }),
+      runs(30),
+    );
+  });
+
+  it('S-74 are other bytes after a change of a file, and after another took its name', () => {
+    const { path } = tempFolder('entries');
+    using root = openRootDir(path);
+    writeFileSync(join(path, 'file'), 'a');
+    const seen = [Buffer.from(root.entries(here).bytes)];
+    const changes = [
+      () => writeFileSync(join(path, 'file'), 'bc'),
+      () => linkSync(join(path, 'file'), join(path, 'link')),
+      () => root.chmod(fromText('file'), 0o711),
+      () => symlinkSync('file', join(path, 'symlink')),
+      () => root.rename(fromText('symlink'), fromText('link')),
+      () => mkdirSync(join(path, 'folder')),
+    ];
+    for (const change of changes) {
+      change();
+      const now = Buffer.from(root.entries(here).bytes);
+      for (const before of seen) expect(now.equals(before)).toBe(false);
+      seen.push(now);
+    }
+  });
+
+  it('of what is no folder is refused, and of an empty one is nothing', () => {
+    const { path } = tempFolder('entries');
+    writeFileSync(join(path, 'file'), '');
+    mkdirSync(join(path, 'folder'));
+    using root = openRootDir(path);
+    expect(() => root.entries(fromText('file'))).toThrow(/ENOTDIR/);
+    expect(() => root.entries(fromText('none'))).toThrow(/ENOENT/);
+    expect(root.entries(fromText('folder')).names()).toEqual([]);
+  });
+
+  it('S-74 change by a clock that never says later than a change that follows', () => {
+    const { path } = tempFolder('entries');
+    using root = openRootDir(path);
+    for (let index = 0; index < 200; index++) {
+      const before = fileClock();
+      writeFileSync(join(path, 'file'), String(index));
+      const { ctime, ctimeNanos } = root.lstat(fromText('file'));
+      // A double tells moments of these years apart by 0.0002 ms.
+      expect(ctime * 1000 + ctimeNanos / 1e6).toBeGreaterThanOrEqual(before - 0.001);
+    }
+  });
+});
