@@ -50,6 +50,26 @@ const zod = await bundler.build({
   logOverride: { 'import-is-undefined': 'silent' },
 });
 
+const seccomp = await bundler.build({
+  ...common,
+  stdin: {
+    contents: `
+      import { defaultCapabilityNames } from './src/runtime/defaults.ts';
+      import { compileSeccomp } from './src/runtime/seccomp/compile.ts';
+      import { defaultProfileName, defaultSeccompProfile } from './src/runtime/seccomp/profile.ts';
+      const profile = defaultSeccompProfile(defaultCapabilityNames);
+      module.exports = ['x86_64', 'arm64'].map((machine) =>
+        [machine + ' ' + defaultProfileName(profile), compileSeccomp(profile, machine).toString('base64')]);`,
+    resolveDir: process.cwd(),
+  },
+  format: 'cjs',
+  write: false,
+});
+const compiled = { exports: [] };
+new Function('module', 'require', seccomp.outputFiles[0].text)(compiled, createRequire(import.meta.url));
+/** What src/runtime/seccomp/ready.ts holds in the bundles. */
+const ready = compiled.exports;
+
 const sources = join(process.cwd(), 'src');
 const packages = {
   name: 'packages',
@@ -64,6 +84,9 @@ const packages = {
       const resolved = await build.resolve(path, { kind, resolveDir, pluginData: 'resolved' });
       return resolveDir.startsWith(sources) ? { ...resolved, sideEffects: false } : resolved;
     });
+    build.onLoad({ filter: /\/seccomp\/ready\.ts$/ }, () => ({
+      contents: `export const readyPrograms = new Map(${JSON.stringify(ready)});`,
+    }));
     build.onResolve({ filter: /^zod(\/mini)?$/ }, ({ path }) => ({ path, namespace: 'zod' }));
     build.onLoad({ filter: /^all$/, namespace: 'zod' }, () => ({ contents: zod.outputFiles[0].text }));
     build.onLoad({ filter: /./, namespace: 'zod' }, ({ path }) => ({

@@ -17,6 +17,8 @@ import {
   decisionRanges,
   RET_KILL_PROCESS,
 } from './decisions.ts';
+import { defaultProfileName } from './profile.ts';
+import { readyPrograms } from './ready.ts';
 import { abisOf, type SeccompArch, type SyscallAbi } from './tables.ts';
 
 /** struct seccomp_data of linux/seccomp.h. */
@@ -33,7 +35,8 @@ const argsOffset = 16;
 export function compileSeccomp(config: SeccompConfig, arch: SeccompArch): Buffer {
   const known = compiled.get(config)?.get(arch);
   if (known !== undefined) return known;
-  const program = compile(config, arch);
+  const ready = readyPrograms.get(`${arch} ${defaultProfileName(config)}`);
+  const program = ready === undefined ? compile(config, arch) : Buffer.from(ready, 'base64');
   compiled.set(config, (compiled.get(config) ?? new Map<SeccompArch, Buffer>()).set(arch, program));
   return program;
 }

@@ -22,6 +22,11 @@ export function defaultSeccompProfile(capabilities: readonly string[]): SeccompC
 
 const profiles = new Map<string, SeccompConfig>();
 
+/** Tells the default profiles from each other: the capabilities that count. Undefined for any other profile. */
+export function defaultProfileName(config: SeccompConfig): string | undefined {
+  return [...profiles].find(([, profile]) => profile === config)?.[0];
+}
+
 function makeProfile(capabilities: readonly string[]): SeccompConfig {
   return {
     defaultAction: 'SCMP_ACT_ERRNO',
