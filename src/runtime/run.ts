@@ -1,4 +1,3 @@
-import { finished } from 'node:stream/promises';
 import type { Readable } from 'node:stream';
 
 import { removeCreatedPoints } from './created-points.ts';
@@ -41,11 +40,14 @@ async function deliver(
   stream: Readable | undefined,
   receive: ((chunk: Buffer) => void) | undefined,
 ): Promise<void> {
-  if (stream === undefined) return;
+  if (stream === undefined || stream.closed) return;
+  const closed = Promise.withResolvers<undefined>();
+  stream.once('close', () => closed.resolve(undefined));
+  // A stream that breaks has nothing more to deliver; the exit status tells how the program ended.
+  stream.on('error', () => undefined);
   if (receive === undefined) stream.resume();
   else stream.on('data', receive);
-  // A stream that breaks has nothing more to deliver; the exit status tells how the program ended.
-  await finished(stream, { writable: false }).catch(() => undefined);
+  await closed.promise;
 }
 
 /** what a shell would see, 128 and the signal's number for a killed program. */

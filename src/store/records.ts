@@ -58,8 +58,7 @@ export function openRecords({ folder, staging, settled, onPut }: RecordStoreOpti
     has: async (collection, key) => read(collection, key) !== undefined,
     async put(collection, key, value) {
       const envelope = { ...settled.stamp(), key: `${collection}/${key}`, value };
-      const text = canonicalJson({ ...envelope, sum: sumOf(envelope) });
-      publish(staging, pathOf(folder, collection, key), text);
+      publish(staging, pathOf(folder, collection, key), textOf(envelope));
       if (!forPeople.has(collection)) onPut?.();
     },
     delete: async (collection, key) => void removeIfThere(pathOf(folder, collection, key)),
@@ -117,8 +116,25 @@ export function pathOf(folder: string, collection: RecordCollection, key: string
   return join(folder, collection, hex.slice(0, 2), `${key}${suffix}`);
 }
 
-function sumOf({ boot, at, key, value }: Omit<Envelope, 'sum'>): string {
-  return hash('sha256', canonicalJson({ boot, at, key, value }));
+function sumOf(envelope: Omit<Envelope, 'sum'>): string {
+  const { before, value } = canonicalParts(envelope);
+  return hash('sha256', `${before},${value}}`);
+}
+
+/** Canonical as a whole, its sum between the parts that it sums up. */
+function textOf(envelope: Omit<Envelope, 'sum'>): string {
+  const { before, value } = canonicalParts(envelope);
+  return `${before},"sum":"${hash('sha256', `${before},${value}}`)}",${value}}`;
+}
+
+function canonicalParts({ boot, at, key, value }: Omit<Envelope, 'sum'>): {
+  readonly before: string;
+  readonly value: string;
+} {
+  return {
+    before: canonicalJson({ boot, at, key }).slice(0, -1),
+    value: canonicalJson({ value }).slice(1, -1),
+  };
 }
 
 export function readEnvelope(value: unknown): Envelope | undefined {
