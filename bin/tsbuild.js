@@ -1,5 +1,5 @@
 #!/bin/sh
-':' //; self=$0; [ -L "$self" ] && self=$(readlink -f "$self"); case $self in */*) bin=${self%/*};; *) bin=.;; esac; for node in "$bin"/../node_modules/node-linux-*/bin/node "$bin"/../../node-linux-*/bin/node; do [ -x "$node" ] && exec "$node" --max-semi-space-size=4 --initial-heap-size=64 -- "$self" "$@"; done; exec node -- "$self" "$@"
+':' //; self=$0; [ -L "$self" ] && self=$(readlink -f "$self"); case $self in */*) bin=${self%/*};; *) bin=.;; esac; for node in "$bin"/../node_modules/node-linux-*/bin/node "$bin"/../../node-linux-*/bin/node; do [ -x "$node" ] && exec "$node" --max-semi-space-size=4 --initial-heap-size=32 -- "$self" "$@"; done; exec node -- "$self" "$@"
 // The two lines above are a shell script that picks the Node installed with tsbuild, or else the one on the PATH;
 // to Node they are a comment and a string. The -- keeps Node from taking the --env-file of `run` for its own flag. Young
 // objects get 4 MB in place of 16: the peak of large builds is 35 MB lower, and they take no longer. Buffers count to the heap,

@@ -10,8 +10,10 @@ import type { ResolvedBase } from '../graph/index.ts';
 import { openLayer } from '../image/index.ts';
 import { chainIds } from '../oci/index.ts';
 import type { Descriptor, Platform } from '../oci/types.ts';
-import { applyLayer, layerDevices, type Snapshot } from '../snapshot/index.ts';
+import { applyLayer, layerDevices } from '../snapshot/index.ts';
+import type { ActiveSnapshot, MountedRoot, Snapshot } from '../snapshot/index.ts';
 import type { CacheMap, Op, RunContext } from '../solver/index.ts';
+import { openRootDir } from '../sys/index.ts';
 import { baseChange, keepBaseName } from './base-names.ts';
 import { lockAside } from './lock-aside.ts';
 import { snapshotFromJson } from './state-json.ts';
@@ -20,6 +22,13 @@ import type { BuildServices, State } from './types.ts';
 
 /** What unpacking needs. */
 export type ImageServices = Pick<BuildServices, 'store' | 'snapshotter' | 'lease'>;
+
+/** Below the first layer is nothing to merge it with: its files are made where they stay, past the overlay. */
+async function writableTree(active: ActiveSnapshot, parent: Snapshot | undefined): Promise<MountedRoot> {
+  if (parent !== undefined) return active.mount();
+  const root = openRootDir(active.folder);
+  return { root, [Symbol.asyncDispose]: async () => root[Symbol.dispose]() };
+}
 
 /** A base image as a state: its layers unpacked once for the whole store, each found again by its chain id. */
 export class ImageOp implements Op<State> {
@@ -114,8 +123,8 @@ export class ImageOp implements Op<State> {
     if (known !== undefined) return known;
     await using active = await snapshotter.prepare(parent);
     {
-      await using mounted = await active.mount();
-      await applyLayer(await openLayer(store, layer), mounted.root, {
+      await using tree = await writableTree(active, parent);
+      await applyLayer(await openLayer(store, layer), tree.root, {
         diffId: layer.diffId,
         devices: layerDevices(),
         signal: context.signal,
