@@ -18,6 +18,8 @@ import {
   restoredState,
   StoreCache,
   verticesOf,
+  contextEpoch,
+  withContextTime,
   withEpoch,
   type BuildScope,
   type BuildServices,
@@ -92,14 +94,14 @@ export async function openPlannedBuild(
   // Made before it is needed only where something must be fetched: a mistyped path makes no store.
   let opening: Promise<OpenedStore> | undefined;
   const opened = (): Promise<OpenedStore> => (opening ??= openWithSources(options.root, fetching, held));
-  const buildArgs = withEpoch(options.buildArgs ?? new Map());
+  const given = withEpoch(options.buildArgs ?? new Map());
   const inputs = held.use(
     await openBuildInputs({
       ...options,
       signal,
       named: options.namedContexts,
-      parse: { syntax: buildArgs.get('BUILDKIT_SYNTAX') },
-      keepGitDir: isGoTrue(buildArgs.get('BUILDKIT_CONTEXT_KEEP_GIT_DIR')),
+      parse: { syntax: given.get('BUILDKIT_SYNTAX') },
+      keepGitDir: isGoTrue(given.get('BUILDKIT_CONTEXT_KEEP_GIT_DIR')),
       remote: async () => {
         const { store, sources } = await opened();
         return { tempDir: () => store.tempDir(), sources };
@@ -107,6 +109,7 @@ export async function openPlannedBuild(
     }),
   );
   const { dockerfile, context, contexts, named } = inputs;
+  const buildArgs = withContextTime(given, inputs.time);
   const platforms = options.platforms ?? [hostPlatform()];
   const [platform = hostPlatform()] = platforms;
   const checks = buildChecks(dockerfile, { ...options, platform, context }, emit);
@@ -188,7 +191,7 @@ export async function openPlannedBuild(
     dockerfile,
     images,
     indexed: isIndexed(options),
-    epoch: buildArgs.get(epochName) ?? plans[0]?.sourceDateEpoch,
+    epoch: contextEpoch(buildArgs.get(epochName) ?? plans[0]?.sourceDateEpoch, inputs.time),
     scope,
     cache,
     caches,

@@ -19,7 +19,7 @@ export {
   type BuildScope,
   type LastBuild,
 } from './last-build.ts';
-export { epochName, withEpoch } from './source-date-epoch.ts';
+export { contextEpoch, epochName, withContextTime, withEpoch } from './source-date-epoch.ts';
 export { checkSecrets } from './secrets.ts';
 export { stepNetworks, type StepNetworks } from './run/networks.ts';
 export { sourcesOf } from './sources/fetchers.ts';

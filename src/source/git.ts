@@ -51,7 +51,7 @@ class HostGit implements GitFetcher {
     source: GitSource,
     { commit, folder }: { readonly commit: GitCommit; readonly folder: string },
     { signal }: FetchOptions,
-  ): Promise<void> {
+  ): Promise<number> {
     using root = openRootDir(folder);
     const whole = source.subdir === undefined ? undefined : temporaryName();
     if (whole !== undefined) root.mkdir(whole, 0o755);
@@ -68,6 +68,7 @@ class HostGit implements GitFetcher {
     );
     if (whole !== undefined && source.subdir !== undefined) keepSubdir(root, whole, source.subdir);
     normalise(root, source.mtime === 'commit' ? time : undefined);
+    return time;
   }
 
   #resolve(source: GitSource, signal: AbortSignal): Promise<ResolvedRef> {

@@ -13,12 +13,15 @@ export type GitCommit = string & { readonly __commit: true };
 export interface GitFetcher {
   /** The commit that the source's ref names now; asks the remote, unless the ref is a full commit id. */
   resolve(source: GitSource, options: FetchOptions): Promise<GitCommit>;
-  /** Puts the files of the commit into an empty folder: those of `subdir` alone, if there is one. */
+  /**
+   * Puts the files of the commit into an empty folder: those of `subdir` alone, if there is one. Returns the commit's time in
+   * seconds since the epoch.
+   */
   checkout(
     source: GitSource,
     into: { readonly commit: GitCommit; readonly folder: string },
     options: FetchOptions,
-  ): Promise<void>;
+  ): Promise<number>;
 }
 
 /** A fetched file, kept in the store's download cache. */

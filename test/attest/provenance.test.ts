@@ -211,7 +211,7 @@ describe('provenance', () => {
   it('S-66 what was fetched is noted once, with what it was', async () => {
     const signal = new AbortController().signal;
     const fetcher: Sources = {
-      git: { resolve: async () => commit, checkout: async () => undefined },
+      git: { resolve: async () => commit, checkout: async () => 0 },
       http: {
         fetch: async () => ({ path: '/x', digest: digestOf('a'), size: 1, filename: 'a' }),
       },

@@ -27,7 +27,8 @@ export async function openBuildInputs(given: InputOptions): Promise<BuildInputs>
   for (const each of options.named ?? [])
     named.set(each.name, await openNamed(each, { contexts, modes }, held));
   const opened = held.move();
-  return { dockerfile, context, contexts, named, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+  const time = place.kind === 'fetched' ? place.time : undefined;
+  return { dockerfile, context, contexts, named, time, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }
 
 function openContext(

@@ -85,11 +85,11 @@ async function fromGit(source: GitSource, options: InputOptions, held: AsyncDisp
   const { signal, context } = options;
   const name = redactUrl(context);
   const folder = await emptyFolder(options, held);
-  await shown(options, `load ${name}`, async (onProgress) => {
+  const time = await shown(options, `load ${name}`, async (onProgress) => {
     const commit = await sources.git.resolve(source, { signal });
-    await sources.git.checkout(source, { commit, folder }, { signal, onProgress });
+    return sources.git.checkout(source, { commit, folder }, { signal, onProgress });
   });
-  return { kind: 'fetched', path: folder, name, from: 'remote' };
+  return { kind: 'fetched', path: folder, name, from: 'remote', time };
 }
 
 async function fromUrl(options: InputOptions, held: AsyncDisposableStack): Promise<Place> {
@@ -106,7 +106,7 @@ async function fromUrl(options: InputOptions, held: AsyncDisposableStack): Promi
   }
   const path = await emptyFolder(options, held);
   await unpackContext(bytes, path, { name, signal });
-  return { kind: 'fetched', path, name, from: 'remote' };
+  return { kind: 'fetched', path, name, from: 'remote', time: file.modified };
 }
 
 function textPlace({ file }: InputOptions, dockerfile: (Place & { kind: 'none' })['dockerfile']): Place {

@@ -46,6 +46,8 @@ export interface BuildInputs extends AsyncDisposable {
   readonly contexts: ReadonlyMap<string, BuildContext>;
   /** The named contexts, for the plan. */
   readonly named: ReadonlyMap<string, ContextReference>;
+  /** Of the commit, or of the last change of the file, that the context is: seconds since 1970. */
+  readonly time: number | undefined;
 }
 
 /** A `--build-context`, not yet opened. */
@@ -67,6 +69,8 @@ export type Place =
       readonly path: string;
       readonly name: string;
       readonly from: 'stdin' | 'remote';
+      /** Of the commit, or of the last change of the file: seconds since 1970. */
+      readonly time?: number | undefined;
     }
   /** No files: a Dockerfile came in the context's place. */
   | { readonly kind: 'none'; readonly dockerfile: NamedText };
