@@ -5,94 +5,11 @@ import { fromText, isErrno, type ByteString } from '../../src/core/index.ts';
 import { mainContext } from '../../src/graph/index.ts';
 import { CopyOp } from '../../src/ops/copy/copy-op.ts';
 import { contextTree } from '../../src/ops/copy/tree.ts';
-import { carryOut, type CopySource, type CopyTarget } from '../../src/ops/copy/carry-out.ts';
-import { prepareFresh } from '../../src/ops/copy/fresh.ts';
-import { storeFresh } from '../../src/ops/copy/fresh-layer.ts';
-import { selectWords } from '../../src/ops/copy/selection.ts';
-import type { State } from '../../src/ops/index.ts';
 import { emptyState, stateOf } from '../../src/ops/state.ts';
-import { Breath, packSnapshot, type PackedLayer } from '../../src/snapshot/index.ts';
-import { openRootDir } from '../../src/sys/index.ts';
-import { copyStep, contextOrigin, editedState } from '../support/copy-step.ts';
-import { opsWorld, unwatched, type OpsWorld } from '../support/ops-world.ts';
+import { contextOrigin, copyStep, editedState } from '../support/copy-step.ts';
+import { base, bothWays, outcome, removing, worldOf, type Case } from '../support/fresh-copy.ts';
+import { unwatched } from '../support/ops-world.ts';
 import { requires } from '../support/requires.ts';
-import { tempFolder } from '../support/temp-folder.ts';
-import { treeOfFolder, type TreeEntry } from '../support/tree.ts';
-import { editTree } from '../support/tree-edits.ts';
-
-interface Case {
-  readonly source: readonly string[];
-  readonly parent?: readonly string[];
-  readonly destination?: string;
-  readonly target?: Partial<CopyTarget>;
-}
-
-interface Outcome {
-  readonly layer: PackedLayer;
-  readonly upper: readonly TreeEntry[];
-  readonly fresh: boolean;
-}
-
-const base = ['dir etc 0755', 'file etc/passwd 0644 x', 'time etc 1000.5'];
-
-async function worldOf({ source }: Case): Promise<OpsWorld> {
-  const context = tempFolder('context').path;
-  using root = openRootDir(context);
-  editTree(root, ['dir src 0755', ...source, 'time src 7.25']);
-  return await opsWorld(context);
-}
-
-/** What the copy comes to, without a comparison where it can be, or always with one. */
-async function outcome(
-  world: OpsWorld,
-  parent: State,
-  { destination = '/dest', target = {}, freshly }: Case & { readonly freshly: boolean },
-): Promise<Outcome> {
-  const { snapshotter, store } = world.services;
-  const breath = new Breath();
-  const tree = contextTree(world.services, mainContext);
-  const selected = await selectWords(tree, ['src'], { owners: false, breath });
-  const source: CopySource = { ...(await selected.files()), tree, keepOwners: false, unpack: false };
-  await using active = await snapshotter.prepare(parent.snapshot);
-  let fresh;
-  {
-    await using mounted = await active.mount();
-    const into: CopyTarget = {
-      root: mounted.root,
-      destination,
-      created: { uid: 0, gid: 0, mode: 0o755 },
-      chown: undefined,
-      mode: (mode) => mode,
-      keepFolders: false,
-      ...target,
-    };
-    if (freshly) fresh = prepareFresh(into, [source]);
-    if (fresh === undefined) await carryOut(into, source, breath);
-  }
-  const layer = fresh && (await storeFresh(store.blobs, fresh, { folder: active.folder, breath }));
-  const snapshot = await active.commit();
-  const entries = await treeOfFolder(snapshotter.lowers(snapshot)[0] ?? '', { times: true });
-  return {
-    layer: layer ?? (await packSnapshot(snapshotter, snapshot, store.blobs)),
-    // Overlay's own marks say nothing of what shows.
-    upper: entries.map(({ xattrs, ...entry }) => ({
-      ...entry,
-      xattrs: (xattrs ?? []).filter((mark) => !/^(trusted|user)\.overlay\./.test(mark)),
-    })),
-    fresh: fresh !== undefined,
-  };
-}
-
-async function bothWays(given: Case): Promise<{ readonly freshly: Outcome; readonly compared: Outcome }> {
-  await using world = await worldOf(given);
-  const parent =
-    given.parent === undefined
-      ? stateOf(emptyState)
-      : await editedState(world.snapshotter, [...base, ...given.parent]);
-  // A folder made on the way has the time at which it was made.
-  const compared = await outcome(world, parent, { ...given, freshly: false });
-  return { compared, freshly: await outcome(world, parent, { ...given, freshly: true }) };
-}
 
 const everything = [
   'dir src/b 0751',
@@ -194,6 +111,19 @@ describe('COPY of what is new where it goes', () => {
     expect(freshly.layer).toEqual(compared.layer);
   });
 
+  it('L-170 from a stage, whose files are not read before: the tree and the layer that a comparison gives', async () => {
+    await using world = await worldOf({ source: [] });
+    const edits = ['dir src 0755', ...everything, 'chown src/a 7:8', 'chown src/b 70000:1'].filter(
+      (edit) => !edit.includes('overlay'),
+    );
+    const stage = await editedState(world.snapshotter, edits);
+    const parent = await editedState(world.snapshotter, [...base, 'dir dest 0755', 'time dest 5']);
+    const compared = await outcome(world, parent, { source: [], stage, freshly: false });
+    const freshly = await outcome(world, parent, { source: [], stage, freshly: true });
+    expect(freshly).toEqual({ ...compared, fresh: true });
+    expect(freshly.upper.find(({ path }) => path === 'dest/a')).toMatchObject({ owner: '7:8' });
+  });
+
   it.each<[why: string, given: Case]>([
     ['a name is there', { source: everything, parent: ['dir dest/b 0700', 'time dest/b 7', 'time dest 5'] }],
     [
@@ -281,12 +211,3 @@ describe('COPY of what is new where it goes', () => {
     }
   });
 });
-
-async function removing(world: OpsWorld, parent: State, edits: readonly string[]): Promise<State> {
-  await using active = await world.snapshotter.prepare(parent.snapshot);
-  {
-    await using mounted = await active.mount();
-    editTree(mounted.root, edits);
-  }
-  return stateOf({ ...emptyState, snapshot: await active.commit() });
-}

@@ -6,7 +6,8 @@ import type { CopyItem } from './walk.ts';
 
 /** What a batch adds to a layer, in its order. */
 type Planned = { readonly path: ByteString; readonly entry: Entry } & (
-  { readonly kind: 'made' } | { readonly kind: 'file'; readonly item: CopyItem; readonly content: Digest }
+  | { readonly kind: 'made' }
+  | { readonly kind: 'file'; readonly item: CopyItem; readonly content: Digest | 'unread' }
 );
 
 /** Enough that a thread is worth it, few enough that none waits long for another. */
@@ -33,7 +34,11 @@ export class CopyBatch {
     this.#planned.push({ kind: 'made', path, entry });
   }
 
-  addFile(path: ByteString, entry: Entry, { item, content }: { item: CopyItem; content: Digest }): void {
+  addFile(
+    path: ByteString,
+    entry: Entry,
+    { item, content }: { item: CopyItem; content: Digest | 'unread' },
+  ): void {
     const { size, uid, gid, mode } = entry;
     const { mtime: seconds, mtimeNanos: nanos } = item.stat;
     this.#planned.push({ kind: 'file', path, entry, item, content });
@@ -73,12 +78,13 @@ export class CopyBatch {
       layer.put(path, entry);
       if (planned.kind !== 'file') continue;
       const content = copied.bytes.subarray(at, at + entry.size);
-      if ((copied.digestOf(index) ?? digestOf(content)) !== planned.content) throw changed(planned.item);
+      const digest = copied.digestOf(index) ?? digestOf(content);
+      if (planned.content !== 'unread' && digest !== planned.content) throw changed(planned.item);
       at += entry.size;
       index += 1;
       if (entry.size === 0) continue;
       layer.piece(content);
-      layer.contentIs(planned.content);
+      layer.contentIs(digest);
     }
   }
 }

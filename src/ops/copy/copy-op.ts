@@ -16,7 +16,13 @@ import { folderMode, parseMode, type ModeChange } from './mode.ts';
 import { emptyReason } from './parents.ts';
 import { onceMoreIfChanged } from './read.ts';
 import type { SourceTree } from './select.ts';
-import { selectOnlyFile, selectWords, type Selected, type SelectedFiles } from './selection.ts';
+import {
+  selectOnlyFile,
+  selectWords,
+  type Selected,
+  type SelectOptions,
+  type SelectedFiles,
+} from './selection.ts';
 import { contextTree, stateTree } from './tree.ts';
 import { WrittenFiles } from './written-files.ts';
 
@@ -132,7 +138,8 @@ export class CopyOp implements Op<State> {
     }
     const view = held.use(await this.#services.snapshotter.view(inputs[origin.input]?.snapshot));
     const tree = stateTree(view);
-    const selected = await this.#selectFromState(tree, origin, breath);
+    // A state is never changed: what its files hold is known once they are copied. An archive's digest is checked.
+    const selected = await this.#selectFromState(tree, origin, { breath, unread: !unpack });
     const files = await selected.files();
     this.#warnOfNothing(files, context);
     return { ...files, tree, keepOwners: true, unpack };
@@ -165,14 +172,18 @@ export class CopyOp implements Op<State> {
     return selecting;
   }
 
-  async #selectFromState(tree: SourceTree, origin: InputOrigin, breath: Breath): Promise<Selected> {
+  async #selectFromState(
+    tree: SourceTree,
+    origin: InputOrigin,
+    reading: Pick<SelectOptions, 'breath' | 'unread'>,
+  ): Promise<Selected> {
     const { parents, chown, chmod } = this.#step;
     const options = {
       exclude: this.#exclude,
       parents,
       owners: chown === undefined,
       chmod,
-      breath,
+      ...reading,
     };
     return origin.kind === 'file' ? selectOnlyFile(tree, options) : selectWords(tree, origin.paths, options);
   }
@@ -181,7 +192,9 @@ export class CopyOp implements Op<State> {
     await using view = await this.#services.snapshotter.view(state.snapshot);
     const digests: Digest[] = [];
     for (const origin of origins) {
-      digests.push((await this.#selectFromState(stateTree(view), origin, new Breath(signal))).digest);
+      digests.push(
+        (await this.#selectFromState(stateTree(view), origin, { breath: new Breath(signal) })).digest,
+      );
     }
     const [only] = digests;
     return only !== undefined && digests.length === 1 ? only : digestOf(canonicalJson(digests));

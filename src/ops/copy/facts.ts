@@ -17,6 +17,8 @@ export interface ItemFacts {
 
 export interface FactsOptions {
   readonly breath: Breath;
+  /** No file is read: of a tree that nobody changes, and whose digest nobody wants. */
+  readonly unread?: boolean | undefined;
   readonly cache: StatCache | undefined;
 }
 
@@ -42,8 +44,9 @@ export async function readFacts(item: CopyItem, place: ItemPlace, options: Facts
 async function readFileFacts(
   item: CopyItem,
   place: ItemPlace,
-  { breath, cache }: FactsOptions,
+  { breath, cache, unread = false }: FactsOptions,
 ): Promise<ReadFacts> {
+  if (unread) return { facts: { xattrs: xattrsOf(item, place), content: 'unread' }, kept: false };
   const known = cache?.find(item.stat);
   if (known?.plain === true) return { facts: { xattrs: noXattrs, content: known.content }, kept: true };
   const began = cache === undefined ? 0 : fileClock();

@@ -186,6 +186,7 @@ class FreshLayer {
     const place = { folder: this.#to, name: path };
     const digester = createDigester();
     let left = item.stat.size;
+    let digest: Digest;
     this.#layer.put(path, this.#entryOf(item));
     this.#noteName(item, path);
     const fd = this.#to.open(path, createFlags, 0o600);
@@ -201,7 +202,8 @@ class FreshLayer {
         yield* this.#layer.take();
         await this.#breath.due();
       }
-      if (digester.digest() !== this.#contentOf(item)) throw changed(item);
+      digest = digester.digest();
+      if (![digest, 'unread'].includes(this.#contentOf(item))) throw changed(item);
       ownFile(this.#transfer, item, fd);
     } finally {
       closeSync(fd);
@@ -209,7 +211,7 @@ class FreshLayer {
     copyXattrs(this.#transfer, item, place);
     const { mtime: seconds, mtimeNanos: nanos } = item.stat;
     this.#to.setTimes(path, { seconds, nanos });
-    this.#layer.contentIs(this.#contentOf(item));
+    this.#layer.contentIs(digest);
   }
 
   #isLarge(item: CopyItem): boolean {
@@ -230,9 +232,9 @@ class FreshLayer {
     return childOf(this.#fresh.destination.path, below);
   }
 
-  #contentOf(item: CopyItem): Digest {
+  #contentOf(item: CopyItem): Digest | 'unread' {
     const content = this.#transfer.digests.facts.get(item)?.content;
-    if (content === undefined || content === 'unread') throw changed(item);
+    if (content === undefined) throw changed(item);
     return content;
   }
 

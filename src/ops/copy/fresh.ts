@@ -42,12 +42,12 @@ export function prepareFresh(target: CopyTarget, sources: readonly CopySource[])
   return { source, matched, destination, owner: ownerOfCopies(target, source), mode: target.mode };
 }
 
-/** Not what an upper directory would take for a mark of its own, and nothing that is copied as it is by then. */
+/** Not what an upper directory would take for a mark of its own. */
 function isPlain({ below, stat }: CopyItem, facts: ItemFacts | undefined): boolean {
   if (facts === undefined || isReservedLayerName(nameOf(below))) return false;
   switch (stat.type) {
     case 'file':
-      return facts.content !== undefined && facts.content !== 'unread';
+      return facts.content !== undefined;
     case 'symlink':
       return facts.link !== undefined;
     case 'directory':

@@ -78,6 +78,7 @@ export function readSmallSource<T>(
   root: RootDir,
   item: CopyItem,
   use: (bytes: Uint8Array, fd: number, stat: FileStat) => T,
+  { living = false }: Pick<PieceOptions, 'living'> = {},
 ): T | undefined {
   if (item.stat.size > smallSize) return undefined;
   const buffer = (scratch ??= Buffer.allocUnsafeSlow(smallSize + 1));
@@ -88,7 +89,7 @@ export function readSmallSource<T>(
     // At once: one call ends every file but those that are written to, or made up by the kernel as they are read.
     if (before.size > smallSize || readSync(fd, buffer, 0, buffer.length, null) !== before.size)
       return undefined;
-    if (!sameVersion(before, statOfDescriptor(fd))) throw changed(item);
+    if (!living && !sameVersion(before, statOfDescriptor(fd))) throw changed(item);
     return use(buffer.subarray(0, before.size), fd, before);
   } finally {
     closeSync(fd);

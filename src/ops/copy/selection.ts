@@ -31,6 +31,8 @@ export interface SelectOptions {
   readonly owners: boolean;
   /** What the copy makes of modes (L-152); it keeps them unless told. */
   readonly chmod?: string | undefined;
+  /** No file is read, and the digest stands for nothing. */
+  readonly unread?: boolean | undefined;
   readonly breath: Breath;
 }
 
@@ -144,6 +146,7 @@ function treeOptionsOf(
     include,
     chmod,
     owners,
+    unread,
     breath,
     source,
   }: SelectOptions & { readonly include: Include | undefined; readonly source: ByteString },
@@ -158,6 +161,7 @@ function treeOptionsOf(
     mode: chmod === undefined ? undefined : parseMode(chmod),
     modeOf,
     cache: known,
+    unread,
     breath,
     text: isKnown ? digestParts(digestOf(text)).hex : undefined,
   };

@@ -18,6 +18,7 @@ export interface RowOptions {
   /** What counts of a mode, for the key and the copy alike. */
   readonly modeOf: ModeChange | undefined;
   readonly cache: StatCache | undefined;
+  readonly unread?: boolean | undefined;
   readonly breath: Breath;
 }
 
@@ -43,7 +44,7 @@ export interface ReadFolder {
 
 /** Looks at each of a folder's own entries. Throws CONTEXT_CHANGED. */
 export async function readFolder(options: RowOptions, listed: ListedFolder): Promise<ReadFolder> {
-  const { root, rules, breath, cache, modeOf } = options;
+  const { root, rules, breath, cache, modeOf, unread } = options;
   const { folder, place, entries, began } = listed;
   const rows = new RowDigest();
   const taken: TakenWithFacts[] = [];
@@ -55,7 +56,7 @@ export async function readFolder(options: RowOptions, listed: ListedFolder): Pro
     await breath.due();
     const item = seenThrough(modeOf, found.item);
     const { stat } = item;
-    const { facts, kept } = await readFacts(item, { root, folder, name }, { breath, cache });
+    const { facts, kept } = await readFacts(item, { root, folder, name }, { breath, cache, unread });
     taken.push({ name, item, shown, facts });
     const row = rowOf(options, item.stat, facts);
     if (stat.type === 'directory') folders.push([name, row, shown]);

@@ -158,14 +158,13 @@ async function copyContent(transfer: Transfer, item: CopyItem, fd: number): Prom
   const { from, breath } = transfer;
   const content = transfer.digests.facts.get(item)?.content;
   const living = content === 'unread';
-  if (!living) {
-    const matches = readSmallSource(from, item, (bytes) => {
-      writeAll(fd, bytes);
-      return digestOf(bytes) === content;
-    });
-    if (matches === false) throw changed(item);
-    if (matches === true) return;
-  }
+  const use = (bytes: Uint8Array): boolean => {
+    writeAll(fd, bytes);
+    return living || digestOf(bytes) === content;
+  };
+  const matches = readSmallSource(from, item, use, { living });
+  if (matches === false) throw changed(item);
+  if (matches === true) return;
   const digester = createDigester();
   const take = async (bytes: Uint8Array): Promise<void> => {
     // The kernel copies while this thread hashes.
