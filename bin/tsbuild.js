@@ -114,10 +114,17 @@ function runCli(folder) {
   script.runInThisContext()(loaded.exports, load, loaded, cli, dist);
 }
 
-/** Only commands whose start is waited for have code of their own. */
+/** Code is kept by command: what another one runs would have to be read, too. All that are rarely typed share theirs. */
 function commandWord() {
-  const words = ['build', 'run', 'exec', 'create', 'start', 'images', 'ps', 'pull', 'push', 'plan'];
-  return process.argv.slice(2).find((word) => words.includes(word)) ?? 'tsbuild';
+  const oftenTyped =
+    'build create exec explain images inspect load logs plan ps pull push rm rmi run save start stop tag'.split(' ');
+  const args = process.argv.slice(2);
+  while (args[0]?.startsWith('--root')) args.splice(0, args[0] === '--root' ? 2 : 1);
+  const [word = ''] = args;
+  if (oftenTyped.includes(word)) return word;
+  // `tsbuild -t app .` and `tsbuild .` are builds.
+  const isBuild = /^-(?!(?:h|v|-help|-version)$)|^\.\.?$|\//.test(word);
+  return isBuild ? 'build' : 'tsbuild';
 }
 
 /** Of a length that leaves the code behind it where V8 can read it in place. */
