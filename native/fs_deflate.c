@@ -129,10 +129,19 @@ static struct match find(struct finder *finder, uint32_t at, unsigned least) {
   return best.distance > 0 ? best : none;
 }
 
+/*
+ * How many bytes to pass unlooked at, after so many looks in vain: what nothing matches for long is mostly packed
+ * already, and the more of it the less is looked at.
+ */
+static uint32_t bytes_to_pass(const struct finder *finder, uint32_t in_vain) {
+  if (finder->effort.patient) return 0;
+  return in_vain < 16 * 256 ? in_vain / 256 : 16;
+}
+
 /* The bytes from `known` on as blocks of which none is the last, to a byte's border. */
 static void pack(struct finder *finder, struct block *block, uint32_t known) {
   const uint8_t *bytes = finder->bytes;
-  uint32_t end = finder->end, start = known, at = known;
+  uint32_t end = finder->end, start = known, at = known, in_vain = 0;
   note_all(finder, known > WINDOW ? known - WINDOW : 0, known);
   while (at < end) {
     struct match match = find(finder, at, 2);
@@ -149,8 +158,13 @@ static void pack(struct finder *finder, struct block *block, uint32_t known) {
       add_match(block, match.length, match.distance);
       at += match.length;
       note_all(finder, noted, at);
+      in_vain = 0;
     } else {
       add_literal(block, bytes[at++]);
+      for (uint32_t pass = bytes_to_pass(finder, in_vain++); pass > 0 && at < end; pass--) {
+        if (block->count >= BLOCK_TOKENS) break;
+        add_literal(block, bytes[at++]);
+      }
     }
     if (block->count < BLOCK_TOKENS) continue;
     write_block(block, bytes + start, at - start);
