@@ -14,7 +14,7 @@
 #define FARTHEST_SHORT 4096
 #define HIGHEST_LEVEL 9
 
-/* How hard to look: candidates per place, a length to be content with, whether a longer match a byte on is preferred. */
+/* How hard to look: candidates per place, a length that is enough, whether a longer match a byte on is preferred. */
 struct effort {
   unsigned candidates;
   unsigned enough;
@@ -22,7 +22,7 @@ struct effort {
 };
 
 static const struct effort efforts[HIGHEST_LEVEL] = {
-  {1, 16, false}, {3, 16, false}, {10, 48, false}, {8, 24, true},    {16, 48, true},
+  {1, 16, false}, {3, 16, false},  {10, 48, false},  {8, 24, true},    {16, 48, true},
   {32, 96, true}, {64, 130, true}, {160, 258, true}, {400, 258, true},
 };
 
