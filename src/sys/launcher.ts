@@ -2,7 +2,7 @@ import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 
-import { fromErrno, fromText } from '../core/index.ts';
+import { fromErrno, fromText, isErrno, TsbuildError } from '../core/index.ts';
 import { addon } from './addon.ts';
 import { checked, errno } from './errno.ts';
 import { nativePath } from './paths.ts';
@@ -80,10 +80,19 @@ export function startLauncher({
     };
   } catch (error) {
     for (const { ours } of pairs) closeSync(ours);
-    throw fromErrno(error, 'start the launcher');
+    throw isErrno(error, 'EAGAIN', 'EMFILE', 'ENFILE')
+      ? limitReached(error)
+      : fromErrno(error, 'start the launcher');
   } finally {
     for (const { theirs } of pairs) closeSync(theirs);
   }
+}
+
+function limitReached(cause: unknown): TsbuildError {
+  return new TsbuildError('RUNTIME_SETUP', 'the launcher could not be started', {
+    hint: 'the process or descriptor limit of this user may be reached (ulimit -u, ulimit -n)',
+    cause,
+  });
 }
 
 interface SocketPair {
