@@ -69,9 +69,11 @@ export class SnapshotFolder {
 
   /** A new folder under a free id, its lock held. */
   claim(): { readonly id: SnapshotId; readonly lock: Flock } {
-    makeFolder(this.path, 0o700);
-    if (!this.#isMarked) markOwners(this.path);
-    this.#isMarked = true;
+    if (!this.#isMarked) {
+      makeFolder(this.path, 0o700);
+      markOwners(this.path);
+      this.#isMarked = true;
+    }
     for (;;) {
       const id = newSnapshotId();
       try {
@@ -82,6 +84,8 @@ export class SnapshotFolder {
         lock?.release();
       } catch (error) {
         if (!isErrno(error, 'EEXIST', 'ENOENT')) throw error;
+        // All of them may be gone, too.
+        if (isErrno(error, 'ENOENT')) makeFolder(this.path, 0o700);
       }
     }
   }
