@@ -42,11 +42,19 @@ export type StepOp =
   | { readonly kind: 'image'; readonly base: ResolvedBase; readonly platform: Platform }
   | RunStep
   | CopyStep
-  | { readonly kind: 'workdir'; readonly path: string; readonly user: string }
+  | WorkdirStep
   | LocalStep
   | { readonly kind: 'git'; readonly source: GitSource }
   | { readonly kind: 'http'; readonly source: HttpSource }
   | MergeStep;
+
+export interface WorkdirStep {
+  readonly kind: 'workdir';
+  readonly path: string;
+  readonly user: string;
+  /** SOURCE_DATE_EPOCH, for the folders that are made (O-57); a time is no content and in no key. */
+  readonly time?: number | undefined;
+}
 
 /**
  * Files of a context as COPY would see them, at their paths below the root: what bind mounts of RUN and FROM of a

@@ -1,4 +1,5 @@
 import { fromText } from '../core/index.ts';
+import type { WorkdirStep } from '../graph/types.ts';
 import { resolveOwner } from '../runtime/index.ts';
 import type { CacheMap, Op } from '../solver/index.ts';
 import { commitState } from './state.ts';
@@ -6,10 +7,10 @@ import type { BuildServices, State } from './types.ts';
 
 /** WORKDIR: the folder, 0755 and the user's where it is missing; what exists stays as it is (L-198). */
 export class WorkdirOp implements Op<State> {
-  readonly #step: { readonly path: string; readonly user: string };
+  readonly #step: WorkdirStep;
   readonly #services: BuildServices;
 
-  constructor(step: { readonly path: string; readonly user: string }, services: BuildServices) {
+  constructor(step: WorkdirStep, services: BuildServices) {
     this.#step = step;
     this.#services = services;
   }
@@ -29,7 +30,9 @@ export class WorkdirOp implements Op<State> {
       await using mounted = await active.mount();
       // Read as --chown is, not as USER: a number alone is user and group, as BuildKit has it.
       const { uid, gid } = resolveOwner(mounted.root, this.#step.user);
-      mounted.root.mkdirAll(fromText(this.#step.path), { mode: 0o755, uid, gid });
+      const { path, time } = this.#step;
+      const made = mounted.root.mkdirAll(fromText(path), { mode: 0o755, uid, gid });
+      if (time !== undefined) for (const folder of made) mounted.root.setTimes(folder, { seconds: time });
     }
     return await commitState(this.#services, parent, active);
   }

@@ -145,6 +145,13 @@ describe('times of files in new layers', () => {
     expect(derived.created).toBe(iso(old + 1));
   });
 
+  it('O-57 folders that WORKDIR makes have the time', async () => {
+    const own = { dockerfile: 'FROM scratch\nWORKDIR /a/b\n', files: {} };
+    expect((await timesOf({ ...own, buildArgs: arg(String(epoch)) })).files).toEqual([[epoch, epoch]]);
+    const global = `ARG SOURCE_DATE_EPOCH=${late}\n${own.dockerfile}`;
+    expect((await timesOf({ ...own, dockerfile: global })).files).toEqual([[late, late]]);
+  });
+
   it.each(['clamp', 'exact'] as const)('O-57 O-36 whiteouts stay at 1970: %s', async (how) => {
     await withStore(async (store) => {
       await using lease = await store.lease();

@@ -66,12 +66,19 @@ export function applyWorkdir(
   const next = withConfig(state, { WorkingDir: path });
   if (path === '/') return withHistory(next, 'WORKDIR /', 'empty');
   const step = nextStep(context, {
-    op: { kind: 'workdir', path, user: state.config.User ?? '' },
+    op: { kind: 'workdir', path, user: state.config.User ?? '', time: epochOf(context) },
     inputs: [state.step],
     text: nameOf(context, state, instruction.text),
     at: instruction.range,
   });
   return withHistory({ ...next, step }, `WORKDIR ${path}`, 'layer');
+}
+
+/** What is no number of seconds is told of where it counts for the image. */
+function epochOf({ options, globals }: StageContext): number | undefined {
+  const name = 'SOURCE_DATE_EPOCH';
+  const text = options.buildArgs.get(name) ?? globals.get(name) ?? '';
+  return /^\d{1,12}$/.test(text) ? Number(text) : undefined;
 }
 
 export function applyUser(
