@@ -51,16 +51,19 @@ static int open_confined(int directory, const char *path, int flags, mode_t mode
   return (int)result;
 }
 
-/* As many bytes as there are, up to `room`; -1 on failure. */
-static ssize_t read_all(int fd, char *bytes, size_t room) {
+/*
+ * As many bytes as there are, up to one more than `size`; -1 on failure. What is asked for is more than there should be,
+ * so that a read that gives `size` has met the end, and needs no other to tell.
+ */
+static ssize_t read_all(int fd, char *bytes, size_t size) {
   size_t done = 0;
-  while (done < room) {
-    ssize_t got = read(fd, bytes + done, room - done);
+  do {
+    ssize_t got = read(fd, bytes + done, size + 1 - done);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return -1;
     if (got == 0) break;
     done += (size_t)got;
-  }
+  } while (done < size);
   return (ssize_t)done;
 }
 
@@ -98,7 +101,7 @@ static long read_source(int directory, const char *path, size_t size, char *byte
   /* Another user's: its time of reading is not ours to leave. */
   if (fd < 0 && errno == EPERM) fd = open_confined(directory, path, O_RDONLY | O_NONBLOCK, 0, resolve);
   if (fd < 0) return -errno;
-  ssize_t length = read_all(fd, bytes, size + 1);
+  ssize_t length = read_all(fd, bytes, size);
   long failure = length < 0 ? -errno : (size_t)length == size ? 0 : -ESTALE;
   close(fd);
   return failure;
