@@ -155,6 +155,7 @@ NAPI_MODULE_INIT() {
   define_process(env, exports);
   define_probe(env, exports);
   define_spawn(env, exports);
+  define_hashes(env, exports);
   define_deflate(env, exports);
   return exports;
 }

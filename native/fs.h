@@ -87,6 +87,7 @@ void define_network(napi_env env, napi_value exports);
 void define_process(napi_env env, napi_value exports);
 void define_probe(napi_env env, napi_value exports);
 void define_spawn(napi_env env, napi_value exports);
+void define_hashes(napi_env env, napi_value exports);
 void define_deflate(napi_env env, napi_value exports);
 
 #endif

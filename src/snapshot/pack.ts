@@ -1,8 +1,8 @@
 import { closeSync } from 'node:fs';
 
-import { createDigester, digestOf, type ByteString, type Digest } from '../core/index.ts';
+import { digestOf, type ByteString, type Digest } from '../core/index.ts';
 import type { BlobStore } from '../store/types.ts';
-import { readAhead } from '../sys/index.ts';
+import { createAsideDigester, readAhead } from '../sys/index.ts';
 import { Breath } from './breath.ts';
 import { storeLayer, type LayerWriter } from './layer-writer.ts';
 import { endsEarly, openFile, readFully } from './read-content.ts';
@@ -73,11 +73,16 @@ async function* layerBytes(
       if (entry.size > 0) {
         const known = options.known?.(path, entry);
         if (entry.size > mediumFile) {
-          const digester = known === undefined ? createDigester() : undefined;
+          const digester = known === undefined ? createAsideDigester() : undefined;
           for await (const chunk of largeContent(open(path), entry.size, path)) {
-            digester?.update(chunk);
-            layer.piece(chunk);
-            yield* layer.take();
+            // The layer's own digest is reckoned meanwhile.
+            const hashed = digester?.update(chunk);
+            try {
+              layer.piece(chunk);
+              yield* layer.take();
+            } finally {
+              await hashed;
+            }
             await breath.due();
           }
           const digest = known ?? digester?.digest();

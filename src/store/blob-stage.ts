@@ -2,6 +2,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 
 import { createDigester, digestParts, parseDigest, TsbuildError, type Digest } from '../core/index.ts';
+import { createAsideDigester, type AsideDigester } from '../sys/index.ts';
 import { discard } from './files.ts';
 
 /** What the bytes were promised to be. */
@@ -71,16 +72,20 @@ async function copyHashed(
   expected: Expected,
   handle: FileHandle,
 ): Promise<Content> {
-  const digester = digesterFor(expected);
+  const digester = streamDigesterFor(expected);
   const batch = Buffer.allocUnsafeSlow(batchSize);
   let filled = 0;
   let size = 0;
 
   const write = async (chunk: Uint8Array): Promise<void> => {
-    // The kernel copies while this thread hashes.
+    // One thread hashes while another one copies.
     const written = writeFully(handle, chunk);
-    digester.update(chunk);
-    await written;
+    const hashed = digester.update(chunk);
+    try {
+      await written;
+    } finally {
+      await hashed;
+    }
   };
   const flush = async (): Promise<void> => {
     if (filled > 0) await write(batch.subarray(0, filled));
@@ -112,6 +117,13 @@ async function writeFully(handle: FileHandle, chunk: Uint8Array): Promise<void> 
     const { bytesWritten } = await handle.write(chunk, offset, chunk.length - offset);
     offset += bytesWritten;
   }
+}
+
+function streamDigesterFor(expected: Expected): Pick<AsideDigester, 'digest'> & {
+  readonly update: (bytes: Uint8Array) => unknown;
+} {
+  const isOther = expected.digest !== undefined && digestParts(expected.digest).algorithm !== 'sha256';
+  return isOther ? digesterFor(expected) : createAsideDigester();
 }
 
 function digesterFor(expected: Expected): ReturnType<typeof createDigester> {

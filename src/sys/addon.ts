@@ -92,6 +92,12 @@ export interface Addon {
   readonly closeOnExec: (fd: number) => number;
   /** Of a terminal: OPOST off. */
   readonly plainOutput: (fd: number) => number;
+  /** ENOSYS where this Node does not let addons hash. */
+  readonly hashBegin: (state: Uint8Array) => number;
+  readonly hashUpdate: (state: Uint8Array, bytes: Uint8Array) => number;
+  /** On another thread; a number is its refusal. */
+  readonly hashAside: (state: Uint8Array, bytes: Uint8Array) => Promise<number> | number;
+  readonly hashEnd: (state: Uint8Array, digest: Uint8Array) => number;
   readonly socketpair: () => number;
   /** Arguments each ended by NUL, its descriptors 0 to 3, -1 for /dev/null; the process id. */
   readonly spawn: (

@@ -1,3 +1,4 @@
+export { createAsideDigester, type AsideDigester } from './aside-digester.ts';
 export { copySmallFiles, type SmallCopies, type SmallCopy } from './copy-batch.ts';
 export { copyContent, reflink, syncFileSystem } from './copy.ts';
 export { registerOwnEmulators, tryEmulation, type Emulation } from './emulation.ts';

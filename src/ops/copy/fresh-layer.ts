@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
 
-import { createDigester, type ByteString, type Digest } from '../../core/index.ts';
+import type { ByteString, Digest } from '../../core/index.ts';
 import {
   entryOf,
   keptXattrs,
@@ -11,7 +11,7 @@ import {
   type PackedLayer,
 } from '../../snapshot/index.ts';
 import type { BlobStore } from '../../store/index.ts';
-import { openRootDir, type RootDir } from '../../sys/index.ts';
+import { createAsideDigester, openRootDir, type RootDir } from '../../sys/index.ts';
 import { forgetIfChanged, restoreTimes } from './carry-out.ts';
 import { batchBytes, CopyBatch, type CopiedBatch } from './copy-batch.ts';
 import { childOf } from './destination.ts';
@@ -184,7 +184,7 @@ class FreshLayer {
   async *#copyLarge(item: CopyItem): AsyncGenerator<Uint8Array, void, undefined> {
     const path = pathOf(this.#targetOf(item));
     const place = { folder: this.#to, name: path };
-    const digester = createDigester();
+    const digester = createAsideDigester();
     let left = item.stat.size;
     let digest: Digest;
     this.#layer.put(path, this.#entryOf(item));
@@ -194,12 +194,15 @@ class FreshLayer {
       for await (const bytes of sourcePieces(this.#transfer.from, item)) {
         left -= bytes.length;
         if (left < 0) throw changed(item);
-        // The kernel copies while this thread hashes.
-        const written = writeBeside(fd, bytes);
-        digester.update(bytes);
-        this.#layer.piece(bytes);
-        await written;
-        yield* this.#layer.take();
+        // Copied, hashed, and stored and hashed as a part of the layer: by a thread each.
+        const copied = Promise.all([writeBeside(fd, bytes), digester.update(bytes)]);
+        copied.catch(() => undefined); // it may fail before the layer's part is done
+        try {
+          this.#layer.piece(bytes);
+          yield* this.#layer.take();
+        } finally {
+          await copied;
+        }
         await this.#breath.due();
       }
       digest = digester.digest();
