@@ -140,7 +140,7 @@ function setTime(to: RootDir, path: ByteString, { mtime, mtimeNanos }: FileStat)
 }
 
 /** A file given by name takes its name along into a folder; what is in a folder keeps its path below it. */
-function targetOf(destination: Destination, match: ByteString, item: CopyItem): ByteString {
+export function targetOf(destination: Destination, match: ByteString, item: CopyItem): ByteString {
   if (item.below !== '') return childOf(destination.path, item.below);
   if (!destination.folder) return destination.path;
   return childOf(destination.path, match.slice(match.lastIndexOf('/') + 1) as ByteString);

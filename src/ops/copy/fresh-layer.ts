@@ -1,4 +1,4 @@
-import { closeSync } from 'node:fs';
+import { closeSync, constants } from 'node:fs';
 
 import type { ByteString, Digest } from '../../core/index.ts';
 import {
@@ -28,6 +28,8 @@ import {
   type Transfer,
 } from './transfer.ts';
 import type { CopyItem } from './walk.ts';
+
+const createdFlags = constants.O_WRONLY | constants.O_NOFOLLOW;
 
 /** Batches that other threads work on while the one before them is packed. */
 const mostRunning = 2;
@@ -102,7 +104,9 @@ class FreshLayer {
   }
 
   async *bytes(): AsyncGenerator<Uint8Array, void, undefined> {
-    const { destination, matched } = this.#fresh;
+    const { destination, matched, file } = this.#fresh;
+    // Its folder's time is when it was made, and stands in the layer before it.
+    if (file !== undefined) closeSync(this.#to.open(pathOf(file), createFlags, 0o600));
     this.#putFoldersTo(destination.path);
     try {
       using near = new NearFolder(this.#to);
@@ -189,7 +193,8 @@ class FreshLayer {
     let digest: Digest;
     this.#layer.put(path, this.#entryOf(item));
     this.#noteName(item, path);
-    const fd = this.#to.open(path, createFlags, 0o600);
+    const flags = this.#fresh.file === undefined ? createFlags : createdFlags;
+    const fd = this.#to.open(path, flags, 0o600);
     try {
       for await (const bytes of sourcePieces(this.#transfer.from, item)) {
         left -= bytes.length;
@@ -232,7 +237,8 @@ class FreshLayer {
   }
 
   #targetOf({ below }: CopyItem): ByteString {
-    return childOf(this.#fresh.destination.path, below);
+    const { file, destination } = this.#fresh;
+    return file ?? childOf(destination.path, below);
   }
 
   #contentOf(item: CopyItem): Digest | 'unread' {

@@ -1,18 +1,21 @@
 import type { ByteString } from '../../core/index.ts';
 import { isReservedLayerName } from '../../tar/index.ts';
-import { makeDestination, ownerOfCopies, type CopySource, type CopyTarget } from './carry-out.ts';
-import { childOf, resolveDestination, type Destination, type Owner } from './destination.ts';
+import { makeDestination, ownerOfCopies, targetOf, type CopySource, type CopyTarget } from './carry-out.ts';
+import { childOf, parentOf, resolveDestination, type Destination, type Owner } from './destination.ts';
 import type { ModeChange } from './mode.ts';
 import type { ItemFacts } from './facts.ts';
+import { largeSize } from './read.ts';
 import type { Selection } from './selection.ts';
 import type { CopyItem } from './walk.ts';
 
-/** A copy of one folder's contents, all of whose names are new where they go. */
+/** A copy of one folder's contents, all of whose names are new where they go, or of one large file. */
 export interface FreshCopy {
   readonly source: CopySource;
   readonly matched: Selection['matches'][number];
   /** A folder, which the upper directory has by now. */
   readonly destination: Destination;
+  /** Absolute: what the file becomes, where it is one; in the folder. */
+  readonly file?: ByteString | undefined;
   /** Undefined where each item keeps its own. */
   readonly owner: Owner | undefined;
   readonly mode: ModeChange;
@@ -28,7 +31,8 @@ export function prepareFresh(target: CopyTarget, sources: readonly CopySource[])
   if (source === undefined || others.length > 0) return undefined;
   const [matched, ...more] = source.selection.matches;
   if (matched === undefined || more.length > 0) return undefined;
-  // What has a given name becomes a file, or is unpacked; of nothing there is nothing to gain.
+  if (matched.match.stat.type === 'file') return prepareFreshFile(target, source, matched);
+  // Of nothing there is nothing to gain.
   if (matched.match.stat.type !== 'directory' || matched.items.length === 0) return undefined;
   if (!matched.items.every((item) => isPlain(item, source.facts.get(item)))) return undefined;
   const { root } = target;
@@ -40,6 +44,34 @@ export function prepareFresh(target: CopyTarget, sources: readonly CopySource[])
   const { mtime, mtimeNanos } = matched.match.stat;
   root.setTimes(destination.path, { seconds: mtime, nanos: mtimeNanos });
   return { source, matched, destination, owner: ownerOfCopies(target, source), mode: target.mode };
+}
+
+function prepareFreshFile(
+  target: CopyTarget,
+  source: CopySource,
+  matched: FreshCopy['matched'],
+): FreshCopy | undefined {
+  const [item] = matched.items;
+  // A small one is read three times sooner than all this is found out; an archive may be unpacked.
+  if (item?.below !== '' || item.stat.size <= largeSize || source.unpack) return undefined;
+  // What is taken as it comes may grow and shrink meanwhile.
+  if (source.facts.get(item)?.content === 'unread') return undefined;
+  const { root } = target;
+  const destination = resolveDestination(root, target.destination, source.selection);
+  const file = targetOf(destination, matched.match.path, item);
+  if (isReservedLayerName(nameOf(file)) || !isPlain(item, source.facts.get(item))) return undefined;
+  if (root.tryLstat(file) !== undefined) return undefined;
+  makeDestination(target, destination);
+  const folder = parentOf(file);
+  // Copies the folder up, and those above it.
+  const { mtime, mtimeNanos } = root.lstat(folder);
+  root.setTimes(folder, { seconds: mtime, nanos: mtimeNanos });
+  return {
+    ...{ source, matched, file },
+    destination: { path: folder, folder: true },
+    owner: ownerOfCopies(target, source),
+    mode: target.mode,
+  };
 }
 
 /** Not what an upper directory would take for a mark of its own. */

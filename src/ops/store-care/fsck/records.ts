@@ -100,8 +100,11 @@ async function wrongIn(
         (await examined.store.records.find('results', digestParts(target).hex)) !== undefined;
       return isThere ? undefined : { severity: 'leftover', problem: 'the result that it points to is gone' };
     }
-    case 'nearest':
     case 'listings':
+      return typeof record === 'string' || isJsonObject(record)
+        ? undefined
+        : { severity: 'damage', problem: 'is not what belongs there' };
+    case 'nearest':
     case 'builds':
     case 'mounts':
     case 'pruned':
