@@ -11,6 +11,8 @@ const { dirname } = require('node:path');
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 const dist = `${dirname(__dirname)}/dist`;
 const cli = `${dist}/cli.cjs`;
+/** Bytes before the code in its file: a multiple of 8, so that V8 can read it in place. */
+const headLength = 2048;
 
 if (!existsSync(cli)) {
   process.stderr.write(
@@ -97,21 +99,23 @@ function runCli(folder) {
   // compares the length alone.
   const built = `${process.version} ${process.arch} ${source.slice(0, source.indexOf('\n'))}`;
   const kept = folder && `${folder}/${commandWord()}.code`;
-  const cachedData = kept && readCode(kept, built);
-  const script = new Script(source, { filename: cli, cachedData });
-  if (kept && (cachedData === undefined || script.cachedDataRejected)) {
-    const { setFlagsFromString } = require('node:v8');
-    // Else what has not been called for some time is no longer there in the end.
-    setFlagsFromString('--no-flush-bytecode');
-    process.once('exit', () => {
-      // V8 takes code of the flags only that it has itself.
-      setFlagsFromString('--flush-bytecode');
-      keepCode(kept, built, script.createCachedData());
-    });
-  }
-  const loaded = { exports: {} };
+  const known = kept && readCode(kept, built);
+  const script = new Script(source, { filename: cli, cachedData: known?.code });
+  const isGood = known !== undefined && !script.cachedDataRejected;
+  const setFlags = (flags) => require('node:v8').setFlagsFromString(flags);
+  // Else what has not been called for some time is no longer there in the end.
+  if (kept && !isGood) setFlags('--no-flush-bytecode');
+  const bundle = { exports: [] };
+  process.once('exit', () => {
+    const parts = Object.keys(bundle.exports);
+    // What ended at its first mistake, or asked for help, has not used what the next one will.
+    if (!kept || (isGood && parts.every((part) => known.parts.includes(part)))) return;
+    // V8 takes code of the flags only that it has itself.
+    setFlags('--flush-bytecode');
+    keepCode(kept, `${built} ${parts}`, script.createCachedData());
+  });
   const load = (name) => (name.startsWith('./') ? loadApart(folder, name) : require(name));
-  script.runInThisContext()(loaded.exports, load, loaded, cli, dist);
+  script.runInThisContext()(bundle.exports, load, bundle, cli, dist);
 }
 
 /** Code is kept by command: what another one runs would have to be read, too. All that are rarely typed share theirs. */
@@ -127,26 +131,23 @@ function commandWord() {
   return isBuild ? 'build' : 'tsbuild';
 }
 
-/** Of a length that leaves the code behind it where V8 can read it in place. */
-function headOf(built) {
-  return built.padEnd(127).slice(0, 127).concat('\n');
-}
-
-/** Undefined for none, and for that of another bundle or Node. */
+/** Undefined for none, and for that of another bundle or Node; `parts`: of the bundle, that it has the code of. */
 function readCode(path, built) {
   try {
     const bytes = readFileSync(path);
-    return bytes.latin1Slice(0, 128) === headOf(built) ? bytes.subarray(128) : undefined;
+    const head = bytes.latin1Slice(0, headLength).trimEnd();
+    if (!head.startsWith(`${built} `)) return undefined;
+    return { code: bytes.subarray(headLength), parts: head.slice(built.length + 1).split(',') };
   } catch {
     return undefined;
   }
 }
 
-function keepCode(path, built, code) {
+function keepCode(path, head, code) {
   const own = `${path}.${process.pid}`;
   try {
     // On the disk before it has its name, whatever power fails: V8 believes what it gets.
-    writeFileSync(own, Buffer.concat([Buffer.from(headOf(built)), code]), { mode: 0o600, flush: true });
+    writeFileSync(own, Buffer.concat([Buffer.from(head.padEnd(headLength - 1).concat('\n')), code]), { mode: 0o600, flush: true });
     renameSync(own, path);
   } catch {
     // A folder that is only read, a full disk: the next start takes as long as this one.

@@ -15,7 +15,7 @@ const lazyModules = new RegExp(
  * @param bundler esbuild
  * @param outputs of a build with splitting, as ES modules; `entry`: the file name of the one that is run
  * @returns one script: a line that tells its content from every other, and an expression, the function that CommonJS
- * modules are wrapped in
+ * modules are wrapped in; it exports an array with an element for each part that has been loaded
  */
 export async function packChunks(bundler, outputs, entry) {
   const numbers = new Map(outputs.map(({ path }, index) => [`./${path.split('/').at(-1)}`, index]));
@@ -35,7 +35,7 @@ export async function packChunks(bundler, outputs, entry) {
   );
   const passing = parts.flatMap((code, number) => (passesOn.test(code) ? [number] : []));
   const functions = parts.map((code) => `(module,require)=>{${code}}`).join(',\n');
-  const script = `(function(exports,require,module,__filename,__dirname){"use strict";const parts=[${functions}],passing=[${passing}];${loader}load(${numbers.get(`./${entry}`)})})`;
+  const script = `(function(exports,require,module,__filename,__dirname){"use strict";const parts=[${functions}],passing=[${passing}];${loader}module.exports=loaded;load(${numbers.get(`./${entry}`)})})`;
   return `// ${createHash('sha256').update(script).digest('hex')}\n${script}\n`;
 }
 

@@ -73,6 +73,20 @@ describe('the starter', () => {
     expect(readdirSync(join(kept, '..')).filter((name) => name.includes('.code'))).toEqual(['tsbuild.code']);
   });
 
+  it('keeps code anew when a command has used more of the bundle than the kept code is of', async () => {
+    using folder = tempFolder('start');
+    const program = copyOfProgram(folder.path);
+    const kept = join(folder.path, 'dist/cache/tsbuild.code');
+    const sizes: number[] = [];
+    for (const flag of ['--version', '--help', '--version']) {
+      await runOk([process.execPath, program, flag]);
+      sizes.push(statSync(kept).size);
+    }
+    const [first = 0, second = 0, third] = sizes;
+    expect(second).toBeGreaterThan(first);
+    expect(third).toBe(second);
+  });
+
   it('keeps none beside the bundle where others could write it', async () => {
     using folder = tempFolder('start');
     const program = copyOfProgram(folder.path);
