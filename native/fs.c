@@ -148,6 +148,7 @@ NAPI_MODULE_INIT() {
   define_files(env, exports);
   define_copies(env, exports);
   define_folders(env, exports);
+  define_digests(env, exports);
   define_descriptors(env, exports);
   define_xattrs(env, exports);
   define_mounts(env, exports);

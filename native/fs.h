@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #define MAX_ARGS 6
@@ -62,12 +63,23 @@ char *take_bytes(struct call *call, size_t index, size_t *length);
 /* A list of strings, each ended by NUL, as an array for exec; one allocation beside the bytes. NULL: no memory. */
 char **split_words(char *bytes, size_t length);
 
+/* The memory of a typed array of the type, kept until the reference goes. */
+void *take_array(struct call *call, size_t index, napi_typedarray_type wanted, size_t *length, napi_ref *ref);
+
 napi_value give_number(napi_env env, double number);
 napi_value give_bytes(napi_env env, const char *bytes, size_t length);
 /* The result of a system call: itself, or -errno where it is -1. */
 napi_value give_result(napi_env env, long result);
 /* -call->error. */
 napi_value give_refusal(const struct call *call);
+
+int open_confined(int directory, const char *path, int flags, mode_t mode, uint64_t resolve);
+/*
+ * As many bytes as there are, up to one more than `size`; -1 on failure. What is asked for is more than there should be,
+ * so that a read that gives `size` has met the end, and needs no other to tell.
+ */
+ssize_t read_all(int fd, char *bytes, size_t size);
+typedef unsigned char *(*sha256_function)(const unsigned char *bytes, size_t length, unsigned char *digest);
 
 struct function {
   const char *name;
@@ -80,6 +92,7 @@ void define_functions(napi_env env, napi_value exports, const struct function *f
 void define_files(napi_env env, napi_value exports);
 void define_copies(napi_env env, napi_value exports);
 void define_folders(napi_env env, napi_value exports);
+void define_digests(napi_env env, napi_value exports);
 void define_descriptors(napi_env env, napi_value exports);
 void define_xattrs(napi_env env, napi_value exports);
 void define_mounts(napi_env env, napi_value exports);

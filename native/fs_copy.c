@@ -19,7 +19,6 @@ enum { SIZE, UID, GID, MODE, SECONDS, NANOS, COPY_NUMBERS };
 #define DIGEST_BYTES 32
 
 /* OpenSSL's, which the node executable exports for addons; NULL where one does not: JavaScript hashes then. */
-typedef unsigned char *(*sha256_function)(const unsigned char *bytes, size_t length, unsigned char *digest);
 static sha256_function sha256;
 
 struct batch {
@@ -37,7 +36,7 @@ struct batch {
   unsigned char *digests;
 };
 
-static int open_confined(int directory, const char *path, int flags, mode_t mode, uint64_t resolve) {
+int open_confined(int directory, const char *path, int flags, mode_t mode, uint64_t resolve) {
   struct open_how how = {
       .flags = (uint64_t)(flags | O_NOFOLLOW | O_CLOEXEC),
       .mode = mode,
@@ -51,11 +50,7 @@ static int open_confined(int directory, const char *path, int flags, mode_t mode
   return (int)result;
 }
 
-/*
- * As many bytes as there are, up to one more than `size`; -1 on failure. What is asked for is more than there should be,
- * so that a read that gives `size` has met the end, and needs no other to tell.
- */
-static ssize_t read_all(int fd, char *bytes, size_t size) {
+ssize_t read_all(int fd, char *bytes, size_t size) {
   size_t done = 0;
   do {
     ssize_t got = read(fd, bytes + done, size + 1 - done);
@@ -164,8 +159,7 @@ static void end_batch(napi_env env, napi_status status, void *data) {
   free_batch(env, batch);
 }
 
-/* The memory of a typed array of the type, kept until the reference goes. */
-static void *take_array(struct call *call, size_t index, napi_typedarray_type wanted, size_t *length, napi_ref *ref) {
+void *take_array(struct call *call, size_t index, napi_typedarray_type wanted, size_t *length, napi_ref *ref) {
   napi_typedarray_type type;
   void *memory = NULL;
   if (call->error == 0 &&

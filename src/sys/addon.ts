@@ -18,6 +18,13 @@ export interface Addon {
   readonly readdir: (directory: number) => string | number;
   /** See `readEntries` in folder-entries.ts; the order of the numbers is that of `statNumbers`. */
   readonly readEntries: (directory: number) => Uint8Array<ArrayBuffer> | number;
+  /** See hash-batch.ts. */
+  readonly hashSmallFiles: (
+    directory: number,
+    names: string,
+    numbers: Float64Array,
+    results: Uint8Array,
+  ) => Promise<number> | number;
   /** CLOCK_REALTIME_COARSE in milliseconds. */
   readonly fileClock: () => number;
   readonly readlinkat: (directory: number, path: string) => string | number;

@@ -1,7 +1,8 @@
-import type { ByteString } from '../core/index.ts';
+import type { ByteString, Digest } from '../core/index.ts';
 import { addon } from './addon.ts';
 import { checked, checkedBytes, errnoError } from './errno.ts';
-import type { FileStat } from './rootdir.ts';
+import { hashSmallFiles, type ListedName } from './hash-batch.ts';
+import type { FileStat, RootDir } from './rootdir.ts';
 import { fileStat, statNumbers } from './stat.ts';
 
 /** What is in a folder, in bytewise order of the names, with what lstat(2) says of each. */
@@ -10,6 +11,11 @@ export interface FolderEntries {
   readonly bytes: Uint8Array;
   names(): ByteString[];
   stat(index: number): FileStat;
+  /**
+   * Digests of files, by their index, made on another thread: of those that are small, without xattrs, and still what
+   * was listed. The folder is the one that was read, and stays open until it settles.
+   */
+  digests(folder: RootDir, files: readonly ListedName[]): Promise<ReadonlyMap<number, Digest>>;
 }
 
 /** The names in the folder of a descriptor, in bytewise order. Throws errno errors. */
@@ -32,6 +38,7 @@ export function readEntries(fd: number, path: ByteString): FolderEntries {
       return text.split('/', count) as ByteString[];
     },
     stat: (index) => fileStat(numbers, index * statNumbers),
+    digests: (folder, files) => hashSmallFiles(folder.fd, numbers, files),
   };
 }
 

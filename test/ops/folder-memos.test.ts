@@ -19,7 +19,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { digestOf, fromText, isErrno } from '../../src/core/index.ts';
 import { compileIgnore, ignoreRules } from '../../src/dockerfile/index.ts';
 import { selectWords } from '../../src/ops/copy/selection.ts';
-import { StatCache } from '../../src/ops/copy/stat-cache.ts';
+import { deviceOf, StatCache } from '../../src/ops/copy/stat-cache.ts';
 import { openStatCaches, type StatCaches } from '../../src/ops/copy/stat-caches.ts';
 import { openFolder } from '../../src/ops/contexts/index.ts';
 import { Breath } from '../../src/snapshot/index.ts';
@@ -193,9 +193,9 @@ describe('what is remembered', () => {
     using memory = openRootDir('/dev/shm');
     const began = changed + 60;
     const inMemory = { ...memory.lstat(fromText('')), ctime: 1000, ctimeNanos: 500_000_000 };
-    expect(cache.willShow(real, { folder: here.fd, began })).toBe(true);
-    expect(cache.willShow(inMemory, { folder: here.fd, began })).toBe(false);
-    expect(cache.willShow(inMemory, { folder: memory.fd, began })).toBe(false);
+    expect(cache.willShow(real, { folder: here.fd, device: deviceOf(real), began })).toBe(true);
+    expect(cache.willShow(inMemory, { folder: here.fd, device: deviceOf(real), began })).toBe(false);
+    expect(cache.willShow(inMemory, { folder: memory.fd, device: deviceOf(inMemory), began })).toBe(false);
   });
 });
 

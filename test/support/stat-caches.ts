@@ -9,7 +9,7 @@ import { openStatCaches } from '../../src/ops/copy/stat-caches.ts';
 import { selectWords } from '../../src/ops/copy/selection.ts';
 import type { StatCache } from '../../src/ops/copy/stat-cache.ts';
 import { Breath } from '../../src/snapshot/index.ts';
-import type { RootDir } from '../../src/sys/index.ts';
+import type { FolderEntries, RootDir } from '../../src/sys/index.ts';
 import type { Store } from '../../src/store/index.ts';
 
 /** What a reading of a whole context came to, and the files that it opened for it. */
@@ -36,10 +36,21 @@ function watched(root: RootDir, opened: string[], folder = ''): RootDir {
         const path = join(folder, String(given[0]));
         if (name === 'open') opened.push(path);
         const result: unknown = Reflect.apply(value, target, given);
-        return name === 'sub' ? watched(result as RootDir, opened, path) : result;
+        if (name === 'sub') return watched(result as RootDir, opened, path);
+        return name === 'entries' ? watchedEntries(result as FolderEntries, opened, path) : result;
       };
     },
   });
+}
+
+function watchedEntries(entries: FolderEntries, opened: string[], folder: string): FolderEntries {
+  return {
+    ...entries,
+    digests(root, files) {
+      opened.push(...files.map(({ name }) => join(folder, name)));
+      return entries.digests(root, files);
+    },
+  };
 }
 
 export interface ReadOptions {

@@ -1,9 +1,17 @@
-import { linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { fromBuffer, fromText, type ByteString } from '../../src/core/index.ts';
+import { digestOf, fromBuffer, fromText, type ByteString } from '../../src/core/index.ts';
 import { fileClock, openRootDir } from '../../src/sys/index.ts';
 import { runs } from '../support/series.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -56,6 +64,31 @@ describe('the entries of a folder', () => {
       const now = Buffer.from(root.entries(here).bytes);
       for (const before of seen) expect(now.equals(before)).toBe(false);
       seen.push(now);
+    }
+  });
+
+  it('S-75 S-40 have digests of small files that are still what was listed, and of no others', async () => {
+    const { path } = tempFolder('entries');
+    const at = (name: string): string => join(path, name);
+    const sizes = { empty: 0, small: 4096, most: 64 << 10, large: (64 << 10) + 1 };
+    for (const [name, size] of Object.entries(sizes)) writeFileSync(at(name), Buffer.alloc(size, name));
+    for (const name of ['attributed', 'gone', 'grown', 'linked', 'replaced']) writeFileSync(at(name), 'a');
+    symlinkSync('small', at('symlink'));
+    using root = openRootDir(path);
+    root.setXattr(fromText('attributed'), fromText('user.x'), fromText('y'));
+    const entries = root.entries(here);
+    appendFileSync(at('grown'), 'b');
+    rmSync(at('gone'));
+    rmSync(at('linked'));
+    symlinkSync('small', at('linked'));
+    rmSync(at('replaced'));
+    writeFileSync(at('replaced'), 'b');
+    const files = entries.names().map((name, index) => ({ name, index }));
+    const digests = await entries.digests(root, files);
+    const found = files.filter(({ index }) => digests.has(index)).map(({ name }) => name);
+    expect(found).toEqual(['empty', 'most', 'small']);
+    for (const { name, index } of files) {
+      if (digests.has(index)) expect(digests.get(index)).toBe(digestOf(readFileSync(at(name))));
     }
   });
 

@@ -3,7 +3,7 @@ import { keptXattrs, type Breath } from '../../snapshot/index.ts';
 import { fileClock, type RootDir } from '../../sys/index.ts';
 import type { Place } from './near-folder.ts';
 import { contentDigestOf, unlessGone } from './read.ts';
-import type { StatCache } from './stat-cache.ts';
+import type { KnownContent, StatCache } from './stat-cache.ts';
 import type { CopyItem } from './walk.ts';
 
 /** What was read of an item for its key, and so is what is copied, whatever the source holds by then. */
@@ -20,6 +20,8 @@ export interface FactsOptions {
   /** No file is read: of a tree that nobody changes, and whose digest nobody wants. */
   readonly unread?: boolean | undefined;
   readonly cache: StatCache | undefined;
+  /** Of a file: what the cache knows of it. */
+  readonly known: KnownContent | undefined;
 }
 
 /** Where an item is: below its root, and in the folder that holds it. */
@@ -44,10 +46,9 @@ export async function readFacts(item: CopyItem, place: ItemPlace, options: Facts
 async function readFileFacts(
   item: CopyItem,
   place: ItemPlace,
-  { breath, cache, unread = false }: FactsOptions,
+  { breath, cache, known, unread = false }: FactsOptions,
 ): Promise<ReadFacts> {
   if (unread) return { facts: { xattrs: xattrsOf(item, place), content: 'unread' }, kept: false };
-  const known = cache?.find(item.stat);
   if (known?.plain === true) return { facts: { xattrs: noXattrs, content: known.content }, kept: true };
   const began = cache === undefined ? 0 : fileClock();
   const xattrs = xattrsOf(item, place);
@@ -63,7 +64,7 @@ async function readFileFacts(
   return { facts: { xattrs, content }, kept };
 }
 
-const noXattrs: ItemFacts['xattrs'] = [];
+export const noXattrs: ItemFacts['xattrs'] = [];
 
 function xattrsOf(item: CopyItem, { folder, name }: Place): ItemFacts['xattrs'] {
   return unlessGone(item, () => keptXattrs(folder, name));

@@ -1,4 +1,4 @@
-import { createDigester, digestParts, type ByteString, type Digest } from '../../core/index.ts';
+import { digestOf, digestParts, type ByteString, type Digest } from '../../core/index.ts';
 import type { FolderEntries } from '../../sys/index.ts';
 import { RowCache } from './row-cache.ts';
 import type { Row } from './row-digest.ts';
@@ -60,8 +60,5 @@ export class FolderMemos {
 
 /** `rules` stands for all that decides about an entry but the entry itself. */
 export function folderKey(rules: string, below: ByteString, { bytes }: FolderEntries): string {
-  const digester = createDigester();
-  digester.update(JSON.stringify([rules, below]));
-  digester.update(bytes);
-  return digestParts(digester.digest()).hex;
+  return digestParts(digestOf(`${digestOf(bytes)} ${rules} ${below}`)).hex;
 }

@@ -122,7 +122,7 @@ async function read(tree: SourceTree, wanted: readonly Wanted[], options: Select
 }
 
 async function readMatch(tree: SourceTree, wanted: Wanted, options: SelectOptions): Promise<ReadMatch> {
-  const { root, modeOf } = tree;
+  const { root, known, modeOf } = tree;
   const match = seenThrough(modeOf, wanted);
   const source = realPathOf(tree, match);
   const treeOptions = treeOptionsOf(tree, { ...options, include: wanted.include, source });
@@ -133,7 +133,9 @@ async function readMatch(tree: SourceTree, wanted: Wanted, options: SelectOption
   }
   const files: ReadMatch['files'][number][] = [];
   for (const item of fileItem(treeOptions.rules, match, source)) {
-    const { facts } = await readFacts(item, { root, folder: root, name: source }, treeOptions);
+    const cached = known?.find(item.stat);
+    const place = { root, folder: root, name: source };
+    const { facts } = await readFacts(item, place, { ...treeOptions, known: cached });
     files.push({ item, facts });
   }
   return { match, options: treeOptions, files, tree: undefined };

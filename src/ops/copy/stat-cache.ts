@@ -1,7 +1,7 @@
 import { statfsSync } from 'node:fs';
 
 import type { Digest } from '../../core/index.ts';
-import { statOfDescriptor, type FileStat } from '../../sys/index.ts';
+import { mostBatchBytes, type FileStat } from '../../sys/index.ts';
 import { FolderMemos } from './folder-memos.ts';
 import { sameVersion } from './read.ts';
 import { RowCache } from './row-cache.ts';
@@ -19,6 +19,15 @@ export interface KnownContent {
 export interface ReadFile extends KnownContent {
   readonly fd: number;
   readonly stat: FileStat;
+  /** `fileClock` before anything of it was read. */
+  readonly began: number;
+}
+
+/** A folder, with its entries' stats and what was read after them. */
+export interface Listing {
+  readonly folder: number;
+  /** Of the folder itself: see `deviceOf`. */
+  readonly device: string;
   /** `fileClock` before anything of it was read. */
   readonly began: number;
 }
@@ -67,22 +76,30 @@ export class StatCache {
     };
   }
 
+  /** Remembers what was read of a file of a folder that was still what was listed; says whether. */
+  addListed(stat: FileStat, content: Digest, listing: Listing): boolean {
+    return this.willShow(stat, listing) && this.#add(stat, { content, plain: true });
+  }
+
   /** Remembers what was read, if `listed` still was that version of the file and nothing could change it unseen; says whether. */
   add(listed: FileStat, { fd, stat, began, content, plain }: ReadFile): boolean {
     if (!isSame(listed, stat) || !this.#isSettled(stat, began) || !this.#isSound(fd, deviceOf(stat)))
       return false;
-    this.#rows.add(keyOf(listed), `${content.slice('sha256:'.length)}${plain ? plainMark : ' '}`);
+    return this.#add(listed, { content, plain });
+  }
+
+  #add(stat: FileStat, { content, plain }: KnownContent): boolean {
+    this.#rows.add(keyOf(stat), `${content.slice('sha256:'.length)}${plain ? plainMark : ' '}`);
     this.#files += 1;
     this.#bytes += stat.size;
     return true;
   }
 
-  /** Whether a later change of what a folder lists shows in its stat. `began`: `fileClock` before it was listed. */
-  willShow(stat: FileStat, { folder, began }: { readonly folder: number; readonly began: number }): boolean {
+  /** Whether a later change of what a folder lists shows in its stat. */
+  willShow(stat: FileStat, { folder, device, began }: Listing): boolean {
     if (!this.#isSettled(stat, began)) return false;
-    const device = deviceOf(stat);
-    if (device !== deviceOf(statOfDescriptor(folder))) return this.#sound.get(device) === true;
-    return this.#isSound(folder, device);
+    const own = deviceOf(stat);
+    return own === device ? this.#isSound(folder, own) : this.#sound.get(own) === true;
   }
 
   /** Forgets all: a file was not what its stat promised. */
@@ -110,7 +127,7 @@ export class StatCache {
    * are large files, as by linkers: those rest longer.
    */
   #isSettled({ ctime, ctimeNanos, size, type }: FileStat, began: number): boolean {
-    const isCoarse = ctimeNanos === 0 || (type === 'file' && size > mostSmall);
+    const isCoarse = ctimeNanos === 0 || (type === 'file' && size > mostBatchBytes);
     const rest = isCoarse ? Math.max(coarsest, this.#granularity) : this.#granularity;
     return began - (ctime * 1000 + ctimeNanos / 1e6) > rest;
   }
@@ -131,7 +148,6 @@ const plainMark = '-';
 /** The kernel's clock for files ticks every 1 to 10 ms. */
 const tick = 20;
 const coarsest = 2000;
-const mostSmall = 64 << 10;
 /** Files, and bytes of them, below which reading them costs no more than looking up what is known of them. */
 export const fewFiles = 32;
 export const fewBytes = 1 << 20;
@@ -162,6 +178,6 @@ function isSame(listed: FileStat, now: FileStat): boolean {
   return listed.inode === now.inode && sameVersion(listed, now);
 }
 
-function deviceOf({ inode }: FileStat): string {
+export function deviceOf({ inode }: FileStat): string {
   return inode.slice(0, inode.indexOf(':'));
 }

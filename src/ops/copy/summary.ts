@@ -1,10 +1,17 @@
+import type { Digest } from '../../core/index.ts';
 import type { Breath } from '../../snapshot/index.ts';
-import type { FileStat, FolderEntries, RootDir } from '../../sys/index.ts';
-import { readFacts, type ItemFacts } from './facts.ts';
+import {
+  mostBatchBytes,
+  statOfDescriptor,
+  type FileStat,
+  type FolderEntries,
+  type RootDir,
+} from '../../sys/index.ts';
+import { noXattrs, readFacts, type ItemFacts } from './facts.ts';
 import type { FolderSummary } from './folder-memos.ts';
 import type { ModeChange } from './mode.ts';
 import { RowDigest, type Row } from './row-digest.ts';
-import type { StatCache } from './stat-cache.ts';
+import { deviceOf, type StatCache } from './stat-cache.ts';
 import { takenOf, type FolderPlace, type Taken, type WalkRules } from './walk.ts';
 
 /** What the rows of entries say, and what is known of them. */
@@ -51,21 +58,57 @@ export async function readFolder(options: RowOptions, listed: ListedFolder): Pro
   const folders: FolderSummary['folders'][number][] = [];
   const linked: FolderSummary['linked'][number][] = [];
   let lasting = cache !== undefined;
-  for (const found of takenOf(rules, place, entries)) {
-    const { name, shown } = found;
+  const listing = { folder: folder.fd, device: deviceOf(statOfDescriptor(folder.fd)), began };
+  const all = takenOf(rules, place, entries);
+  const known = all.map(({ item }) => (item.stat.type === 'file' ? cache?.find(item.stat) : undefined));
+  const digests = await digestsOf(
+    unread === true ? [] : all.filter((_, at) => known[at] === undefined),
+    listed,
+    breath,
+  );
+  for (const [at, found] of all.entries()) {
+    const { name, index, shown } = found;
     await breath.due();
     const item = seenThrough(modeOf, found.item);
     const { stat } = item;
-    const { facts, kept } = await readFacts(item, { root, folder, name }, { breath, cache, unread });
-    taken.push({ name, item, shown, facts });
+    const content = digests.get(index);
+    const { facts, kept } =
+      content === undefined
+        ? await readFacts(item, { root, folder, name }, { breath, cache, known: known[at], unread })
+        : { facts: { xattrs: noXattrs, content }, kept: cache?.addListed(stat, content, listing) === true };
+    taken.push({ name, index, item, shown, facts });
     const row = rowOf(options, item.stat, facts);
     if (stat.type === 'directory') folders.push([name, row, shown]);
     else rows.add([name, ...row]);
     if (stat.type === 'file' && stat.links > 1) linked.push([name, stat.inode]);
-    lasting &&= stat.type === 'file' ? kept : cache?.willShow(stat, { folder: folder.fd, began }) === true;
+    lasting &&= stat.type === 'file' ? kept : cache?.willShow(stat, listing) === true;
   }
   const files = taken.length - folders.length;
   return { summary: { digest: rows.digest(), files, folders, linked }, taken, lasting };
+}
+
+/** Fewer are read sooner than another thread is asked; two of so many are hashed at once. */
+const fewest = 4;
+const most = 128;
+
+/** Digests of the small files among what is taken, by their index. */
+async function digestsOf(
+  taken: readonly Taken[],
+  { folder, entries }: ListedFolder,
+  breath: Breath,
+): Promise<ReadonlyMap<number, Digest>> {
+  const isSmall = ({ type, size }: FileStat): boolean => type === 'file' && size <= mostBatchBytes;
+  const files = taken.filter(({ item }) => isSmall(item.stat));
+  const digests = new Map<number, Digest>();
+  if (files.length < fewest) return digests;
+  const length = Math.min(most, Math.ceil(files.length / 2));
+  for (let from = 0; from < files.length; from += 2 * length) {
+    await breath.due();
+    const halves = [0, length].map((start) => files.slice(from + start, from + start + length));
+    const found = await Promise.all(halves.map((half) => entries.digests(folder, half)));
+    for (const [index, digest] of found.flatMap((some) => [...some])) digests.set(index, digest);
+  }
+  return digests;
 }
 
 /**

@@ -41,6 +41,8 @@ export interface FolderPlace {
 /** What of a folder is taken, for all that its own names say. */
 export interface Taken {
   readonly name: ByteString;
+  /** Among the entries. */
+  readonly index: number;
   readonly item: CopyItem;
   /** Of a folder: whether it counts even if nothing in it is taken. */
   readonly shown: boolean;
@@ -64,7 +66,7 @@ export function takenOf(rules: WalkRules, place: FolderPlace, entries: FolderEnt
       if (hidden && canSkip(rules, source, below)) return;
       if (!wanted && !include.couldMatchBelow(below)) return;
     }
-    taken.push({ name, item: { source, below, stat }, shown: !hidden && wanted });
+    taken.push({ name, index, item: { source, below, stat }, shown: !hidden && wanted });
   });
   return taken;
 }
