@@ -35,7 +35,7 @@ const manyFiles = Object.fromEntries(names.map((name, index) => [name, `content 
 /** Longer than the granularity of `readAgain`. */
 async function settled(): Promise<void> {
   const start = fileClock();
-  while (fileClock() - start < 60) await sleep(20);
+  while (fileClock() - start < 30) await sleep(10);
 }
 
 async function truth(folder: string): Promise<string> {
@@ -172,7 +172,7 @@ describe('the stat cache of a context', () => {
   it('keeps as many files as 32 contexts', async () => {
     for (let left = 34; left > 0; left--) {
       const folder = makeContext(manyFiles);
-      await sleep(25);
+      await settled();
       await readAgain(store, folder);
     }
     expect(readdirSync(join(store.root, 'stat-cache'))).toHaveLength(64);
