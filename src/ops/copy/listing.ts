@@ -1,6 +1,7 @@
 import {
   digestParts,
   isDigest,
+  isJsonObject,
   toText,
   type ByteString,
   type Digest,
@@ -17,13 +18,15 @@ const mostFiles = 50_000;
 
 /** A line for each file, in the order of the walk; one text, since it is written and read at every change of a large context. */
 type Listing = readonly string[];
+/** Raised when the form of the records changes; the first had none. */
+const version = 2;
 
 /** Keeps the names of what is copied under the digest of all of it, so that a later miss can say which files changed. */
 export async function keepListing(store: Store, digest: Digest, selected: Selected): Promise<void> {
   if (await store.records.has('listings', digestParts(digest).hex)) return;
   const listing = listingOf(await selected.files());
   if (listing === undefined) return;
-  await store.records.put('listings', digestParts(digest).hex, listing.join('\n'));
+  await store.records.put('listings', digestParts(digest).hex, { version, files: listing.join('\n') });
 }
 
 /** By name, what differs between the files of an earlier digest and those selected now; undefined when those are not known. */
@@ -34,10 +37,12 @@ export async function fileChanges(
 ): Promise<readonly PartChange[] | undefined> {
   if (typeof before !== 'string' || !isDigest(before)) return undefined;
   const earlier = await store.records.get('listings', digestParts(before).hex);
-  if (typeof earlier !== 'string') return undefined;
+  if (!isJsonObject(earlier) || earlier['version'] !== version) return undefined;
+  const { files } = earlier;
+  if (typeof files !== 'string') return undefined;
   const now = listingOf(await selected.files());
   if (now === undefined) return undefined;
-  const [were, are] = withoutCommonEnds(earlier === '' ? [] : earlier.split('\n'), now);
+  const [were, are] = withoutCommonEnds(files === '' ? [] : files.split('\n'), now);
   return differences(filesOf([...were].sort()), filesOf(are)).map((change) => ({
     ...change,
     path: change.path.map((name) => (typeof name === 'string' ? toText(name as ByteString) : name)),
@@ -53,8 +58,8 @@ function listingOf({ selection, facts }: SelectedFiles): Listing | undefined {
       const { type, mode } = item.stat;
       const { content, link } = facts.get(item) ?? {};
       // Enough of a digest to tell two versions of one file apart.
-      const version = content === undefined ? toText(link ?? ('' as ByteString)) : content.slice(0, 23);
-      const line = `${item.source}//${type} ${mode.toString(8)} ${version}`;
+      const held = content === undefined ? toText(link ?? ('' as ByteString)) : content.slice(0, 23);
+      const line = `${item.source}//${type} ${mode.toString(8)} ${held}`;
       // No path has a component `.`.
       lines.push(line.includes('\n') ? line.replaceAll('\n', '/./') : line);
     }
