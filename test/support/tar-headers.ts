@@ -25,10 +25,10 @@ export function writeTar(items: readonly TarItem[]): Buffer {
   const chunks: Uint8Array[] = [];
   const writer = createTarWriter((chunk) => void chunks.push(chunk));
   for (const [header, body = new Uint8Array(0)] of items) {
-    void writer.entry({ ...header, size: body.length });
-    if (body.length > 0) void writer.data(body);
+    writer.entry({ ...header, size: body.length });
+    if (body.length > 0) writer.data(body);
   }
-  void writer.finish();
+  writer.finish();
   return Buffer.concat(chunks);
 }
 
