@@ -147,6 +147,23 @@ describe('COPY of what is new where it goes', () => {
     });
   });
 
+  it.each([
+    ['a folder', ['src'], '/.wh.etc/'],
+    ['a folder on the way', ['src'], '/new/.wh.etc/er/'],
+    ['a folder on the way of a large file', ['src/big'], '/.wh.etc/'],
+  ])(
+    'O-36 a destination that layers cannot name is no mark of a removal: %s',
+    async (_, paths, destination) => {
+      await using world = await worldOf({ source: ['file src/a 0644 a'] });
+      const { root } = contextTree(world.services, mainContext);
+      root.write(fromText('src/big'), Buffer.alloc(2 << 20, 'x'), 0o644);
+      const op = new CopyOp(copyStep({ origins: [contextOrigin(paths)], destination }), world.services);
+      await op.cacheMap(unwatched.signal);
+      const made = op.exec([stateOf(emptyState)], unwatched).then(({ settled }) => settled);
+      await expect(made).rejects.toMatchObject({ code: 'NAME_RESERVED' });
+    },
+  );
+
   it('L-163 files of all sizes, in order', async () => {
     const sizes = [0, 1, 511, 512, 65_536, 1 << 20, (1 << 20) + 1, 3_000_000, 200_000, 900_000, 900_001];
     const given: Case = { source: ['dir src/y 0755', 'file src/y/last 0644 z', 'time src/y 3'] };

@@ -37,6 +37,7 @@ export function prepareFresh(target: CopyTarget, sources: readonly CopySource[])
   if (!matched.items.every((item) => isPlain(item, source.facts.get(item)))) return undefined;
   const { root } = target;
   const destination = resolveDestination(root, target.destination, source.selection);
+  if (hasReservedName(destination.path)) return undefined;
   const existing = root.tryLstat(destination.path);
   if (existing !== undefined && !areNew(target, destination, matched.items)) return undefined;
   makeDestination(target, destination);
@@ -59,7 +60,7 @@ function prepareFreshFile(
   const { root } = target;
   const destination = resolveDestination(root, target.destination, source.selection);
   const file = targetOf(destination, matched.match.path, item);
-  if (isReservedLayerName(nameOf(file)) || !isPlain(item, source.facts.get(item))) return undefined;
+  if (hasReservedName(file) || !isPlain(item, source.facts.get(item))) return undefined;
   if (root.tryLstat(file) !== undefined) return undefined;
   makeDestination(target, destination);
   const folder = parentOf(file);
@@ -91,6 +92,11 @@ function isPlain({ below, stat }: CopyItem, facts: ItemFacts | undefined): boole
     case 'socket':
       return false;
   }
+}
+
+/** The comparison says what is wrong with it: in a layer it would remove what it does not name. */
+function hasReservedName(path: ByteString): boolean {
+  return path.split('/').some((name) => isReservedLayerName(name as ByteString));
 }
 
 function areNew({ root }: CopyTarget, { path }: Destination, items: readonly CopyItem[]): boolean {
