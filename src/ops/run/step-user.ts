@@ -7,7 +7,7 @@ const etc = fromText('etc');
 const files = [fromText('etc/passwd'), fromText('etc/group')];
 
 interface Known {
-  /** By snapshot and `USER` value. */
+  /** By snapshots and `USER` value. */
   readonly users: Map<string, ResolvedUser>;
   readonly leavesEtc: Map<SnapshotId, boolean>;
 }
@@ -26,7 +26,7 @@ export async function stepUser(
 ): Promise<ResolvedUser> {
   const known: Known = knownBy.get(snapshotter) ?? { users: new Map(), leavesEtc: new Map() };
   knownBy.set(snapshotter, known);
-  const key = `${etcFrom(snapshotter, state, known) ?? ''} ${user}`;
+  const key = `${chainOfEtc(snapshotter, state, known).join(' ')}:${user}`;
   const answer = known.users.get(key);
   if (answer !== undefined) return answer;
   await using view = await snapshotter.view(state);
@@ -35,17 +35,22 @@ export async function stepUser(
   return found;
 }
 
-/** The topmost snapshot of a state that says something about /etc. */
-function etcFrom(
+/**
+ * The state up to its topmost snapshot that says something about /etc. All of it: the snapshot of a `COPY --link` stands
+ * on several bases.
+ */
+function chainOfEtc(
   snapshotter: Snapshotter,
   state: Snapshot | undefined,
   { leavesEtc }: Known,
-): SnapshotId | undefined {
-  return state?.chain.findLast((id) => {
+): readonly SnapshotId[] {
+  const chain = state?.chain ?? [];
+  const top = chain.findLastIndex((id) => {
     const leaves = leavesEtc.get(id) ?? snapshotter.leavesAlone(id, etc);
     leavesEtc.set(id, leaves);
     return !leaves;
   });
+  return chain.slice(0, top + 1);
 }
 
 /** Whether nothing outside of /etc has a part in the answer: through links anything could. */
