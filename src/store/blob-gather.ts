@@ -17,15 +17,23 @@ export async function gathered(
   }
 }
 
-async function* joined(
+/** No generator: one that nobody has begun to read would not end its source, with the files and threads of that. */
+function joined(
   first: readonly Uint8Array[],
   source: AsyncIterator<Uint8Array>,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  try {
-    yield* first;
-    for (let next = await source.next(); next.done !== true; next = await source.next()) yield next.value;
-  } finally {
-    // Left early, its files are closed.
-    await source.return?.();
-  }
+): AsyncIterableIterator<Uint8Array> {
+  const left = [...first];
+  return {
+    async next() {
+      const value = left.shift();
+      return value === undefined ? source.next() : { done: false, value };
+    },
+    async return() {
+      await source.return?.();
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
 }
