@@ -5,6 +5,7 @@
 #define TSBUILD_DEFLATE_CODES_H
 
 #include <endian.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,8 @@
 /*
  * What the files of the addon share: getting arguments out of Node-API calls and giving results back.
  *
- * Every call is a thin, blocking wrapper of one system call and holds no policy. A call that cannot fail to be
+ * No call holds any policy. Most are thin, blocking wrappers of one system call; what many files or many bytes would keep
+ * JavaScript waiting for is done in the threads of the pool, and the call returns a promise. A call that cannot fail to be
  * understood returns a number >= 0, or a string; a failed system call returns -errno, and TypeScript (src/sys/addon.ts)
  * makes the error of it. So a miss costs no exception, and no message is ever composed here.
  *

@@ -3,9 +3,10 @@ import { TsbuildError } from '../core/index.ts';
 import { nativePath } from './paths.ts';
 
 /**
- * The addon's calls (native/fs*.c): each is one system call, but for those that do one thing for many files. A result below zero is `-errno`; names, paths and values
- * are byte strings (latin1), and a character that is no byte, or a NUL in a name, is EINVAL. Nothing is followed that
- * the flags do not say. Turn results into values with the functions of errno.ts.
+ * The addon's calls (native/fs*.c): each is one system call, but for those that do one thing for many files, hash or
+ * compress. A result below zero is `-errno`; names, paths and values are byte strings (latin1), and a character that is
+ * no byte, or a NUL in a name, is EINVAL. Nothing is followed that the flags do not say. Turn results into values with
+ * the functions of errno.ts.
  */
 export interface Addon {
   /** What the last successful `fstatat` found; see stat.ts for the order. Or the descriptors of `socketpair`. */
@@ -123,7 +124,7 @@ export interface Addon {
   readonly refusalOf: (call: number) => number;
   /** Results of the steps, with blanks between; see probe.ts. */
   readonly tryUserNamespace: (folder: string) => string | number;
-  /** The one call that is none of the system's; see deflate.ts. */
+  /** See deflate.ts. */
   readonly deflate: (
     out: Uint8Array,
     bytes: Uint8Array,

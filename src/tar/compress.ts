@@ -101,7 +101,9 @@ async function* sideBySide(
   const running: Promise<Uint8Array>[] = [];
   try {
     for await (const piece of source) {
-      running.push(pack(piece));
+      const packing = pack(piece);
+      packing.catch(() => undefined); // it may fail while an older one is waited for
+      running.push(packing);
       const oldest = running.length >= limit ? running.shift() : undefined;
       if (oldest !== undefined) yield await oldest;
     }

@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib';
 
 import { digestOf, digestParts, type ByteString } from '../../core/index.ts';
 import type { Store } from '../../store/index.ts';
-import { removeFile } from '../../sys/index.ts';
+import { removeFile, version } from '../../sys/index.ts';
 import type { BuildContext } from '../context.ts';
 import { StatCache } from './stat-cache.ts';
 
@@ -25,7 +25,8 @@ const folderName = 'stat-cache';
 /** Those written last; two a context. */
 const mostFiles = 64;
 const mostBytes = 64 << 20;
-const format = 'tsbuild stat cache 2';
+/** Of one version: what it takes of a folder, another may leave out. */
+const formatOf = (): string => `tsbuild ${version()} stat cache 2`;
 
 /** What is known of files, and of whole folders. */
 type Kind = 'files' | 'folders';
@@ -86,7 +87,7 @@ function readRows(path: string): string | undefined {
   const end = bytes.indexOf('\n');
   const [name, boot, saved, sum] = bytes.toString('latin1', 0, Math.max(end, 0)).split('\t');
   const body = bytes.subarray(end + 1);
-  if (name !== format || boot !== bootId() || !(Number(saved) <= Date.now())) return undefined;
+  if (name !== formatOf() || boot !== bootId() || !(Number(saved) <= Date.now())) return undefined;
   if (sum !== String(crc32(body))) return undefined;
   return body.toString('latin1');
 }
@@ -96,7 +97,7 @@ async function writeRows(store: Store, path: string, rows: string): Promise<void
   const boot = bootId();
   if (boot === undefined) return;
   const body = Buffer.from(rows, 'latin1');
-  const head = Buffer.from(`${[format, boot, Date.now(), crc32(body)].join('\t')}\n`);
+  const head = Buffer.from(`${[formatOf(), boot, Date.now(), crc32(body)].join('\t')}\n`);
   await using staging = await store.tempDir();
   const staged = join(staging.path, folderName);
   writeFileSync(staged, head, { mode: 0o600 });
