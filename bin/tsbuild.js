@@ -144,10 +144,11 @@ function readCode(path, built) {
 }
 
 function keepCode(path, head, code) {
-  const own = `${path}.${process.pid}`;
+  // In another container that shares the folder a process may have the same id.
+  const own = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`;
   try {
     // On the disk before it has its name, whatever power fails: V8 believes what it gets.
-    writeFileSync(own, Buffer.concat([Buffer.from(head.padEnd(headLength - 1).concat('\n')), code]), { mode: 0o600, flush: true });
+    writeFileSync(own, Buffer.concat([Buffer.from(head.padEnd(headLength - 1).concat('\n')), code]), { mode: 0o600, flag: 'wx', flush: true });
     renameSync(own, path);
   } catch {
     // A folder that is only read, a full disk: the next start takes as long as this one.

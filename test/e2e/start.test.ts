@@ -87,6 +87,19 @@ describe('the starter', () => {
     expect(third).toBe(second);
   });
 
+  it('leaves alone what a process of another container with the same id is writing', async () => {
+    requires('root', 'tool:unshare');
+    using folder = tempFolder('start');
+    const program = copyOfProgram(folder.path);
+    const cache = join(folder.path, 'dist/cache');
+    mkdirSync(cache, { mode: 0o700 });
+    // The first process of its namespace.
+    writeFileSync(join(cache, 'tsbuild.code.1'), 'half');
+    await runOk(['unshare', '--pid', '--fork', process.execPath, program, '--version']);
+    expect(readFileSync(join(cache, 'tsbuild.code.1'), 'latin1')).toBe('half');
+    expect(readdirSync(cache)).toContain('tsbuild.code');
+  });
+
   it('keeps none beside the bundle where others could write it', async () => {
     using folder = tempFolder('start');
     const program = copyOfProgram(folder.path);
