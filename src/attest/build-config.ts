@@ -13,9 +13,12 @@ export function buildConfigOf(
   dockerfile: Pick<Dockerfile, 'file' | 'lines'>,
 ): { readonly steps: readonly JsonObject[]; readonly source: JsonObject } {
   const ids = new Map(steps.map((step, index) => [step, `step${index}`]));
-  const urls = steps.flatMap(({ op }) => (op.kind === 'http' ? [op.source.url] : []));
+  // The longest first: what is left of one after its beginning would no longer be found.
+  const urls = steps
+    .flatMap(({ op }) => (op.kind === 'http' ? [op.source.url] : []))
+    .toSorted((a, b) => b.length - a.length);
   const told = (text: string): string =>
-    urls.reduce((sofar, url) => sofar.replaceAll(url, withoutQueryValues(url)), text);
+    urls.reduce((sofar, url) => sofar.replaceAll(url, () => withoutQueryValues(url)), text);
   const source = withoutCredentials(told(dockerfile.lines.join('\n')));
   return {
     steps: steps.map((step) => ({
