@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
@@ -6,6 +6,7 @@ import { expect, it } from 'vitest';
 import { takeLock } from '../../src/sys/index.ts';
 import { buildTo } from '../support/build-to.ts';
 import { requires } from '../support/requires.ts';
+import { tempFolder } from '../support/temp-folder.ts';
 
 interface Layout {
   manifests: { annotations?: Readonly<Record<string, string>> }[];
@@ -32,4 +33,16 @@ it('O-02 who changes the index of a layout meanwhile is waited for, and not forg
   expect(names).toContain('other');
   expect(first).toBe('waits');
   expect(existsSync(join(folder, 'layout/.tsbuild-lock'))).toBe(false);
+});
+
+it.each(['oci-layout', 'index.json'])('O-02 a new %s of another build is no foreign file', async (name) => {
+  requires('root', 'overlay');
+  const folder = tempFolder('layout').path;
+  mkdirSync(join(folder, 'layout'));
+  writeFileSync(join(folder, 'layout', `${name}.0123abcd.tmp`), '');
+  await buildTo(
+    { dockerfile: 'FROM scratch\nCOPY a /\n', files: { a: 'a' }, to: ['type=oci,dest={}/layout,tar=false'] },
+    folder,
+  );
+  expect(existsSync(join(folder, 'layout/index.json'))).toBe(true);
 });

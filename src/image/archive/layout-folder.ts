@@ -88,7 +88,8 @@ function entriesOf(folder: string): readonly Descriptor[] {
   }
   // A run that was killed before it had written the index leaves these.
   const own = ['blobs', 'oci-layout', layoutLock];
-  const foreign = readdirSync(folder).find((name) => !own.includes(name));
+  const aside = /^(?:oci-layout|index\.json)\.[0-9a-f]{8}\.tmp$/;
+  const foreign = readdirSync(folder).find((name) => !own.includes(name) && !aside.test(name));
   if (foreign === undefined) return [];
   throw new TsbuildError('IO_ERROR', `cannot write an OCI layout into ${folder}: it has other files`, {
     hint: 'name an empty folder, or one that is an OCI layout',
