@@ -75,8 +75,9 @@ export async function flock(path: string, options: FlockOptions = {}): Promise<F
   }
 }
 
+/** Not through a symlink: in a folder that others can write it would lead to a file that must not be emptied. */
 function openLockFile(path: string): number {
-  return openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+  return openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
 }
 
 /** Read by descriptor: the holder may remove the file when it is done. */

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -25,6 +25,14 @@ describe('flock', () => {
     const second = tryFlock(path);
     expect(second).toBeDefined();
     second?.release();
+  });
+
+  it('does not follow a symlink, whose file it would empty', () => {
+    const path = lockPath();
+    writeFileSync(`${path}.other`, 'kept');
+    symlinkSync(`${path}.other`, path);
+    expect(() => tryFlock(path)).toThrow(expect.objectContaining({ code: 'ELOOP' }));
+    expect(readFileSync(`${path}.other`, 'utf8')).toBe('kept');
   });
 
   it('is looked at without making its file', () => {
