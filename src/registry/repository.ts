@@ -61,12 +61,15 @@ export async function withRepository<T>(
   const settings = visit.settings ?? registrySettings();
   const shared = { settings, signal, stall, retry, access, onWarning };
   const readFrom = settings.readTo(reference);
-  const place = (access === 'pull' ? readFrom.at(-1) : undefined) ?? settings.pushTo(reference);
+  const own = readFrom.at(-1);
+  const place = (access === 'pull' ? own : undefined) ?? settings.pushTo(reference);
   const mirrors = readFrom
     .filter(({ mirrors: of }) => access === 'pull' && of !== undefined)
     // Not with the credentials that were given for the registry: a mirror is another's (S-60).
     .map((mirror) => ({ host: mirror.host, conversation: createConversation({ ...shared, place: mirror }) }));
-  const { alsoRead, credentials } = visit;
+  const { alsoRead } = visit;
+  // Nor with them to where a hosts.toml has pushes go.
+  const credentials = place.host === own?.host ? visit.credentials : undefined;
   const conversation = createConversation({ ...shared, place, alsoRead, credentials });
   try {
     return await task({ conversation, mirrors, signal, failed, retry, stall, onWarning });

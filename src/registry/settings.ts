@@ -55,6 +55,7 @@ export function registrySettings(places: ConfigPlaces = {}): RegistrySettings {
   const isInsecure = (host: string): boolean =>
     !isStrict && aliases(host).some((name) => named.includes(name));
   const certificates = new Map<string, TlsSettings | undefined>();
+  const [certified, folder] = splitAt('=', environment[registryVariables.certificates]);
 
   const placesOf = (reference: Reference): readonly RegistryPlace[] => {
     const name = formatReference(reference);
@@ -135,9 +136,11 @@ export function registrySettings(places: ConfigPlaces = {}): RegistrySettings {
       const isPlace = new URL(`${url.protocol}//${place.host}`).host === url.host;
       const host = isPlace ? place.host : url.host;
       const insecure = (isPlace && place.insecure) || isInsecure(host);
-      if (isPlace && place.tls !== undefined) return { ...place.tls, verify: !insecure };
+      const named = aliases(host).includes(certified) ? folder : undefined;
+      if (isPlace && place.tls !== undefined && named === undefined)
+        return { ...place.tls, verify: !insecure };
       const key = `${String(insecure)} ${host}`;
-      if (!certificates.has(key)) certificates.set(key, tlsOf(host, { insecure, places }));
+      if (!certificates.has(key)) certificates.set(key, tlsOf(host, { insecure, places, named }));
       return certificates.get(key);
     },
   };
@@ -155,13 +158,21 @@ function isServed({ serves }: Pick<MirrorRule, 'serves'>, { digest }: Reference)
 
 function tlsOf(
   host: string,
-  { insecure, places }: { readonly insecure: boolean; readonly places: ConfigPlaces },
+  {
+    insecure,
+    places,
+    named,
+  }: {
+    readonly insecure: boolean;
+    readonly places: ConfigPlaces;
+    /** The folder that the user named for the host. */
+    readonly named: string | undefined;
+  },
 ): TlsSettings | undefined {
-  const names = aliases(host);
-  const [named, folder] = splitAt('=', (places.environment ?? process.env)[registryVariables.certificates]);
-  const found = names.includes(named)
-    ? certificatesIn(folder)
-    : names.flatMap((name) => hostCertificates(name, places) ?? [])[0];
+  const found =
+    named === undefined
+      ? aliases(host).flatMap((name) => hostCertificates(name, places) ?? [])[0]
+      : certificatesIn(named);
   if (found === undefined && !insecure) return undefined;
   return { authorities: [], ...found, verify: !insecure };
 }

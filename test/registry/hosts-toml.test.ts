@@ -4,7 +4,8 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import { digestOf } from '../../src/core/index.ts';
 import { mediaTypes, parseReference } from '../../src/oci/index.ts';
-import { readRepository, registrySettings } from '../../src/registry/index.ts';
+import { readRepository, registrySettings, registryVariables } from '../../src/registry/index.ts';
+import { withRepository } from '../../src/registry/repository.ts';
 import { startFaultProxy, type FaultProxy } from '../support/fault-proxy.ts';
 import { machine, places } from '../support/registry-machine.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -105,6 +106,19 @@ describe('hosts.toml of containerd', () => {
     expect(settings().tls(new URL('https://storage.e/'), place!)).toBeUndefined();
   });
 
+  it('G-39 C-45 the folder of --cert-dir goes before them', () => {
+    const toml = 'ca = "ca.pem"\nserver = "https://a.e"\n';
+    const folder = 'etc/containerd/certs.d/a.e';
+    const { etc, settings } = machine({
+      [`${folder}/hosts.toml`]: toml,
+      [`${folder}/ca.pem`]: pem('file'),
+      'etc/own/ca.crt': pem('flag'),
+    });
+    const given = settings({ [registryVariables.certificates]: `a.e=${join(etc, 'own')}` });
+    const [place] = given.readTo(parseReference('a.e/x'));
+    expect(given.tls(new URL('https://a.e/v2/'), place!)?.authorities).toEqual([pem('flag')]);
+  });
+
   it.each([
     ['no TOML', '[host\n', /line 1/],
     ['a wrong type', 'skip_verify = "yes"\n', /skip_verify/],
@@ -117,6 +131,28 @@ describe('hosts.toml of containerd', () => {
     expect(ask).toThrow(expect.objectContaining({ code: 'REGISTRY_CONFIG_INVALID' }));
     expect(ask).toThrow(message);
   });
+});
+
+it('G-16 G-40 S-60 credentials that are given for the registry do not go where its pushes go', async () => {
+  await using server = await startFaultProxy(undefined, (_request, response) => {
+    response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+    return true;
+  });
+  const asked = async (toml: string): Promise<readonly (string | undefined)[]> => {
+    const settings = machine({ 'etc/docker/certs.d/a.example/hosts.toml': toml }).settings();
+    const credentials = async () => ({ kind: 'password', username: 'me', password: 'pass' }) as const;
+    const begun = server.seen.length;
+    const push = withRepository(
+      parseReference('a.example/x:1'),
+      { access: 'push', settings, credentials },
+      async ({ conversation, signal }) => conversation.request('blobs/uploads/', { method: 'POST', signal }),
+    );
+    await expect(push).rejects.toMatchObject({ code: 'REGISTRY_DENIED' });
+    return server.seen.slice(begun).map(({ headers }) => headers.authorization);
+  };
+  const basic = `Basic ${Buffer.from('me:pass').toString('base64')}`;
+  expect(await asked(`server = "http://${server.host}"\n`)).toContain(basic);
+  expect(await asked(`[host."http://${server.host}"]\ncapabilities = ["push"]\n`)).not.toContain(basic);
 });
 
 describe('headers', () => {
