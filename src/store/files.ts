@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { fromErrno, isErrno } from '../core/index.ts';
@@ -59,9 +59,9 @@ export function moveInto(from: string, to: string): void {
 
 /** The whole of a small file; undefined when there is none. */
 export function readIfThere(path: string): Buffer | undefined {
-  // Mostly there is none: an exception costs five times the look.
-  if (!existsSync(path)) return undefined;
   try {
+    // Mostly there is none: an exception costs five times the look. A disk that fails is told, not taken for that.
+    if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
     return readFileSync(path);
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -69,6 +69,21 @@ describe('damaged files read as absent', () => {
       .map((found) => join(folder.path, 'records', found));
     renameSync(other, path);
     expect(await store.records.get('results', key)).toBeUndefined();
+  });
+
+  it('a file that the system refuses to open is no absent one', async () => {
+    using folder = tempFolder('damage');
+    await using store = await openStore(folder.path);
+    const target = { mediaType: mediaTypes.manifest, digest: digestOf('m'), size: 1 };
+    await store.records.put('results', key, 1);
+    await store.refs.set({ name, target });
+    for (const part of ['records', 'refs']) {
+      const path = onlyFile(join(folder.path, part));
+      unlinkSync(path);
+      symlinkSync(path, path);
+    }
+    await expect(store.records.get('results', key)).rejects.toMatchObject({ code: 'IO_ERROR' });
+    await expect(store.refs.get(name)).rejects.toMatchObject({ code: 'IO_ERROR' });
   });
 
   it('S-70 an index.json that a crash left behind is made right by the next change of a name', async () => {
