@@ -5,6 +5,7 @@ export { isRecordIntact, liveLeases, removeEmptyFolders, removeLocksOfTheDead } 
 export type { LeasedItem, LiveLeases } from './leases.ts';
 export { layoutIndex } from './layout-index.ts';
 export { openStore, storeExists } from './open.ts';
+export { isFileOf } from './ref-slots.ts';
 export { listItems, type Collected, type StoredItem } from './trash.ts';
 export type {
   BlobStore,

@@ -1,4 +1,8 @@
-import { canonicalJson, isDigest, type Json } from '../core/index.ts';
+import { createHash } from 'node:crypto';
+import { basename } from 'node:path';
+
+import { canonicalJson, isDigest, TsbuildError, type Json } from '../core/index.ts';
+import { formatReference, parseReference } from '../oci/index.ts';
 import type { Descriptor } from '../oci/index.ts';
 import { publish, readJsonIfThere, removeIfThere, type Staging } from './files.ts';
 import type { Settled } from './settled.ts';
@@ -10,7 +14,6 @@ import type { Ref } from './types.ts';
  * what it points to must be there; else the name means what it meant before.
  */
 export interface RefSlots {
-  readonly paths: readonly [string, string];
   read(): KnownRef | undefined;
   write(ref: Ref, staging: Staging): void;
   /** False when there was none. */
@@ -31,6 +34,26 @@ export interface RefSlotOptions {
 /** What the second of a name's files ends with. */
 const secondSlot = '~';
 
+/** The first of a name's files. Only a name in its normal form is a key: two spellings of one name would be two refs. */
+export function fileName(name: string): string {
+  if (formatReference(parseReference(name)) !== name) {
+    throw new TsbuildError('REFERENCE_INVALID', `not a full image name: ${JSON.stringify(name)}`);
+  }
+  const encoded = encodeURIComponent(name);
+  if (encoded.length <= 200) return `${encoded}.json`;
+  // A file name has at most 255 bytes; the content holds the name in full.
+  return `${encoded.slice(0, 120)}~${createHash('sha256').update(name).digest('hex')}.json`;
+}
+
+/** Whether it is one of a name's files: a crash may have left the bytes of another's in its place. */
+export function isFileOf(file: string, name: string): boolean {
+  try {
+    return fileName(name) === firstSlot(file);
+  } catch {
+    return false;
+  }
+}
+
 /** The first of a name's files, of either. */
 export function firstSlot(path: string): string {
   return path.endsWith(secondSlot) ? path.slice(0, -secondSlot.length) : path;
@@ -41,7 +64,6 @@ export function refSlots(path: string, { settled, holds }: RefSlotOptions): RefS
   const newestFirst = (): readonly Slot[] =>
     paths.flatMap((each) => readSlot(each) ?? []).sort((one, other) => other.version - one.version);
   return {
-    paths,
     read() {
       const slots = newestFirst();
       const isSettled = (slot: Slot): boolean => slot.stamp === undefined || settled.trusts(slot.stamp);
@@ -78,7 +100,7 @@ interface Slot {
   readonly stamp: { readonly boot: string; readonly at: number } | undefined;
 }
 
-/** A damaged file reads as none. */
+/** A damaged file reads as none, and one that holds another name does. */
 function readSlot(path: string): Slot | undefined {
   const value = readJsonIfThere(path) as
     | (Partial<Ref> & { readonly version?: unknown; readonly boot?: unknown; readonly at?: unknown })
@@ -86,6 +108,7 @@ function readSlot(path: string): Slot | undefined {
     | undefined;
   if (typeof value?.name !== 'string' || !isDescriptor(value.target)) return undefined;
   const { name, target, version, boot, at } = value;
+  if (!isFileOf(basename(path), name)) return undefined;
   const stamp = typeof boot === 'string' && typeof at === 'number' ? { boot, at } : undefined;
   return { path, ref: { name, target }, version: typeof version === 'number' ? version : 0, stamp };
 }

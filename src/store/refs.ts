@@ -1,12 +1,10 @@
-import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { canonicalJson, fromErrno, TsbuildError, type Json } from '../core/index.ts';
-import { formatReference, parseReference } from '../oci/index.ts';
 import { publish, readIfThere, type Staging } from './files.ts';
 import { layoutIndex, namesTarget } from './layout-index.ts';
-import { firstSlot, refSlots, type RefSlotOptions, type RefSlots } from './ref-slots.ts';
+import { fileName, firstSlot, refSlots, type RefSlotOptions, type RefSlots } from './ref-slots.ts';
 import type { Ref, RefStore, Store } from './types.ts';
 
 export interface RefStoreOptions extends RefSlotOptions {
@@ -68,17 +66,6 @@ export function openRefs(options: RefStoreOptions): RefStore {
       deriveIndex();
     },
   };
-}
-
-/** Only a name in its normal form is a key: two spellings of one name would be two refs. */
-function fileName(name: string): string {
-  if (formatReference(parseReference(name)) !== name) {
-    throw new TsbuildError('REFERENCE_INVALID', `not a full image name: ${JSON.stringify(name)}`);
-  }
-  const encoded = encodeURIComponent(name);
-  if (encoded.length <= 200) return `${encoded}.json`;
-  // A file name has at most 255 bytes; the content holds the name in full.
-  return `${encoded.slice(0, 120)}~${createHash('sha256').update(name).digest('hex')}.json`;
 }
 
 function fileNames(folder: string): string[] {

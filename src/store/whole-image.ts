@@ -7,7 +7,7 @@ import type { BlobStore } from './types.ts';
 
 /**
  * Whether a manifest and its config are in the store and have the digests that name them, and the layers their sizes: their
- * content is checked when it is read. Of an index, those of its manifests that are in the store.
+ * content is checked when it is read. Of an index, those of its manifests that are in the store, one at least.
  */
 export function isWholeImage(target: Descriptor, blobs: Pick<BlobStore, 'path'>): boolean {
   const sizeOf = (digest: Digest): number | undefined =>
@@ -17,7 +17,7 @@ export function isWholeImage(target: Descriptor, blobs: Pick<BlobStore, 'path'>)
     const parsed = parseManifestOrIndex(bytes);
     if (parsed.kind === 'index') {
       const here = parsed.index.manifests.filter(({ digest }) => sizeOf(digest) !== undefined);
-      return here.every((manifest) => isWholeImage(manifest, blobs));
+      return here.length > 0 && here.every((manifest) => isWholeImage(manifest, blobs));
     }
     const { config, layers } = parsed.manifest;
     readVerified(blobs.path(config.digest), config.digest);

@@ -28,6 +28,11 @@ async function named(store: Store, text: string): Promise<Ref> {
   return ref;
 }
 
+/** A file system without ordered data may show the bytes of a file that was removed. */
+function textOfAnother(file: string): string {
+  return readFileSync(file, 'utf8').replace(name, 'docker.io/library/other:latest');
+}
+
 /** What the store's files say when the machine starts again; those of the running boot are of another one then. */
 function reboot({ root }: Store): void {
   const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
@@ -58,6 +63,7 @@ describe('S-70 a name that was given anew right before a power loss', () => {
     ['its layer is cut short', 'old', (store, ref) => writeFileSync(childOf(store, ref, 'layers'), '')],
     ['its file is empty', 'old', (_store, _ref, file) => writeFileSync(file, '')],
     ['its file is cut short', 'old', (_store, _ref, file) => writeFileSync(file, '{"at":1')],
+    ['its file holds another name', 'old', (_store, _ref, file) => writeFileSync(file, textOfAnother(file))],
   ])('when %s it means the %s image', async (_name, expected, damage) => {
     using folder = tempFolder('slots');
     await using store = await openStore(folder.path);
@@ -77,6 +83,23 @@ describe('S-70 a name that was given anew right before a power loss', () => {
     expect(await named(later, 'new')).toEqual(young);
     expect(await later.refs.get(name)).toEqual(young);
     expect(await later.refs.list()).toEqual([young]);
+  });
+
+  it('means the old image when nothing is left of those that the new index names', async () => {
+    using folder = tempFolder('slots');
+    await using store = await openStore(folder.path);
+    const old = await named(store, 'old');
+    await store.settle();
+    const { target } = await named(store, 'new');
+    const index = await store.blobs.put(
+      bytesOf({ schemaVersion: 2, mediaType: mediaTypes.index, manifests: [target as unknown as Json] }),
+    );
+    const young = { name, target: { mediaType: mediaTypes.index, ...index } };
+    await store.refs.set(young);
+    reboot(store);
+    expect(await (await openStore(folder.path)).refs.get(name)).toEqual(young);
+    await store.blobs.delete(target.digest);
+    expect(await (await openStore(folder.path)).refs.get(name)).toEqual(old);
   });
 
   it('leaves the target that is on the disk alone, whatever comes after it', async () => {

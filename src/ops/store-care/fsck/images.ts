@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { digestParts, isDigest, isJsonObject, type Digest, type Json } from '../../../core/index.ts';
 import { familiarName, maxManifestBytes, parseManifestOrIndex } from '../../../oci/index.ts';
 import type { Descriptor } from '../../../oci/types.ts';
-import { layoutIndex } from '../../../store/index.ts';
+import { isFileOf, layoutIndex } from '../../../store/index.ts';
 import { removing } from './blobs.ts';
 import type { Examined, Finding } from './types.ts';
 
@@ -20,8 +20,8 @@ async function checkRefs(examined: Examined): Promise<readonly Finding[]> {
   for (const file of readdirSync(paths.refs)) {
     const path = join(paths.refs, file);
     const name = nameIn(path);
-    const ref = name === undefined ? undefined : refs.find((known) => known.name === name);
-    if (ref !== undefined) continue;
+    const isOwn = name !== undefined && isFileOf(file, name);
+    if (isOwn && refs.some((known) => known.name === name)) continue;
     const wrong = broken(`refs/${file}`, 'names no image', removing(path));
     // A name has two files, and a power loss spares one of them.
     const isSpare = nameIn(file.endsWith('~') ? path.slice(0, -1) : `${path}~`) !== undefined;
