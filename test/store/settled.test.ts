@@ -195,7 +195,7 @@ describe('S-70 settling in a process of its own', () => {
       await store.settleAside();
       await vi.waitFor(
         async () => expect(await recordsOf(store, laterBoot).records.get('results', digestOf(name))).toBe(1),
-        10_000,
+        60_000,
       );
     }
     expect(marks(store)).toHaveLength(2);
@@ -227,7 +227,7 @@ describe('S-70 settling in a process of its own', () => {
     const all = Array.from({ length: 6 }, () => settler(store));
     let left = all.length;
     for (const { ended } of all) void ended.then(() => left--);
-    await vi.waitFor(() => expect(left).toBe(1), 10_000);
+    await vi.waitFor(() => expect(left).toBe(1), 60_000);
     expect(marks(store)).toEqual([]);
     const freed = process.hrtime.bigint();
     busy?.release();
