@@ -35,7 +35,7 @@ export const stepCases: readonly Case[] = [
   },
   {
     group: 'layer',
-    rows: { layer: { what: 'RUN cp -a /usr /usr2 (a layer of 150 MB)', target: 1.4 } },
+    rows: { layer: { what: 'RUN cp -a /usr /usr2 (a layer of 69 MB)', target: 1.4 } },
     async measure(tool, { folder, mark, scale }) {
       const copies = Array.from({ length: scale }, (_, index) => `cp -a /usr /usr${index + 2}`);
       writeDockerfile(folder, [`FROM ${tool.base}`, `RUN ${copies.join(' && ')} # ${mark}`]);
