@@ -7,7 +7,7 @@ import type { TlsSettings } from '../http/index.ts';
 import { registryHost } from '../oci/index.ts';
 import type { ConfigPlaces, MirrorRule } from './registries-conf.ts';
 import { readSmallFile } from './small-file.ts';
-import { parseToml, TomlError } from './toml.ts';
+import { parseToml } from './toml.ts';
 
 /** A host that a hosts.toml names. */
 export interface HostEntry {
@@ -85,7 +85,7 @@ function folders({ environment = process.env, etc = '/etc' }: ConfigPlaces): rea
 }
 
 function parseRules(text: string, path: string): HostRules {
-  const parsed = fileSchema.safeParse(parsedToml(text, path));
+  const parsed = fileSchema.safeParse(parseToml(text, (why) => invalid(path, why)));
   if (!parsed.success) {
     const at = parsed.error.issues[0]?.path.map(String).join('.') ?? '';
     throw invalid(path, `${at} is not what hosts.toml may have there`);
@@ -132,15 +132,6 @@ function tlsOf({ ca, client }: Entry, path: string): HostEntry['tls'] {
   const [certificate, key = certificate] = [[client ?? []].flat()[0] ?? []].flat();
   if (certificate === undefined || key === undefined) return { authorities };
   return { authorities, client: { certificate: read(certificate), key: read(key) } };
-}
-
-function parsedToml(text: string, path: string): unknown {
-  try {
-    return parseToml(text);
-  } catch (error) {
-    if (error instanceof TomlError) throw invalid(path, error.message);
-    throw error;
-  }
 }
 
 function invalid(path: string, why: string): TsbuildError {

@@ -5,7 +5,7 @@ import * as z from 'zod/mini';
 
 import { isErrno, TsbuildError } from '../core/index.ts';
 import { readSmallFile } from './small-file.ts';
-import { parseToml, TomlError } from './toml.ts';
+import { parseToml } from './toml.ts';
 
 /** One `[[registry]]` of containers-registries.conf(5), version 2. */
 export interface RegistryRule {
@@ -106,7 +106,7 @@ function partsOf(folder: string): readonly string[] {
 function readRules(path: string): readonly RegistryRule[] {
   const text = readSmallFile(path, (why) => invalid(path, why));
   if (text === undefined) return [];
-  const parsed = fileSchema.safeParse(parsedToml(text, path));
+  const parsed = fileSchema.safeParse(parseToml(text, (why) => invalid(path, why)));
   if (!parsed.success) {
     const at = parsed.error.issues[0]?.path.map(String).join('.') ?? '';
     throw invalid(path, `${at} is not what registries.conf may have there`);
@@ -124,15 +124,6 @@ function readRules(path: string): readonly RegistryRule[] {
     }));
     return { prefix: name, location: location || undefined, insecure, blocked, mirrors, path };
   });
-}
-
-function parsedToml(text: string, path: string): unknown {
-  try {
-    return parseToml(text);
-  } catch (error) {
-    if (error instanceof TomlError) throw invalid(path, error.message);
-    throw error;
-  }
 }
 
 function invalid(path: string, why: string): TsbuildError {

@@ -4,21 +4,29 @@ export interface TomlTable {
 }
 
 /** Line numbers count from 1. */
-export class TomlError extends Error {
-  readonly line: number;
+class TomlError extends Error {
   constructor(line: number, why: string) {
     super(`line ${line}: ${why}`);
-    this.line = line;
   }
 }
 
 const maxDepth = 32;
 
 /**
- * TOML 1.0 without dates, floats and multi-line strings, which no configuration of registries has. Throws TomlError, also
- * for a key that is given twice. Tables have no prototype: `__proto__` is a key like any other.
+ * TOML 1.0 without dates, floats and multi-line strings, which no configuration of registries has. Throws what
+ * `invalid` makes of the line and the fault, also for a key that is given twice. Tables have no prototype: `__proto__` is
+ * a key like any other.
  */
-export function parseToml(text: string): TomlTable {
+export function parseToml(text: string, invalid: (why: string) => Error): TomlTable {
+  try {
+    return parseDocument(text);
+  } catch (error) {
+    if (error instanceof TomlError) throw invalid(error.message);
+    throw error;
+  }
+}
+
+function parseDocument(text: string): TomlTable {
   const reader = new Reader(text);
   const root = table();
   /** Tables that a header or a value made whole: neither may be given again. */
