@@ -59,7 +59,7 @@ export async function fillStore(
 }
 
 /** Folder of a record within its collection. */
-export function shardOf(key: string): string {
+function shardOf(key: string): string {
   return digestParts(digestOf(key)).hex.slice(0, 2);
 }
 

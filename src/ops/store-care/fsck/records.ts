@@ -116,10 +116,9 @@ async function wrongIn(
 async function wrongResult(examined: Examined, key: string, record: Json): Promise<Wrong | undefined> {
   const lost = lostPart(examined, recordState(record));
   if (lost !== undefined) return { severity: 'damage', problem: lost };
-  const mismatch = isJsonObject(record)
-    ? await keyMismatch(examined, key, record)
-    : 'is not the record of a step';
-  return mismatch === undefined ? undefined : { severity: 'damage', problem: mismatch };
+  return isJsonObject(record)
+    ? keyMismatch(examined, key, record)
+    : { severity: 'damage', problem: 'is not the record of a step' };
 }
 
 function hasItsLayers(examined: Examined, state: SettledState | undefined): boolean {
@@ -143,24 +142,23 @@ function lostPart(examined: Examined, state: SettledState | undefined): string |
 
 /**
  * A definition key is made of the record's own parts and inputs. A content key is made of what the inputs held, which
- * no record keeps: there the definition key's record, which was saved with it, must be of the same parts.
+ * no record keeps: there the definition key's record, which was saved with it, must be there. A prune that was killed can
+ * have taken that one alone.
  */
-async function keyMismatch(
-  { store }: Examined,
-  key: string,
-  record: JsonObject,
-): Promise<string | undefined> {
+async function keyMismatch({ store }: Examined, key: string, record: JsonObject): Promise<Wrong | undefined> {
+  const damage = (problem: string): Wrong => ({ severity: 'damage', problem });
   const { parts, inputKeys } = record;
-  if (!isJsonObject(parts) || !isJsonArray(inputKeys)) return 'has no parts';
+  if (!isJsonObject(parts) || !isJsonArray(inputKeys)) return damage('has no parts');
   const digest = partsDigest(parts as KeyParts);
-  if (digest !== record['partsDigest']) return 'its parts are not those of its key';
+  if (digest !== record['partsDigest']) return damage('its parts are not those of its key');
   const inputs = inputKeys.map(inputKeyOf).filter((input) => input !== undefined);
-  if (inputs.length !== inputKeys.length) return 'its inputs cannot be read';
+  if (inputs.length !== inputKeys.length) return damage('its inputs cannot be read');
   const definition = digestParts(cacheKey('definition', digest, inputs)).hex;
   if (definition === key) return undefined;
-  const sibling = await store.records.get('results', definition);
-  const same = isJsonObject(sibling) && sibling['partsDigest'] === digest;
-  return same ? undefined : 'its key is not that of its parts and inputs';
+  const isPaired = (await store.records.find('results', definition)) !== undefined;
+  return isPaired
+    ? undefined
+    : { severity: 'leftover', problem: 'the record that was saved with it is gone' };
 }
 
 function inputKeyOf(value: Json): InputKey | undefined {
