@@ -20,10 +20,7 @@ export async function tsbuildTool(
     base,
     build: (context, tag) => ({ argv: [...tsbuild, 'build', '--network', 'host', '-t', tag, context] }),
     runTrue: (tag) => ({ argv: [...tsbuild, 'run', '--rm', '--network', 'host', tag, 'true'] }),
-    push: (tag, to, packing) => ({
-      argv: ['sh', '-ec', '"$@" tag "$t" "$to"; "$@" push --compression "$packing" "$to"', 'sh', ...tsbuild],
-      env: { t: tag, to, packing },
-    }),
+    push: (tag, to, packing) => ({ argv: [...tsbuild, 'push', '--compression', packing, tag, to] }),
     pull: (from) => ({ argv: [...tsbuild, 'pull', from] }),
     async [Symbol.asyncDispose]() {
       rmSync(folder, { recursive: true, force: true });

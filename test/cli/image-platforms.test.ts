@@ -67,6 +67,30 @@ describe('--platform of commands that take images of the store', () => {
   });
 
   it.each([
+    ['an index', [], ['amd64', 'arm64', 'arm/v6']],
+    ['one image of it', ['--platform', 'linux/arm64'], ['arm64']],
+  ] as const)('C-73 push takes another name to push %s to, and sets it not', async (what, flags, archs) => {
+    const to = `${registry.host}/team/${what.replaceAll(' ', '-')}:2`;
+    const pushed = await cli.ok(['push', '-q', ...flags, name, `docker://${to}`]);
+    expect(pushed).toBe(to);
+    expect((await cli.run(['inspect', to])).stderr).toContain('no such image');
+    const other = tsbuild();
+    await other.ok(['pull', '-q', '--all-platforms', to]);
+    const listed = await other.ok(['images', '-q', '--no-trunc']);
+    expect(listed.split('\n').sort()).toEqual(archs.map((arch) => ids.get(arch) ?? '').sort());
+  });
+
+  it.each(['oci:/tmp/x', 'docker-archive:app.tar', 'containers-storage:app'])(
+    'C-73 push goes to registries alone: %s',
+    async (to) => {
+      const { status, stderr } = await cli.run(['push', name, to]);
+      expect(status).toBe(2);
+      expect(stderr).toContain(`push goes to registries only, not to ${to.replace(/:.*/s, ':')} [USAGE]`);
+      expect(stderr).toContain('tsbuild save');
+    },
+  );
+
+  it.each([
     [['--arch', 'amd46'], 'amd46'],
     [['--os', 'linus'], 'linus'],
     [['--variant', 'v/8'], 'v/8'],

@@ -9,6 +9,7 @@ import { addCredsOption, credentialsOf } from '../creds-flag.ts';
 import { forEachName } from '../each-name.ts';
 import { interruptSignal } from '../interrupt.ts';
 import type { ExitStatusHolder } from '../program.ts';
+import { pushDestination } from '../push-destination.ts';
 import { pushProgress } from '../push-progress.ts';
 import { tellWarning } from '../registry-flags.ts';
 import { storeRoot } from '../root.ts';
@@ -168,7 +169,7 @@ function pushCommand(): Command {
     .option('-q, --quiet', 'print the digest only');
   return addCredsOption(command).action(
     async (name: string, destination: string | undefined, flags: PushFlags) => {
-      const to = (destination ?? name).replace(/^docker:\/\//, '');
+      const to = destination === undefined ? name : pushDestination(destination);
       using interrupt = interruptSignal();
       const credentials = await credentialsOf(flags.creds, interrupt.signal);
       await withStore(storeRoot(command), async (store) => {
