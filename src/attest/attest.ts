@@ -1,9 +1,9 @@
-import type { Dockerfile } from '../dockerfile/types.ts';
 import type { BuildPlan } from '../graph/types.ts';
 import type { Attestation, Image } from '../image/index.ts';
 import type { Snapshot, Snapshotter } from '../snapshot/types.ts';
 import type { FetchedSource } from '../source/types.ts';
 import { version } from '../sys/index.ts';
+import type { AttestedDockerfile } from './build-config.ts';
 import { provenanceOf } from './provenance.ts';
 import { sbomOf, type SbomFacts } from './sbom.ts';
 import type { AttestationRequests, BuildParameters, SbomRequest } from './types.ts';
@@ -11,7 +11,7 @@ import type { AttestationRequests, BuildParameters, SbomRequest } from './types.
 /** A build whose steps are done. */
 export interface AttestedBuild {
   readonly parameters: BuildParameters;
-  readonly dockerfile: Pick<Dockerfile, 'file' | 'lines'>;
+  readonly dockerfile: AttestedDockerfile;
   readonly fetched: readonly FetchedSource[];
   readonly started: Date;
   /** SOURCE_DATE_EPOCH in seconds: with it the same build says the same. */

@@ -7,15 +7,19 @@ import { imageUrl } from '../image/index.ts';
 import { formatPlatform } from '../oci/index.ts';
 import { withoutCredentials, withoutQueryValues } from './urls.ts';
 
+/** As much of a Dockerfile as is told. */
+export type AttestedDockerfile = Pick<Dockerfile, 'file' | 'lines' | 'globalArgs' | 'stages'>;
+
 /** The steps as planned and the Dockerfile, for `max`: enough to see what was run with what. */
 export function buildConfigOf(
   steps: readonly Step[],
-  dockerfile: Pick<Dockerfile, 'file' | 'lines'>,
+  dockerfile: AttestedDockerfile,
 ): { readonly steps: readonly JsonObject[]; readonly source: JsonObject } {
   const ids = new Map(steps.map((step, index) => [step, `step${index}`]));
   // The longest first: what is left of one after its beginning would no longer be found.
   const urls = steps
     .flatMap(({ op }) => (op.kind === 'http' ? [op.source.url] : []))
+    .concat(queriesIn(dockerfile))
     .toSorted((a, b) => b.length - a.length);
   const told = (text: string): string =>
     urls.reduce((sofar, url) => sofar.replaceAll(url, () => withoutQueryValues(url)), text);
@@ -37,6 +41,13 @@ export function buildConfigOf(
       data: Buffer.from(source).toString('base64'),
     },
   };
+}
+
+/** URLs with a query as they are written, also those of stages that are not built. */
+function queriesIn({ globalArgs, stages }: AttestedDockerfile): readonly string[] {
+  return [...globalArgs, ...stages.flatMap(({ instructions }) => instructions)]
+    .filter(({ kind }) => kind === 'add' || kind === 'arg' || kind === 'onbuild')
+    .flatMap(({ text }) => text.match(/https?:\/\/[^\s"'?]+\?[^\s"']+/g) ?? []);
 }
 
 /** Nothing of the host: neither paths nor proxies, which may have passwords. */

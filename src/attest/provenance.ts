@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
 
 import type { Json, JsonObject } from '../core/index.ts';
-import type { Dockerfile } from '../dockerfile/types.ts';
 import type { BuildPlan } from '../graph/types.ts';
 import type { Attestation } from '../image/index.ts';
 import { formatPlatform, hostPlatform } from '../oci/index.ts';
 import type { FetchedSource } from '../source/types.ts';
-import { buildConfigOf, contextsRead } from './build-config.ts';
+import { buildConfigOf, contextsRead, type AttestedDockerfile } from './build-config.ts';
 import { materialsOf, stepsOf } from './materials.ts';
 import { configSourceOf, parametersOf, requestJson } from './parameters.ts';
 import type { BuildParameters, Material, ProvenanceRequest } from './types.ts';
@@ -16,7 +15,7 @@ import { withoutCredentialsInside } from './urls.ts';
 export interface BuildFacts {
   readonly parameters: BuildParameters;
   readonly plan: Pick<BuildPlan, 'target' | 'platform'>;
-  readonly dockerfile: Pick<Dockerfile, 'file' | 'lines'>;
+  readonly dockerfile: AttestedDockerfile;
   readonly fetched: readonly FetchedSource[];
   readonly started: Date;
   readonly finished: Date;

@@ -1,8 +1,9 @@
 import { readFileSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import * as z from 'zod/mini';
 
 import { isErrno } from '../core/index.ts';
+import { homeFolder } from '../sys/index.ts';
 
 /** Members of `proxies.default` of docker's config.json, and the variables that they become. */
 const variables = {
@@ -22,23 +23,29 @@ const maxBytes = 2 ** 20;
 export function dockerProxies(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): readonly (readonly [name: string, value: string])[] {
-  const folder = environment['DOCKER_CONFIG'] || join(environment['HOME'] || homedir(), '.docker');
+  const folder = environment['DOCKER_CONFIG'] || join(homeFolder(environment), '.docker');
   const given = defaultProxies(join(folder, 'config.json'));
   return Object.entries(variables).flatMap(([member, name]) => {
     const value = given[member];
-    if (typeof value !== 'string' || value === '') return [];
+    if (value === undefined || value === '') return [];
     return [name, name.toLowerCase()].map((each) => [each, value] as const);
   });
 }
 
-function defaultProxies(path: string): Readonly<Record<string, unknown>> {
+/** A member that is no text is none, and the others count. Made when it is wanted: zod takes a while to load. */
+function fileSchema() {
+  const value = z.catch(z.optional(z.string()), undefined);
+  const members = { httpProxy: value, httpsProxy: value, noProxy: value, ftpProxy: value, allProxy: value };
+  return z.object({ proxies: z.object({ default: z.object(members) }) });
+}
+
+function defaultProxies(path: string): Readonly<Record<string, string | undefined>> {
   try {
     if (statSync(path).size > maxBytes) return {};
     const text = readFileSync(path, 'utf8');
     // Every build comes by here, and few of these files have any.
     if (!text.includes('"proxies"')) return {};
-    const file = JSON.parse(text) as { proxies?: { default?: Record<string, unknown> | null } | null } | null;
-    return file?.proxies?.default ?? {};
+    return fileSchema().safeParse(JSON.parse(text)).data?.proxies.default ?? {};
   } catch (error) {
     if (error instanceof SyntaxError || isErrno(error, 'ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES')) return {};
     throw error;

@@ -57,7 +57,7 @@ export function createConversation(options: ConversationOptions): Conversation {
         connected = undefined;
         throw error;
       });
-      const url = typeof path === 'string' ? urlOf(path, base, options.place) : within(path, base);
+      const url = typeof path === 'string' ? urlOf(path, base, options) : within(path, base);
       const isOwn = url.origin === base.origin;
       const originHeaders = isOwn ? always : {};
       const attempt = async (authorization: string | undefined): Promise<Response> => {
@@ -91,10 +91,11 @@ export async function withDeadline<T>(
   }
 }
 
-/** A mirror of several registries is told by `ns` which of them is meant (checklist G-38). */
-function urlOf(path: string, base: URL, { repository, mirrors, root = '/v2' }: RegistryPlace): URL {
+/** A host that has several registries is told by `ns` which of them is meant; containerd says it of reads alone (G-38). */
+function urlOf(path: string, base: URL, { place, access }: ConversationOptions): URL {
+  const { repository, namespace, root = '/v2' } = place;
   const url = new URL(`${root}/${repository}/${path}`, base);
-  if (mirrors !== undefined) url.searchParams.set('ns', mirrors);
+  if (namespace !== undefined && access !== 'push') url.searchParams.set('ns', namespace);
   return url;
 }
 

@@ -1,7 +1,7 @@
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 import { TsbuildError } from '../core/index.ts';
+import { homeFolder } from '../sys/index.ts';
 import { readAuthFile, type AuthFile } from './auth-file.ts';
 import { helperGet } from './credential-helper.ts';
 import { registryVariables } from './variables.ts';
@@ -33,7 +33,7 @@ export function authFiles(environment: Environment = process.env): readonly stri
   const set = (name: string): string | undefined => environment[name] || undefined;
   const only = set(registryVariables.authFile);
   if (only !== undefined) return [only];
-  const home = set('HOME') ?? homedir();
+  const home = homeFolder(environment);
   const named = set('REGISTRY_AUTH_FILE');
   const runtime = set('XDG_RUNTIME_DIR');
   return [
@@ -68,7 +68,7 @@ export function metaHeaders(environment: Environment = process.env): Readonly<Re
 }
 
 function dockerConfig(environment: Environment): string {
-  const folder = environment['DOCKER_CONFIG'] || join(environment['HOME'] || homedir(), '.docker');
+  const folder = environment['DOCKER_CONFIG'] || join(homeFolder(environment), '.docker');
   return join(folder, 'config.json');
 }
 

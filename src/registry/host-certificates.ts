@@ -1,9 +1,9 @@
 import { readdirSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 import { isErrno, TsbuildError } from '../core/index.ts';
 import type { TlsSettings } from '../http/index.ts';
+import { homeFolder } from '../sys/index.ts';
 import type { ConfigPlaces } from './registries-conf.ts';
 import { readSmallFile } from './small-file.ts';
 
@@ -34,7 +34,7 @@ export function certificatesIn(folder: string): Omit<TlsSettings, 'verify'> {
 }
 
 function certificateFolders({ environment = process.env, etc = '/etc' }: ConfigPlaces): readonly string[] {
-  const home = environment['HOME'] || homedir();
+  const home = homeFolder(environment);
   const config = environment['XDG_CONFIG_HOME'] || join(home, '.config');
   return [
     join(config, 'containers', 'certs.d'),

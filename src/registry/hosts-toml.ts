@@ -1,10 +1,10 @@
-import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import * as z from 'zod/mini';
 
 import { TsbuildError } from '../core/index.ts';
 import type { TlsSettings } from '../http/index.ts';
 import { registryHost } from '../oci/index.ts';
+import { homeFolder } from '../sys/index.ts';
 import type { ConfigPlaces, MirrorRule } from './registries-conf.ts';
 import { readSmallFile } from './small-file.ts';
 import { parseToml } from './toml.ts';
@@ -76,7 +76,7 @@ export function readHostRules(names: readonly string[], places: ConfigPlaces = {
 }
 
 function folders({ environment = process.env, etc = '/etc' }: ConfigPlaces): readonly string[] {
-  const home = environment['HOME'] || homedir();
+  const home = homeFolder(environment);
   const config = environment['XDG_CONFIG_HOME'] || join(home, '.config');
   return [config, etc].flatMap((place) => [
     join(place, 'containerd', 'certs.d'),

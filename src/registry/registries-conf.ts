@@ -1,9 +1,9 @@
 import { readdirSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
 
 import { isErrno, TsbuildError } from '../core/index.ts';
+import { homeFolder } from '../sys/index.ts';
 import { readSmallFile } from './small-file.ts';
 import { parseToml } from './toml.ts';
 
@@ -79,7 +79,7 @@ export function readRegistryRules(places: ConfigPlaces = {}): readonly RegistryR
 
 function ruleFiles({ environment = process.env, etc = '/etc' }: ConfigPlaces): readonly string[] {
   const named = environment['CONTAINERS_REGISTRIES_CONF'];
-  const home = environment['HOME'] || homedir();
+  const home = homeFolder(environment);
   const user = join(environment['XDG_CONFIG_HOME'] || join(home, '.config'), 'containers');
   const machine = join(etc, 'containers');
   // What the user names is all that counts.

@@ -2,7 +2,7 @@ import { TsbuildError } from '../core/index.ts';
 import type { TlsSettings } from '../http/index.ts';
 import { familiarName, formatReference, registryHost, type Reference } from '../oci/index.ts';
 import { aliases } from './credentials.ts';
-import { readHostRules, type HostEntry } from './hosts-toml.ts';
+import { readHostRules, type HostEntry, type HostRules } from './hosts-toml.ts';
 import { certificatesIn, hostCertificates } from './host-certificates.ts';
 import {
   covered,
@@ -22,6 +22,8 @@ export interface RegistryPlace {
   readonly insecure: boolean;
   /** Of a mirror: the registry that it stands for. */
   readonly mirrors?: string | undefined;
+  /** The registry that is meant, told to a host of another name with what is read from it. */
+  readonly namespace?: string | undefined;
   /** Path below which repositories are; `/v2` unless told. */
   readonly root?: string | undefined;
   /** Takes the place of the host's folder of certificates. */
@@ -39,7 +41,7 @@ export interface RegistrySettings {
   /** How the certificate of a host is checked while a place is spoken to; undefined for as any other's. */
   tls(url: URL, place: Pick<RegistryPlace, 'host' | 'insecure' | 'tls'>): TlsSettings | undefined;
   /** A host as it is spoken to when no repository of it is meant: insecure where that was said of all that it has. */
-  hostPlace(host: string): Pick<RegistryPlace, 'host' | 'insecure'>;
+  hostPlace(host: string): Pick<RegistryPlace, 'host' | 'insecure' | 'tls'>;
   /** https alone is spoken, also to this machine. */
   readonly isStrict: boolean;
 }
@@ -55,6 +57,11 @@ export function registrySettings(places: ConfigPlaces = {}): RegistrySettings {
   const isInsecure = (host: string): boolean =>
     !isStrict && aliases(host).some((name) => named.includes(name));
   const certificates = new Map<string, TlsSettings | undefined>();
+  const hostRules = new Map<string, HostRules | undefined>();
+  const hostRulesOf = (registry: string, host: string): HostRules | undefined => {
+    if (!hostRules.has(registry)) hostRules.set(registry, readHostRules([registry, host], places));
+    return hostRules.get(registry);
+  };
   const [certified, folder] = splitAt('=', environment[registryVariables.certificates]);
 
   const placesOf = (reference: Reference): readonly RegistryPlace[] => {
@@ -72,26 +79,27 @@ export function registrySettings(places: ConfigPlaces = {}): RegistrySettings {
     const own = placeOf(moved(rule.location ?? from), rule);
     const mirrors = rule.mirrors
       .filter((mirror) => isServed(mirror, reference))
-      .map((mirror) => ({ ...placeOf(moved(mirror.location), mirror), mirrors: reference.registry }));
+      .map((mirror) => asMirror(placeOf(moved(mirror.location), mirror), reference));
     return [...mirrors, own];
   };
 
   /** What hosts.toml has for the registry; registries.conf goes before it. */
   const hostPlaces = (reference: Reference): HostPlaces => {
     const plain = placeOf(formatReference(reference), { insecure: false });
-    const rules = readHostRules([reference.registry, plain.host], places);
+    const rules = hostRulesOf(reference.registry, plain.host);
     const at = ({ host, root, insecure, tls, headers }: HostEntry): RegistryPlace => ({
       ...plain,
       ...{ host, root, tls, headers },
       insecure: (insecure && !isStrict) || isInsecure(host),
     });
-    const own = rules?.server === undefined ? plain : at(rules.server);
+    const server = rules?.server === undefined ? plain : at(rules.server);
+    const own = server.host === plain.host ? server : { ...server, namespace: reference.registry };
     const hosts = rules?.hosts ?? [];
     const pushed = hosts.find(({ pushes }) => pushes);
     return {
       mirrors: hosts
         .filter(({ serves }) => serves !== undefined && isServed({ serves }, reference))
-        .map((entry) => ({ ...at(entry), mirrors: reference.registry })),
+        .map((entry) => asMirror(at(entry), reference)),
       own,
       pushed: pushed === undefined ? own : at(pushed),
     };
@@ -122,7 +130,12 @@ export function registrySettings(places: ConfigPlaces = {}): RegistrySettings {
     hostPlace(host) {
       // Of the host as a whole: what is said of a part of it says nothing of the rest.
       const rule = aliases(host).flatMap((name) => ruleFor(rules, `${name}/`) ?? [])[0];
-      return { host, insecure: (rule?.insecure === true && !isStrict) || isInsecure(host) };
+      if (rule !== undefined) return { host, insecure: (rule.insecure && !isStrict) || isInsecure(host) };
+      const [registry = host] = aliases(host);
+      const { server, hosts = [] } = hostRulesOf(registry, host) ?? {};
+      const entry = [server, ...hosts].find((one) => one?.host === host);
+      const insecure = (entry?.insecure === true && !isStrict) || isInsecure(host);
+      return { host, insecure, tls: entry?.tls };
     },
     readTo: placesOf,
     pushTo(reference) {
@@ -144,6 +157,10 @@ export function registrySettings(places: ConfigPlaces = {}): RegistrySettings {
       return certificates.get(key);
     },
   };
+}
+
+function asMirror(place: RegistryPlace, { registry }: Reference): RegistryPlace {
+  return { ...place, mirrors: registry, namespace: registry };
 }
 
 interface HostPlaces {

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 import { TsbuildError } from '../core/index.ts';
+import { homeFolder } from '../sys/index.ts';
 import type { GitAccess } from './git-command.ts';
 import type { GitRemote } from './git-remote.ts';
 
@@ -96,7 +96,7 @@ function oneLine(id: string, secret: AccessOptions['secret']): string | undefine
  */
 async function sshEnv({ sshAgent, knownHosts }: AccessOptions): Promise<Record<string, string>> {
   const agent = await sshAgent();
-  const files = (knownHosts ?? [join(homedir(), '.ssh', 'known_hosts')])
+  const files = (knownHosts ?? [join(homeFolder(), '.ssh', 'known_hosts')])
     // Other characters have a meaning to ssh, which knows no way to quote all of them.
     .filter((file) => existsSync(file) && /^[\w ./@+:,=-]+$/.test(file))
     .map((file) => `"${file}"`);

@@ -4,6 +4,7 @@ export { copyContent, reflink, syncFileSystem } from './copy.ts';
 export { registerOwnEmulators, tryEmulation, type Emulation } from './emulation.ts';
 export { errno, errnoError } from './errno.ts';
 export { fileClock, type FolderEntries } from './folder-entries.ts';
+export { homeFolder } from './home-folder.ts';
 export { mostBatchBytes, type ListedName } from './hash-batch.ts';
 export { closeInheritedOnExec } from './inherited.ts';
 export { flock, isUnlocked, tryFlock, type Flock, type FlockOptions } from './lock.ts';

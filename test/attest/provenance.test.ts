@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { provenanceOf } from '../../src/attest/index.ts';
 import type { BuildParameters, ProvenanceRequest } from '../../src/attest/types.ts';
 import { digestOf, type Json } from '../../src/core/index.ts';
-import { parseGitContext } from '../../src/dockerfile/index.ts';
+import { parseDockerfile, parseGitContext } from '../../src/dockerfile/index.ts';
 import { statementOf } from '../../src/image/index.ts';
 import { watchSources } from '../../src/source/index.ts';
 import type { FetchedSource, GitCommit, Sources } from '../../src/source/types.ts';
@@ -30,7 +30,7 @@ async function predicate(dockerfile: string, given: Case = {}): Promise<Json> {
     {
       parameters: { context: '/home/grace/project', ...given.parameters },
       plan,
-      dockerfile: { file: '/home/grace/project/Dockerfile', lines: dockerfile.split('\n') },
+      dockerfile: parseDockerfile(dockerfile, '/home/grace/project/Dockerfile'),
       fetched: given.fetched ?? [],
       started: new Date('2026-01-01T00:00:00Z'),
       finished: new Date('2026-01-01T00:00:09Z'),
@@ -92,7 +92,7 @@ describe('provenance', () => {
       'run',
     ]);
     const { source } = { source: runDetails.metadata.tsbuild_source };
-    expect(Buffer.from(source?.data ?? '', 'base64').toString()).toBe(dockerfile);
+    expect(Buffer.from(source?.data ?? '', 'base64').toString()).toBe(dockerfile.trimEnd());
     expect(source?.filename).toBe('Dockerfile');
     expect(JSON.stringify(told)).not.toMatch(/grace|\/home|secret-project/);
   });
@@ -261,6 +261,15 @@ it('O-84 S-61 the values of queries of what was fetched are in no form of it', a
     expect(told).toContain('https://files.example/a.tar?X-Signature=xxxxx&part=xxxxx');
     expect(told).not.toContain('hunter2');
   }
+});
+
+it('O-84 S-61 also of stages that are not built, triggers and defaults of arguments', async () => {
+  const url = 'https://a.example/f?key=hunter2';
+  const stages = ['FROM scratch AS other', `ADD "${url}" /`, `ONBUILD ADD ["${url}", "/"]`, `ARG URL=${url}`];
+  const text = [`ARG FIRST=${url}`, ...stages, 'FROM scratch', 'LABEL a=https://a.example/?b=c'].join('\n');
+  const told = slsa1.parse(await predicate(text, { request: { mode: 'max' } }));
+  const { data = '' } = told.runDetails.metadata.tsbuild_source ?? {};
+  expect(Buffer.from(data, 'base64').toString()).toBe(text.replaceAll('hunter2', 'xxxxx'));
 });
 
 it.each([

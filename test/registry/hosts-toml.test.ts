@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import { digestOf } from '../../src/core/index.ts';
-import { mediaTypes, parseReference } from '../../src/oci/index.ts';
+import { mediaTypes, parseReference, registryHost } from '../../src/oci/index.ts';
 import { readRepository, registrySettings, registryVariables } from '../../src/registry/index.ts';
 import { withRepository } from '../../src/registry/repository.ts';
 import { startFaultProxy, type FaultProxy } from '../support/fault-proxy.ts';
@@ -181,7 +181,7 @@ describe('headers', () => {
     const settings = registrySettings({ environment: { HOME: path }, etc: path });
     await readRepository(parseReference('a.example/x:1'), { settings }, async (open) => open.manifest());
     const [asked] = server.seen.filter(({ path: at }) => at !== '/v2/');
-    expect(asked?.path).toBe('/hub/x/manifests/1');
+    expect(asked?.path).toBe('/hub/x/manifests/1?ns=a.example');
     expect(asked?.headers).toMatchObject({ 'x-key': 'a, b', 'user-agent': 'tsbuild' });
     const [followed] = storage.seen;
     expect(followed?.path).toBe('/blob');
@@ -202,4 +202,51 @@ describe('headers', () => {
     expect(asked).not.toHaveProperty('authorization');
     expect(asked).not.toHaveProperty('x-meta-bad');
   });
+});
+
+it('G-38 G-40 a server of another name is told which registry is meant, where something is read', async () => {
+  await using server = await startFaultProxy(undefined, (_request, response) => {
+    response.end();
+    return true;
+  });
+  const settings = machine({
+    'etc/docker/certs.d/a.example/hosts.toml': `server = "http://${server.host}"\n`,
+    [`etc/docker/certs.d/${server.host}/hosts.toml`]: `server = "http://${server.host}"\n`,
+  }).settings();
+  const asked = async (registry: string, access: 'pull' | 'push'): Promise<string | undefined> => {
+    const visit = { access, settings };
+    const reference = parseReference(`${registry}/x:1`);
+    await withRepository(reference, visit, async ({ conversation, signal }) =>
+      conversation.request('manifests/1', { method: 'HEAD', signal }),
+    );
+    return server.seen.at(-1)?.path;
+  };
+  expect(await asked('a.example', 'pull')).toBe('/v2/x/manifests/1?ns=a.example');
+  expect(await asked('a.example', 'push')).toBe('/v2/x/manifests/1');
+  expect(await asked(server.host, 'pull')).toBe('/v2/x/manifests/1');
+});
+
+it.each<[what: string, toml: string, at: string, expected: { insecure: boolean; authorities?: string[] }]>([
+  ['of the server', 'server = "https://a.e"\nskip_verify = true\n', 'a.e', { insecure: true }],
+  ['of a host of its name', '[host."https://a.e"]\nskip_verify = true\n', 'a.e', { insecure: true }],
+  [
+    'of Docker Hub by its short name',
+    'server = "https://docker.io"\nskip_verify = true\n',
+    'docker.io',
+    { insecure: true },
+  ],
+  ['not of another host', 'server = "https://b.e"\nskip_verify = true\n', 'a.e', { insecure: false }],
+  [
+    'and its authorities',
+    'server = "a.e"\nca = "ca.pem"\n',
+    'a.e',
+    { insecure: false, authorities: [pem('ca')] },
+  ],
+])('G-39 G-40 what a login knows of hosts.toml: %s', (_what, toml, at, { insecure, authorities }) => {
+  const folder = `etc/containerd/certs.d/${at}`;
+  const { settings } = machine({ [`${folder}/hosts.toml`]: toml, [`${folder}/ca.pem`]: pem('ca') });
+  const place = settings().hostPlace(registryHost(at));
+  expect(place.insecure).toBe(insecure);
+  expect(place.tls?.authorities).toEqual(authorities);
+  expect(settings({ [registryVariables.tlsVerify]: '1' }).hostPlace(registryHost(at)).insecure).toBe(false);
 });

@@ -1,5 +1,3 @@
-import { homedir } from 'node:os';
-
 import { fromErrno, TsbuildError } from '../../core/index.ts';
 import {
   enterNewNamespaces,
@@ -9,6 +7,7 @@ import {
   ownIdMap,
   runtimeFolder,
   selfMapper,
+  homeFolder,
 } from '../../sys/index.ts';
 import { reportError } from '../report.ts';
 import { NamespaceHolders } from './holders.ts';
@@ -75,7 +74,7 @@ function same(map: string): string {
 async function restart(need: 'enter' | 'hold'): Promise<never> {
   const [uid, gid] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0];
   // Where it is not set Node asks for that of uid 0, which this will be.
-  process.env['HOME'] ??= homedir();
+  process.env['HOME'] ??= homeFolder();
   const holders = new NamespaceHolders(runtimeFolder(uid));
   // Closed by the restart, when this process has said that it is a holder.
   await holders.lock();
