@@ -9,6 +9,7 @@ import { makeContext } from '../support/context.ts';
 import { inspectImage } from '../support/inspect-image.ts';
 import { membersOf, openLayout } from '../support/read-archive.ts';
 import { findTool, requires } from '../support/requires.ts';
+import { runOk } from '../support/run-command.ts';
 import { dockerEngine } from '../support/shared-engine.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -160,9 +161,27 @@ describe('where build puts its result', () => {
     await engine.ok(['rmi', 'loaded:1']);
   });
 
+  it('C-12 O-03 --load hands it to podman where there is no Docker', async () => {
+    requires('tool:podman');
+    const { path } = tempFolder('podman');
+    const storage = { driver: 'vfs', graphroot: join(path, 'root'), runroot: join(path, 'run') };
+    const engine = { cgroup_manager: 'cgroupfs', events_logger: 'none', tmp_dir: join(path, 'tmp') };
+    writeFileSync(join(path, 'storage.conf'), tomlTable('storage', storage));
+    writeFileSync(join(path, 'containers.conf'), tomlTable('engine', engine));
+    const env = {
+      PATH: programs('podman'),
+      CONTAINERS_STORAGE_CONF: join(path, 'storage.conf'),
+      CONTAINERS_CONF: join(path, 'containers.conf'),
+    };
+    const { stderr } = await cli.run(['build', '--load', '-t', 'loaded:2', context], { env });
+    expect(stderr).toMatch(/^ {2}loaded into podman$/m);
+    const asked = ['podman', 'image', 'inspect', '--format', '{{.Id}}', 'docker.io/library/loaded:2'];
+    const id = await runOk(asked, { env: { ...env, PATH: process.env['PATH'] } });
+    expect(`sha256:${id.trim()}`).toBe((await inspectImage(cli, 'loaded:2')).Id);
+  });
+
   it('C-12 --load without an engine keeps the image, and says so', async () => {
-    const { path } = tempFolder('programs');
-    for (const name of ['readlink', 'node']) symlinkSync(findTool(name) ?? name, join(path, name));
+    const path = programs();
     const env = { PATH: path };
     const { status, stderr } = await cli.run(['build', '--load', '-t', 'kept:1', context], { env });
     expect(stderr).toContain('no Docker engine or podman answers here');
@@ -172,3 +191,15 @@ describe('where build puts its result', () => {
     expect(await cli.run(named, { env })).toMatchObject({ status: 8 });
   });
 });
+
+/** A folder with what tsbuild needs to start, and these. */
+function programs(...names: readonly string[]): string {
+  const { path } = tempFolder('programs');
+  for (const name of ['readlink', 'node', ...names]) symlinkSync(findTool(name) ?? name, join(path, name));
+  return path;
+}
+
+function tomlTable(name: string, values: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(values).map(([key, value]) => `${key} = ${JSON.stringify(value)}\n`);
+  return `[${name}]\n${lines.join('')}`;
+}

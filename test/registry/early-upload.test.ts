@@ -1,29 +1,19 @@
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { digestOf } from '../../src/core/index.ts';
 import { pushImage } from '../../src/image/index.ts';
 import { pullImage, type PushProgress } from '../../src/registry/index.ts';
 import { startFaultProxy, type Intercept } from '../support/fault-proxy.ts';
-import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { requires } from '../support/requires.ts';
-import { tempFolder } from '../support/temp-folder.ts';
+import { sharedRegistry } from '../support/shared-registry.ts';
 import { makeTinyImage } from '../support/tiny-image.ts';
 import { withStore } from '../support/with-store.ts';
 
 requires('tool:docker-registry');
 
 const retry = { tries: 4, first: 1, longest: 5, patience: 2000 };
-const folder = tempFolder('early-upload');
-let registry: TestRegistry;
-beforeAll(async () => {
-  registry = await startRegistry(join(folder.path, 'r'));
-});
-afterAll(async () => {
-  await registry[Symbol.asyncDispose]();
-  folder[Symbol.dispose]();
-});
+const registry = sharedRegistry();
 
 /** Of a size that is packed on its way, and that does not shrink to nothing. */
 const large = randomBytes(5 * 2 ** 20).toString('hex');

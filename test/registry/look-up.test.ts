@@ -1,11 +1,9 @@
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { mediaTypes, parseReference, type Platform } from '../../src/oci/index.ts';
 import { lookUpImage, pullImage } from '../../src/registry/index.ts';
-import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { requires } from '../support/requires.ts';
-import { tempFolder } from '../support/temp-folder.ts';
+import { sharedRegistry } from '../support/shared-registry.ts';
 import { makeTinyImage } from '../support/tiny-image.ts';
 import { withStore } from '../support/with-store.ts';
 
@@ -13,14 +11,7 @@ requires('tool:docker-registry', 'tool:skopeo');
 
 const amd64: Platform = { os: 'linux', architecture: 'amd64' };
 const signal = new AbortController().signal;
-let registry: TestRegistry;
-
-beforeAll(async () => {
-  using folder = tempFolder('registry');
-  registry = await startRegistry(join(folder.path, 'r'));
-});
-
-afterAll(async () => registry[Symbol.asyncDispose]());
+const registry = sharedRegistry();
 
 function lookUp(
   name: string,

@@ -1,5 +1,4 @@
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 
 import { digestOf } from '../../src/core/index.ts';
 import { findImage, listImages, loadImage } from '../../src/image/index.ts';
@@ -8,9 +7,8 @@ import type { Descriptor, Platform } from '../../src/oci/index.ts';
 import { pullImage } from '../../src/registry/index.ts';
 import type { PullProgress } from '../../src/registry/index.ts';
 import type { Store } from '../../src/store/index.ts';
-import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { requires } from '../support/requires.ts';
-import { tempFolder } from '../support/temp-folder.ts';
+import { sharedRegistry } from '../support/shared-registry.ts';
 import { makeTinyImage, type TinyImage } from '../support/tiny-image.ts';
 import { withStore } from '../support/with-store.ts';
 
@@ -20,14 +18,7 @@ const app = 'docker.io/library/app:latest';
 const layers = [{ 'etc/a': 'one\n' }, { 'etc/b': 'two\n' }, { 'etc/a': 'one\n' }];
 const amd64: Platform = { os: 'linux', architecture: 'amd64' };
 
-let registry: TestRegistry;
-
-beforeAll(async () => {
-  using folder = tempFolder('registry');
-  registry = await startRegistry(join(folder.path, 'r'));
-});
-
-afterAll(async () => registry[Symbol.asyncDispose]());
+const registry = sharedRegistry();
 
 async function pushed(
   to: string,

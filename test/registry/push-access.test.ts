@@ -1,26 +1,16 @@
 import type { IncomingMessage } from 'node:http';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { parseReference } from '../../src/oci/index.ts';
 import { checkPushAccess } from '../../src/registry/index.ts';
 import { startFaultProxy, type Intercept, type SeenRequest } from '../support/fault-proxy.ts';
-import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { requires } from '../support/requires.ts';
-import { tempFolder } from '../support/temp-folder.ts';
+import { sharedRegistry } from '../support/shared-registry.ts';
 
 requires('tool:docker-registry');
 
 const retry = { tries: 3, first: 1, longest: 5, patience: 100 };
-const folder = tempFolder('access');
-let registry: TestRegistry;
-beforeAll(async () => {
-  registry = await startRegistry(join(folder.path, 'r'));
-});
-afterAll(async () => {
-  await registry[Symbol.asyncDispose]();
-  folder[Symbol.dispose]();
-});
+const registry = sharedRegistry();
 
 async function check(intercept: Intercept): Promise<readonly SeenRequest[]> {
   await using proxy = await startFaultProxy(registry.host, intercept);

@@ -1,28 +1,18 @@
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { pushImage, type PushImageOptions } from '../../src/image/index.ts';
 import { pullImage, type PushProgress } from '../../src/registry/index.ts';
 import type { Store } from '../../src/store/index.ts';
 import { startFaultProxy, type Intercept } from '../support/fault-proxy.ts';
-import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { requires } from '../support/requires.ts';
+import { sharedRegistry } from '../support/shared-registry.ts';
 import { runOk } from '../support/run-command.ts';
-import { tempFolder } from '../support/temp-folder.ts';
 import { makeTinyImage, type TinyImageOptions } from '../support/tiny-image.ts';
 import { withStore } from '../support/with-store.ts';
 
 requires('tool:docker-registry', 'tool:skopeo');
 
-const folder = tempFolder('push');
-let registry: TestRegistry;
-beforeAll(async () => {
-  registry = await startRegistry(join(folder.path, 'registry'));
-});
-afterAll(async () => {
-  await registry[Symbol.asyncDispose]();
-  folder[Symbol.dispose]();
-});
+const registry = sharedRegistry();
 
 const retry = { tries: 6, first: 1, longest: 5, patience: 2000 };
 

@@ -1,28 +1,18 @@
 import { request as send, type IncomingMessage, type ServerResponse } from 'node:http';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { pushImage } from '../../src/image/index.ts';
 import { pullImage, type PushOptions } from '../../src/registry/index.ts';
 import { startFaultProxy, type FaultProxy, type Intercept } from '../support/fault-proxy.ts';
-import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { requires } from '../support/requires.ts';
-import { tempFolder } from '../support/temp-folder.ts';
+import { sharedRegistry } from '../support/shared-registry.ts';
 import { makeTinyImage } from '../support/tiny-image.ts';
 import { withStore } from '../support/with-store.ts';
 
 requires('tool:docker-registry');
 
 const retry = { tries: 4, first: 1, longest: 5, patience: 2000 };
-const folder = tempFolder('upload-faults');
-let registry: TestRegistry;
-beforeAll(async () => {
-  registry = await startRegistry(join(folder.path, 'r'));
-});
-afterAll(async () => {
-  await registry[Symbol.asyncDispose]();
-  folder[Symbol.dispose]();
-});
+const registry = sharedRegistry();
 
 const noise = Array.from({ length: 12_000 }, (_, n) => Math.imul(n, 2654435761).toString(36)).join('');
 
