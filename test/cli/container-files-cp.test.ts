@@ -1,5 +1,4 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { spawn, type ChildProcess } from 'node:child_process';
 import {
   existsSync,
   linkSync,
@@ -12,11 +11,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import { tsbuildProgram } from '../support/cli.ts';
 import { filesCli, type FilesCli } from '../support/files-container.ts';
+import { interrupted } from '../support/interrupted.ts';
 import { requires } from '../support/requires.ts';
 import { runOk } from '../support/run-command.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -242,13 +241,13 @@ describe('cp', () => {
   });
 
   it('C-72 Ctrl-C leaves no half file', async () => {
-    await cli.ended('large', 'dd if=/dev/zero of=/large bs=1M count=600 2>/dev/null');
+    await cli.ended('large', 'dd if=/dev/zero of=/large bs=1M count=300 2>/dev/null');
     const { path } = tempFolder('cp', { remove: true });
-    writeFileSync(join(path, 'large'), 'old');
-    const child = spawn(tsbuildProgram, ['--root', cli.root, 'cp', 'large:/large', 'large'], { cwd: path });
-    while (readdirSync(path).length < 2) await sleep(2);
-    child.kill('SIGINT');
-    expect(await once(child, 'exit')).toEqual([130, null]);
+    const start = (): ChildProcess => {
+      writeFileSync(join(path, 'large'), 'old');
+      return spawn(tsbuildProgram, ['--root', cli.root, 'cp', 'large:/large', 'large'], { cwd: path });
+    };
+    expect(await interrupted(start, () => readdirSync(path).length > 1)).toEqual([130, null]);
     expect(readdirSync(path)).toEqual(['large']);
     expect(readFileSync(join(path, 'large'), 'utf8')).toBe('old');
   });

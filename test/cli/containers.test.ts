@@ -30,6 +30,9 @@ describe('commands about containers', () => {
   const start = (name: string, script: string, ...flags: readonly string[]): Promise<string> =>
     cli.ok(['run', '-d', '--name', name, ...flags, 'busybox:1', 'sh', '-c', script]);
 
+  /** Signals that come before the program has set its traps are lost. */
+  const isUp = (name: string): Promise<void> => expect.poll(() => cli.ok(['logs', name])).toBe('up');
+
   async function ps(...flags: readonly string[]): Promise<readonly PsRow[]> {
     const text = await cli.ok(['ps', '--format', 'json', ...flags]);
     return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as PsRow]));
@@ -94,9 +97,10 @@ describe('commands about containers', () => {
   });
 
   it('C-71 stop lets a program end in its own way', async () => {
-    await start('polite', 'trap "echo bye; exit 5" TERM; while :; do sleep 0.05; done');
-    expect(await cli.ok(['stop', 'polite'])).toBe('polite');
-    expect(await cli.ok(['logs', 'polite'])).toBe('bye');
+    await start('polite', 'trap "echo bye; exit 5" TERM; echo up; while :; do sleep 0.05; done');
+    await isUp('polite');
+    expect(await cli.ok(['stop', '-t', '60', 'polite'])).toBe('polite');
+    expect(await cli.ok(['logs', 'polite'])).toBe('up\nbye');
     expect(await ps('-a')).toMatchObject([
       { State: 'exited', Status: expect.stringMatching(/^Exited \(5\)/) as string },
     ]);
@@ -119,9 +123,10 @@ describe('commands about containers', () => {
   it('L-198 C-71 stop sends the signal that the image names', async () => {
     const dockerfile = 'FROM busybox:1\nSTOPSIGNAL SIGUSR1\n';
     await cli.ok(['build', '-t', 'usr1', makeContext({ Dockerfile: dockerfile })]);
-    const script = 'trap "exit 10" USR1; trap "exit 15" TERM; while :; do sleep 0.05; done';
+    const script = 'trap "exit 10" USR1; trap "exit 15" TERM; echo up; while :; do sleep 0.05; done';
     await cli.ok(['run', '-d', '--name', 'usr1', 'usr1', 'sh', '-c', script]);
-    await cli.ok(['stop', 'usr1']);
+    await isUp('usr1');
+    await cli.ok(['stop', '-t', '60', 'usr1']);
     expect(await cli.ok(['wait', 'usr1'])).toBe('10');
     await cli.ok(['rm', 'usr1']);
   });
@@ -130,13 +135,10 @@ describe('commands about containers', () => {
     await start('killed', 'trap "echo hup" HUP; while :; do sleep 0.05; done');
     // The trap is set by a program that may not have come so far.
     await expect
-      .poll(
-        async () => {
-          await cli.ok(['kill', '-s', 'HUP', 'killed']);
-          return cli.ok(['logs', 'killed']);
-        },
-        { timeout: 20_000 },
-      )
+      .poll(async () => {
+        await cli.ok(['kill', '-s', 'HUP', 'killed']);
+        return cli.ok(['logs', 'killed']);
+      })
       .toMatch(/^hup/);
     expect((await ps()).length).toBe(1);
     await cli.ok(['kill', 'killed']);
@@ -168,7 +170,7 @@ describe('commands about containers', () => {
       readdirSync(`/proc/${child.pid}/fd`).filter((fd) =>
         linkOf(`/proc/${child.pid}/fd/${fd}`).startsWith('socket:'),
       ).length;
-    await expect.poll(sockets, { timeout: 60_000 }).toBe(4);
+    await expect.poll(sockets).toBe(4);
     writeFileSync(join(path, 'go'), '');
     expect(await answered).toBe('6\n');
     expect(readdirSync(join(cli.root, 'containers'))).not.toContain(id);

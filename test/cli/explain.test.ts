@@ -214,20 +214,16 @@ describe('why steps run', () => {
     cli = await tsbuildWithBusybox();
   });
 
-  it.each(cases)(
-    'B-01 $what',
-    { timeout: 60_000 },
-    async ({ edit = [], write = {}, change, options, because }) => {
-      const context = makeContext({ ...explainedFiles, Dockerfile: explainedDockerfile });
-      await build({ root: cli.root, context });
-      const text = edit.reduce((before, [from, to]) => before.replace(from, to), explainedDockerfile);
-      writeContext(context, { ...write, Dockerfile: text });
-      await change?.(context, cli);
-      const told: Record<string, string> = {};
-      await build({ root: cli.root, context, ...options, emit: collect(told) });
-      expect(mapped(told)).toEqual(because);
-    },
-  );
+  it.each(cases)('B-01 $what', async ({ edit = [], write = {}, change, options, because }) => {
+    const context = makeContext({ ...explainedFiles, Dockerfile: explainedDockerfile });
+    await build({ root: cli.root, context });
+    const text = edit.reduce((before, [from, to]) => before.replace(from, to), explainedDockerfile);
+    writeContext(context, { ...write, Dockerfile: text });
+    await change?.(context, cli);
+    const told: Record<string, string> = {};
+    await build({ root: cli.root, context, ...options, emit: collect(told) });
+    expect(mapped(told)).toEqual(because);
+  });
 });
 
 /** Digests of bases differ from run to run: the first and the second one of a line. */

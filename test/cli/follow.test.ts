@@ -99,6 +99,8 @@ describe('moments', () => {
   });
 });
 
+const upTo = (name: string): string => `until test -e /s/${name}; do sleep 0.02; done`;
+
 describe('logs of a container', () => {
   requires('root', 'overlay', 'tool:busybox');
   let cli: Tsbuild;
@@ -107,9 +109,21 @@ describe('logs of a container', () => {
   });
 
   it('C-71 -f ends when the container does, with all that it printed', async () => {
-    const script = 'for i in 1 2 3 4 5; do echo $i; sleep 0.1; done; echo end >&2';
-    await cli.ok(['run', '-d', '--name', 'counts', 'busybox:1', 'sh', '-c', script]);
-    const followed = await cli.run(['logs', '-f', 'counts']);
+    // Each is in the log before the next comes, so that their times differ and their order is known.
+    const { path } = tempFolder('counts');
+    const script = `echo 1; echo 2; for i in 3 4 5; do ${upTo('$i')}; echo $i; done; ${upTo('end')}; echo end >&2`;
+    await cli.ok(['run', '-d', '--name', 'counts', '-v', `${path}:/s`, 'busybox:1', 'sh', '-c', script]);
+    const following = cli.run(['logs', '-f', 'counts']);
+    for (const [last, next] of [
+      ['2', '3'],
+      ['3', '4'],
+      ['4', '5'],
+      ['5', 'end'],
+    ] as const) {
+      await expect.poll(() => cli.ok(['logs', '--tail', '1', 'counts'])).toBe(last);
+      writeFileSync(join(path, next), '');
+    }
+    const followed = await following;
     expect(followed).toMatchObject({ status: 0, stdout: '1\n2\n3\n4\n5\n', stderr: 'end\n' });
     // Of what has ended it is at once at its end.
     expect(await cli.ok(['logs', '-f', '--tail', '2', 'counts'])).toBe('5');

@@ -91,10 +91,10 @@ describe('containers that are looked after', () => {
     const context = makeContext({ Dockerfile: `FROM busybox:1\nSHELL ["/bin/ash", "-c"]\n${check}\n` });
     await cli.ok(['build', '-t', 'checked', context]);
     await cli.ok(['run', '-d', '--name', 'well', 'checked', 'sleep', '1000']);
-    await expect.poll(() => healthOf('well'), { timeout: 20_000 }).toBe('healthy');
+    await expect.poll(() => healthOf('well')).toBe('healthy');
     expect(await cli.ok(['ps'])).toMatch(/Up \d+ seconds? \(healthy\)/);
     await cli.ok(['exec', 'well', 'touch', '/ill']);
-    await expect.poll(() => healthOf('well'), { timeout: 20_000 }).toBe('unhealthy');
+    await expect.poll(() => healthOf('well')).toBe('unhealthy');
     const last = (await inspect('well')).State.Health?.Log.at(-1);
     expect(last).toMatchObject({ ExitCode: 1, Output: 'looked by /bin/ash\n' });
     await cli.ok(['rm', '-f', 'well']);
@@ -108,11 +108,11 @@ describe('containers that are looked after', () => {
     const run = (name: string, line: string): Promise<string> =>
       cli.ok(['run', '-d', '--name', name, ...flags, '--health-cmd', line, 'busybox:1', 'sleep', '1000']);
     await run('slow', 'sleep 1000');
-    await expect.poll(() => healthOf('slow'), { timeout: 20_000 }).toBe('unhealthy');
+    await expect.poll(() => healthOf('slow')).toBe('unhealthy');
     expect((await inspect('slow')).State.Health?.Log.at(-1)?.ExitCode).toBe(-1);
     expect(await cli.ok(['top', 'slow'])).not.toMatch(/(sleep 1000.*\n?){3}/);
     await run('loud', 'yes | head -c 100000; exit 1');
-    await expect.poll(() => healthOf('loud'), { timeout: 20_000 }).toBe('unhealthy');
+    await expect.poll(() => healthOf('loud')).toBe('unhealthy');
     expect((await inspect('loud')).State.Health?.Log.at(-1)?.Output.length).toBeLessThanOrEqual(4096);
     await cli.ok(['rm', '-f', 'slow', 'loud']);
   });
@@ -144,9 +144,7 @@ describe('containers that are looked after', () => {
         'echo up; sleep 0.1',
       ]);
     await start('phoenix');
-    await expect
-      .poll(async () => (await inspect('phoenix')).RestartCount, { timeout: 20_000 })
-      .toBeGreaterThan(2);
+    await expect.poll(async () => (await inspect('phoenix')).RestartCount).toBeGreaterThan(2);
     await cli.ok(['stop', 'phoenix']);
     const { State, RestartCount } = await inspect('phoenix');
     expect(State.Status).toBe('exited');

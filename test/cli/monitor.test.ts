@@ -69,7 +69,7 @@ describe('the monitor of a detached container', () => {
     const long = await tsbuildWithBusybox(deep);
     await long.ok(['run', '-d', '--name', 'deep', 'busybox:1', 'sh', '-c', 'echo hi; exec sleep 1000']);
     expect(await ps(long)).toMatchObject([{ Names: 'deep', State: 'running' }]);
-    await expect.poll(() => long.ok(['logs', 'deep']), { timeout: 20_000 }).toBe('hi');
+    await expect.poll(() => long.ok(['logs', 'deep'])).toBe('hi');
     await long.ok(['stop', '-t', '0', 'deep']);
     expect(await long.ok(['wait', 'deep'])).toBe('137');
   });
@@ -180,7 +180,7 @@ describe('the monitor of a detached container', () => {
   it('C-71 told to end by the system, it tells the program in the way the program expects', async () => {
     const script = 'trap "exit 11" TERM; echo ready; while :; do sleep 0.05; done';
     const id = await cli.ok(['run', '-d', '--name', 'shutdown', 'busybox:1', 'sh', '-c', script]);
-    await expect.poll(() => cli.ok(['logs', 'shutdown']), { timeout: 20_000 }).toBe('ready');
+    await expect.poll(() => cli.ok(['logs', 'shutdown'])).toBe('ready');
     process.kill(monitorOf(id), 'SIGTERM');
     expect(await cli.ok(['wait', 'shutdown'])).toBe('11');
     await cli.ok(['rm', 'shutdown']);

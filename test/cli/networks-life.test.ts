@@ -23,12 +23,12 @@ describe('networks of containers, from the start to the end', () => {
     const held = openSync(`/proc/${first}/ns/net`, 'r');
     using _held = { [Symbol.dispose]: () => closeSync(held) };
     await cli.ok(['restart', '-t', '0', 'web']);
-    await expect.poll(() => ask(world.host.path, '127.0.0.1', 8080), { timeout: 20_000 }).toBe('web');
+    await expect.poll(() => ask(world.host.path, '127.0.0.1', 8080)).toBe('web');
     const second = (await net.inspect('web')).State.Pid;
     expect(statSync(`/proc/${second}/ns/net`).ino).not.toBe(fstatSync(held).ino);
     process.kill(second, 'SIGKILL');
-    await expect.poll(async () => (await net.inspect('web')).State.Pid, { timeout: 20_000 }).not.toBe(second);
-    await expect.poll(() => ask(world.host.path, '127.0.0.1', 8080), { timeout: 20_000 }).toBe('web');
+    await expect.poll(async () => (await net.inspect('web')).State.Pid).not.toBe(second);
+    await expect.poll(() => ask(world.host.path, '127.0.0.1', 8080)).toBe('web');
     expect(await cli.ok(['port', 'web', '80/tcp'])).toBe('0.0.0.0:8080');
   });
 
@@ -103,9 +103,7 @@ describe('networks of containers, from the start to the end', () => {
     expect(holders.length).toBe(2);
     for (const pid of holders) process.kill(pid, 'SIGKILL');
     await expect
-      .poll(async () => (await cli.ok(['ps', '-q'])) === '' && (await world.traces()) === net.before, {
-        timeout: 30_000,
-      })
+      .poll(async () => (await cli.ok(['ps', '-q'])) === '' && (await world.traces()) === net.before, {})
       .toBe(true);
     await cli.ok(['start', 'back']);
     expect(await ask(world.host.path, '127.0.0.1', 8080)).toBe('back');

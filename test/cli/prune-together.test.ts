@@ -32,7 +32,7 @@ describe('S-71 prune beside others', () => {
     const inMount = (name: string): string => join(mounts, mount, name);
     try {
       const isAtWork = (): boolean => done || ['image', 'mount'].every((name) => existsSync(inMount(name)));
-      await expect.poll(isAtWork, { timeout: 60_000 }).toBe(true);
+      await expect.poll(isAtWork).toBe(true);
       for (const _ of [1, 2]) await care.cli.ok(['prune', '--all']);
       expect(existsSync(inMount('object'))).toBe(true);
     } finally {

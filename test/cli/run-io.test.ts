@@ -78,7 +78,7 @@ describe('what run passes on', () => {
     expect(missing).toMatchObject({ status: 125 });
     expect(missing.stderr).toContain('the input device is not a TTY [USAGE]');
     const id = await cli.ok(['run', '-dit', 'busybox:1', 'sh', '-c', 'tty; exec sleep 1000']);
-    await expect.poll(() => cli.ok(['logs', id]), { timeout: 20_000 }).toMatch(/^\/dev\/pts\//);
+    await expect.poll(() => cli.ok(['logs', id])).toMatch(/^\/dev\/pts\//);
     const [{ Config }] = JSON.parse(await cli.ok(['inspect', id])) as [{ Config: unknown }];
     expect(Config).toMatchObject({ Tty: true, OpenStdin: true });
     await cli.ok(['rm', '-f', id]);
@@ -113,12 +113,12 @@ describe('what run passes on', () => {
     ]);
     let output = '';
     child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    await expect.poll(() => output, { timeout: 20_000 }).toBe('ready\n');
+    await expect.poll(() => output).toBe('ready\n');
     let wanted = 'ready\n';
     for (const name of names) {
       child.kill(`SIG${name}` as NodeJS.Signals);
       wanted += `got ${name}\n`;
-      await expect.poll(() => output, { timeout: 20_000 }).toBe(wanted);
+      await expect.poll(() => output).toBe(wanted);
     }
     writeFileSync(join(path, 'done'), '');
     expect(await once(child, 'exit')).toEqual([0, null]);
@@ -137,7 +137,7 @@ describe('what run passes on', () => {
     let output = '';
     child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
     for (const wanted of ['ready\n', 'ready\nno\n', 'ready\nno\nno\n']) {
-      await expect.poll(() => output, { timeout: 20_000 }).toBe(wanted);
+      await expect.poll(() => output).toBe(wanted);
       child.kill('SIGINT');
     }
     expect(await once(child, 'exit')).toEqual([137, null]);

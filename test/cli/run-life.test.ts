@@ -16,8 +16,9 @@ describe('how a container of run lives', () => {
 
   it('R-33 the command is process 1; with --init it has a reaper before it, which keeps no dead children', async () => {
     expect(await sh('echo $$')).toEqual(['1']);
-    const orphan = '(sleep 0.05 &); sleep 0.4; ls -d /proc/[0-9]* | wc -l; cat /proc/1/comm; echo $PPID';
-    // The reaper, the shell, ls and wc: the orphan is gone.
+    const orphan =
+      '(sleep 0.05 & echo $! >/orphan); while test -e /proc/$(cat /orphan); do sleep 0.05; done; ls -d /proc/[0-9]* | wc -l; cat /proc/1/comm; echo $PPID';
+    // The reaper, the shell, ls and wc: the orphan is gone, and not only dead.
     expect(await sh(orphan, '--init')).toEqual(['4', 'init', '1']);
   });
 
@@ -68,7 +69,7 @@ describe('how a container of run lives', () => {
       '-c',
       script,
     ]);
-    await expect.poll(() => cli.ok(['logs', 'stoppable']), { timeout: 20_000 }).toBe('up');
+    await expect.poll(() => cli.ok(['logs', 'stoppable'])).toBe('up');
     await cli.ok(['stop', '-t', '60', 'stoppable']);
     expect(await cli.ok(['logs', 'stoppable'])).toBe('up\ngot usr1');
     await cli.ok(['rm', 'stoppable']);

@@ -22,9 +22,7 @@ describe('fixtures/nginx on the bridge', () => {
   it('R-53 C-71 answers at its published port, to this machine and to other containers', async () => {
     await cli.ok(['run', '-d', '--name', 'web', '-P', 'nginx']);
     const port = /:(\d+)$/.exec(await cli.ok(['port', 'web', '80']))?.[1] ?? '';
-    await expect
-      .poll(() => page(`127.0.0.1:${port}`), { timeout: 30_000 })
-      .toContain('served from a container');
+    await expect.poll(() => page(`127.0.0.1:${port}`)).toContain('served from a container');
     const own = Object.values(networkInterfaces())
       .flatMap((each) => each ?? [])
       .filter(({ family, internal }) => family === 'IPv4' && !internal)
@@ -53,6 +51,6 @@ describe('fixtures/nginx on the bridge', () => {
     await cli.ok(['stop', 'web']);
     expect(await cli.ok(['wait', 'web'])).toBe('0');
     await expect(page(`127.0.0.1:${port}`)).rejects.toThrow();
-    await expect.poll(() => processesOf(cli.root), { timeout: 20_000 }).toEqual([]);
+    await expect.poll(() => processesOf(cli.root)).toEqual([]);
   });
 });

@@ -25,12 +25,12 @@ describe('fixtures/node-service', () => {
     const id = await cli.ok(['run', '-d', '--rm', '--network', 'host', '-e', `PORT=${port}`, 'service']);
     expect(id).toMatch(/^[0-9a-f]{12,64}$/);
     const answer = async (): Promise<unknown> => (await fetch(`http://127.0.0.1:${port}/hello`)).json();
-    await expect.poll(answer, { timeout: 30_000 }).toMatchObject({ hello: '/hello', pid: 1, user: 1500 });
+    await expect.poll(answer).toMatchObject({ hello: '/hello', pid: 1, user: 1500 });
     // Process 1 of the container, seen from outside, is the one that listens.
     const [, pid = ''] = /pid=(\d+)/.exec(await runOk(['ss', '-Hltnp', `sport = :${port}`])) ?? [];
     process.kill(Number(pid), 'SIGTERM');
     // With its process gone, --rm leaves neither monitor nor mounts.
-    await expect.poll(() => processesOf(cli.root), { timeout: 20_000 }).toEqual([]);
+    await expect.poll(() => processesOf(cli.root)).toEqual([]);
   });
 
   it('keeps the certificate out of the image', async () => {

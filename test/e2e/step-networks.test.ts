@@ -110,13 +110,14 @@ describe('networks of RUN steps', () => {
     expect(plain).toHaveLength(5);
     expect(new Set(plain).size).toBeLessThan(4);
     const change = 'ip addr add 10.9.9.9/32 dev lo';
-    const lines = [`RUN --security=insecure ${change}; readlink /proc/self/ns/net`];
-    lines.push('RUN ip addr | grep -c 10.9.9.9; readlink /proc/self/ns/net', `${print} # again`);
+    // Their numbers say nothing here: one that has gone leaves its own to the next.
+    const lines = [`RUN --security=insecure ${change}; ip addr | grep -c 10.9.9.9`];
+    lines.push(
+      ...['RUN ip addr | grep -c 10.9.9.9 || true', 'RUN ip addr | grep -c 10.9.9.9 || true # again'],
+    );
     const flags = ['--allow', 'security.insecure', '--jobs', '1'];
     const { printed } = await build(lines, flags);
-    expect(printed).toHaveLength(4);
-    expect(printed[1]).toBe('0');
-    expect([printed[2], printed[3]]).not.toContain(printed[0]);
+    expect(printed).toEqual(['1', '0', '0']);
   });
 
   it('R-26 every user may ping and listen on low ports there, as in Docker’s', async () => {
@@ -125,7 +126,7 @@ describe('networks of RUN steps', () => {
     );
     const { printed } = await build([
       'USER ada',
-      `RUN cat ${files.join(' ')}; nc -l -p 80 & sleep 0.2; netstat -ltn | grep -c :80`,
+      `RUN cat ${files.join(' ')}; nc -l -p 80 & until netstat -ltn | grep -q :80; do sleep 0.05; done; echo 1`,
     ]);
     expect(printed).toEqual(['0\t2147483647', '0', '1']);
   });
@@ -200,7 +201,7 @@ describe('networks of RUN steps', () => {
       await until(() => pidOf(['sleep', marker]) === undefined);
       if (signal === 'SIGKILL') {
         // The kernel ends them with their owner, but not at once; the bridge is for the next command.
-        await vi.waitFor(async () => expect(await world.traces()).not.toMatch(/tsv|table/), 20_000);
+        await vi.waitFor(async () => expect(await world.traces()).not.toMatch(/tsv|table/), 60_000);
         await cli.ok(['build', contextOf('COPY Dockerfile /')]);
       }
       expect(await world.traces()).toBe(before);

@@ -60,10 +60,10 @@ describe('builders of one store', () => {
     const context = makeContext({ Dockerfile: `FROM busybox:1\n${step}\n` });
     const args = ['build', '--progress=plain', '-t', 'made:1', context];
     const first = started(args);
-    await expect.poll(() => hasRun(), { timeout: 60_000 }).toBe(true);
+    await expect.poll(() => hasRun()).toBe(true);
     const second = started(args);
     const told = collect(second);
-    await expect.poll(() => told.text, { timeout: 60_000 }).toContain(`waiting for process ${first.pid}, `);
+    await expect.poll(() => told.text).toContain(`waiting for process ${first.pid}, `);
     const ended = once(second, 'close').then(([status]) => ({ status: Number(status), stderr: told.text }));
     return { first, second: ended, go: () => writeFileSync(join(marks(), 'go'), '') };
   }
@@ -86,7 +86,7 @@ describe('builders of one store', () => {
     writeFileSync(join(marks(), 'good'), '');
     first.kill('SIGKILL');
     await once(first, 'close');
-    await expect.poll(() => runs(), { timeout: 60_000 }).toBe(2);
+    await expect.poll(() => runs()).toBe(2);
     go();
     expect(await second).toMatchObject({ status: 0 });
     expect(await world.cli.ok(['run', '--rm', 'made:1', 'cat', '/done'])).toBe('done');
@@ -97,7 +97,7 @@ describe('builders of one store', () => {
     const { first, second, go } = await raced();
     go();
     expect((await once(first, 'close'))[0]).toBe(5);
-    await expect.poll(() => runs(), { timeout: 60_000 }).toBe(2);
+    await expect.poll(() => runs()).toBe(2);
     writeFileSync(join(marks(), 'good'), '');
     go();
     expect(await second).toMatchObject({ status: 0 });

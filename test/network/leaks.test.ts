@@ -47,7 +47,7 @@ describe('what processes leave behind', () => {
       const traces = await world.traces();
       expect(traces).not.toContain('tsv');
       expect(traces).not.toContain('table');
-    }, 20_000);
+    }, 60_000);
     const next = world.agent();
     await next.ask({ do: 'sweep' });
     expect(await world.traces()).toBe(before);

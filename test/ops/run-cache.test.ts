@@ -1,12 +1,13 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import type { BuildOptions } from '../../src/build.ts';
+import { digestOf, digestParts } from '../../src/core/index.ts';
 import { built, type Built } from '../support/built-tree.ts';
 import { tsbuild, tsbuildWithBusybox } from '../support/cli.ts';
 import { makeContext } from '../support/context.ts';
-import { pidOf, until } from '../support/holdings.ts';
+import { until } from '../support/holdings.ts';
 import { requires } from '../support/requires.ts';
 
 let root: string;
@@ -102,18 +103,17 @@ describe('cache mounts that start with something', () => {
   });
 
   it.each([
-    // Each counts what it can see of the other while both hold the cache.
-    ['locked', 'A B'],
-    ['private', 'A B'],
-    ['shared', 'AB AB'],
-  ])('L-142 %s ones between two processes', async (sharing, expected) => {
+    // Each counts what it can see of the other while both hold the cache; of what one has at a time, for a while.
+    ['locked', 'A B', 'sleep 0.5'],
+    ['private', 'A B', 'until test -e /gate/A -a -e /gate/B; do sleep 0.05; done'],
+    ['shared', 'AB AB', 'until test -e /gate/A -a -e /gate/B; do sleep 0.05; done'],
+  ])('L-142 %s ones between two processes', async (sharing, expected, meet) => {
     const cli = tsbuild(root);
-    const mount = `--mount=type=cache,id=two-${sharing},target=/c,sharing=${sharing}`;
+    const mount = `--mount=type=cache,id=two-${sharing},target=/c,sharing=${sharing} --mount=type=cache,id=gate-${sharing},target=/gate`;
     const context = (name: string): string =>
       makeContext({
         Dockerfile: dockerfile([
-          // Both are at it before either looks, unless one has to wait for the other.
-          `RUN ${mount} touch /c/${name}; for i in 1 2 3 4 5 6 7 8 9 10; do test -e /c/A -a -e /c/B && break; sleep 0.2; done; echo saw $(ls /c | tr -d "\\n"); test ${sharing} = shared || rm /c/${name}; sleep 0.5`,
+          `RUN ${mount} touch /c/${name} /gate/${name}; ${meet}; echo saw $(ls /c | tr -d "\\n"); test ${sharing} = shared || rm /c/${name}`,
         ]),
       });
     const builds = ['A', 'B'].map((name) => cli.run(['build', '--progress', 'plain', context(name)]));
@@ -126,13 +126,16 @@ describe('cache mounts that start with something', () => {
   it('L-143 S-73 waiting for a locked one can be interrupted', async () => {
     const mount = '--mount=type=cache,id=held,target=/c,sharing=locked';
     const abort = new AbortController();
-    const holder = run([`RUN ${mount} echo holding; sleep 3.25`]);
+    const gate = join(root, 'cache-mounts', digestParts(digestOf('gate-held')).hex);
+    const waits = 'touch /gate/held; until test -e /gate/go; do sleep 0.05; done';
+    const holder = run([`RUN ${mount} --mount=type=cache,id=gate-held,target=/gate echo holding; ${waits}`]);
     // It has the lock by then; begun together, the other could be first.
-    await until(() => pidOf(['sleep', '3.25']));
+    await until(() => existsSync(join(gate, 'held')));
     const waiter = run([`RUN ${mount} true`], { signal: abort.signal });
     const interrupted = expect(waiter).rejects.toBeDefined();
     setTimeout(() => abort.abort(new Error('enough')), 500);
     await interrupted;
+    writeFileSync(join(gate, 'go'), '');
     expect((await holder).output).toBe('holding\n');
   });
 

@@ -1,6 +1,5 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { findCredentials } from '../../src/registry/index.ts';
@@ -70,7 +69,7 @@ describe('credential helpers', () => {
     const stop = new AbortController();
     const { environment } = home({ '.docker/config.json': { credsStore: 'hangs' } });
     const asking = findCredentials({ registry: 'r.e' }, { signal: stop.signal, environment });
-    for (let tries = 0; !existsSync(join(path, 'hanging')) && tries < 500; tries += 1) await sleep(10);
+    await expect.poll(() => existsSync(join(path, 'hanging'))).toBe(true);
     stop.abort(new Error('stopped'));
     await expect(asking).rejects.toThrow('stopped');
     const pid = Number(readFileSync(join(path, 'hanging'), 'utf8'));

@@ -17,6 +17,8 @@ import { withStore } from '../support/with-store.ts';
 requires('tool:docker-registry', 'tool:skopeo');
 
 const retry = { tries: 4, first: 1, longest: 5, patience: 2000 };
+/** Where silence is short: a machine may be busy for longer than that, more than once. */
+const often = { ...retry, tries: 100 };
 const app = 'docker.io/library/app:latest';
 
 let registry: TestRegistry;
@@ -130,17 +132,19 @@ describe('transfers', () => {
       response.writeHead(200, { 'content-length': layer.length });
       response.write(layer.subarray(0, 1000));
     };
-    const { proxy } = await pull(at(isBig, hang, 1), { stall: 300 });
-    expect(proxy.seen.filter(({ path }) => path.includes(big)).map(({ headers }) => headers.range)).toEqual([
-      undefined,
-      'bytes=1000-',
-    ]);
+    const { proxy } = await pull(
+      at((request) => isBig(request) && request.headers.range === undefined, hang),
+      { stall: 300, retry: often },
+    );
+    const ranges = proxy.seen.filter(({ path }) => path.includes(big)).map(({ headers }) => headers.range);
+    // A slow machine may have it asked for once more.
+    expect(new Set(ranges)).toEqual(new Set([undefined, 'bytes=1000-']));
   });
 
   it('G-32 asks again for a manifest that does not come', async () => {
     const { proxy } = await pull(
       at(isManifest, () => undefined, 1),
-      { stall: 300 },
+      { stall: 300, retry: often },
     );
     // A slow machine may have it asked for once more.
     expect(proxy.seen.filter(({ path }) => path.includes('/manifests/')).length).toBeGreaterThan(1);

@@ -195,7 +195,7 @@ describe('how a blob is sent', () => {
     const seen = await through(
       'how/stalled',
       atPatch(2, () => true),
-      { stall: 300 },
+      { stall: 300, retry: { ...retry, tries: 100 } },
     );
     // A slow machine may have it sent once more.
     expect(seen.filter(({ range }) => range === '16384-32767').length).toBeGreaterThan(1);

@@ -29,7 +29,7 @@ function serving(name: string): string[] {
 }
 
 async function until(what: () => boolean): Promise<void> {
-  await expect.poll(what, { timeout: 20_000 }).toBe(true);
+  await expect.poll(what).toBe(true);
 }
 
 describe.each(['pasta', 'slirp4netns'] as const)('networks of an ordinary user behind %s', (program) => {

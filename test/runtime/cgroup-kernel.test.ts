@@ -160,9 +160,7 @@ describe('what a container used', () => {
       busyboxSpec(host, 'sleep 100 & while :; do :; done', { limits }),
     );
     await container.start();
-    await expect
-      .poll(async () => (await container.usage()).throttledPeriods, { timeout: 10_000 })
-      .toBeGreaterThan(0);
+    await expect.poll(async () => (await container.usage()).throttledPeriods).toBeGreaterThan(0);
     expect(await container.usage()).toMatchObject({
       memoryLimit: 64 * MiB,
       pidsLimit: 20,

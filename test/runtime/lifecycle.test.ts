@@ -63,8 +63,9 @@ describe('the life of a container', () => {
   it('R-52 S-73 an abort kills it, and what it left on the way', async () => {
     const host = busyboxHost();
     const abort = new AbortController();
-    const running = runBusybox(host, 'echo ready; sleep 1000', { signal: abort.signal });
-    await sleep(200);
+    const marker = `1${Math.floor(Math.random() * 1e8)}`;
+    const running = runBusybox(host, ['sleep', marker], { signal: abort.signal });
+    await until(() => processesWith(`sleep\0${marker}`).length > 0);
     abort.abort();
     expect((await running).status).toEqual({ kind: 'signaled', signal: 9 });
     const late = runBusybox(host, 'true', { signal: abort.signal });

@@ -71,7 +71,7 @@ const met = new Set<Intended>();
 describe('what a program sees beside runc', () => {
   requires('root', 'tool:runc', 'tool:gcc', 'tool:python3');
 
-  it.each(probeConfigs)('O-42 R-10…R-33 $name', { timeout: 30_000 }, async (probe) => {
+  it.each(probeConfigs)('O-42 R-10…R-33 $name', async (probe) => {
     const config = probeConfig(probe, tempFolder('source').path);
     const [ours, theirs] = [await seenUnderTsbuild(config), await seenUnderRunc(config)];
     expect(ours.size).toBeGreaterThan(350);

@@ -19,7 +19,7 @@ describe('a container with a terminal', () => {
 
   it('has a terminal of its own devpts as its controlling one, with the caller’s size', async () => {
     const { output, code, restored } = await inContainer(
-      'tty; test -c /dev/console && stat -c %t:%T /dev/console; sleep 0.2; stty size; ps -o tty | tail -1; exit 4',
+      'tty; test -c /dev/console && stat -c %t:%T /dev/console; until test "$(stty size)" = "33 101"; do sleep 0.05; done; stty size; ps -o tty | tail -1; exit 4',
     );
     expect(output.split('\r\n').slice(0, 3)).toEqual(['/dev/pts/0', '88:0', '33 101']);
     expect([code, restored]).toEqual([4, true]);

@@ -137,10 +137,10 @@ describe('a server that fails', () => {
 
   it('that falls silent is given up', async () => {
     await using server = await serve((response) => void response.writeHead(200).write('hel'));
-    const promise = urlFetcher({ stall: 50 }).fetch(`${server.origin}/folder/file.txt`);
+    const promise = urlFetcher({ stall: 300 }).fetch(`${server.origin}/folder/file.txt`);
     await expect(promise).rejects.toMatchObject({
       code: 'SOURCE_UNREACHABLE',
-      message: expect.stringContaining('nothing came for 50 ms') as string,
+      message: expect.stringContaining('nothing came for 300 ms') as string,
     });
   });
 

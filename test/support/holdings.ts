@@ -1,36 +1,55 @@
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** What a running container holds of the machine. */
 export interface Holdings {
   readonly pid: number;
   readonly cgroups: readonly string[];
-  readonly mountNamespace: string;
+  readonly namespace: HeldNamespace;
+}
+
+/**
+ * The PID namespace, held open: that of a container that is gone would leave its number to the next one, perhaps to that
+ * of another test. Of a container without one it is the mount namespace, which held open would keep its mounts.
+ */
+interface HeldNamespace {
+  readonly kind: 'pid' | 'mnt';
+  readonly link: string;
+  readonly release: () => void;
+}
+
+function holdNamespace(pid: number): HeldNamespace {
+  const link = readlinkSync(`/proc/${pid}/ns/pid`);
+  if (link === readlinkSync('/proc/self/ns/pid'))
+    return { kind: 'mnt', link: readlinkSync(`/proc/${pid}/ns/mnt`), release: () => undefined };
+  const fd = openSync(`/proc/${pid}/ns/pid`, 'r');
+  return { kind: 'pid', link, release: () => closeSync(fd) };
 }
 
 /** `pid`: a process of the container, as the host numbers it. */
 export function holdingsOf(pid: number): Holdings {
   const cgroups = readFileSync(`/proc/${pid}/cgroup`, 'utf8').split('\n').flatMap(cgroupFolder);
-  return { pid, cgroups, mountNamespace: readlinkSync(`/proc/${pid}/ns/mnt`) };
+  return { pid, cgroups, namespace: holdNamespace(pid) };
 }
 
 /**
  * Waits until neither a process of the container nor its cgroups are left. After SIGKILL the kernel and the launcher
  * need a moment; what is left after that is left for good.
  */
-export async function allGone({ cgroups, mountNamespace }: Holdings): Promise<void> {
-  await until(() => !processIds().some((pid) => namespaceOf(pid) === mountNamespace));
+export async function allGone({ cgroups, namespace: { kind, link, release } }: Holdings): Promise<void> {
+  await until(() => !processIds().some((pid) => namespaceOf(pid, kind) === link));
+  release();
   await until(() => cgroups.every((folder) => !existsSync(folder)));
 }
 
-/** Polls until the condition gives something; what does not happen within 20 s does not happen. */
+/** Polls until the condition gives something; what does not happen within a minute does not happen. */
 export async function until<T>(condition: () => T): Promise<NonNullable<T>> {
-  for (let tries = 0; tries < 400; tries++) {
+  for (let tries = 0; tries < 1200; tries++) {
     const value = condition();
     if (value !== undefined && value !== null && value !== false) return value;
     await sleep(50);
   }
-  throw new Error(`not within 20 s: ${condition.toString()}`);
+  throw new Error(`not within a minute: ${condition.toString()}`);
 }
 
 function processIds(): string[] {
@@ -44,9 +63,9 @@ export function pidOf(argv: readonly string[]): number | undefined {
   return pid === undefined ? undefined : Number(pid);
 }
 
-function namespaceOf(pid: string): string | undefined {
+function namespaceOf(pid: string, kind: HeldNamespace['kind']): string | undefined {
   try {
-    return readlinkSync(`/proc/${pid}/ns/mnt`);
+    return readlinkSync(`/proc/${pid}/ns/${kind}`);
   } catch {
     return undefined;
   }

@@ -78,7 +78,7 @@ async function makeNetworkCli(): Promise<NetworkCli> {
     async server(name, ...flags) {
       const argv = ['run', '-d', '--name', name, ...flags, 'busybox:1', 'sh', '-c', serving(name)];
       const id = await cli.ok(argv);
-      await expect.poll(() => inside(name, 'netstat -ltn | grep -c ":80 "'), { timeout: 20_000 }).toBe('1');
+      await expect.poll(() => inside(name, 'netstat -ltn | grep -c ":80 "')).toBe('1');
       return id;
     },
     async sh(script, ...flags) {
