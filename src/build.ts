@@ -190,13 +190,17 @@ async function attesterOf(
   const { attestations } = options;
   if (attestations?.provenance === undefined && attestations?.sbom === undefined) return async () => [];
   const { createAttester } = await import('./attest/index.ts');
-  const { dockerfile, snapshotter, emit } = planned;
+  const { dockerfile, snapshotter, store, emit } = planned;
   return createAttester(attestations, {
     ...{ parameters: options, dockerfile, snapshotter, started },
     fetched: planned.fetched(),
     epoch: shape.epoch ?? (shape.rewrite === undefined ? undefined : 0),
     name: options.tags?.[0] ?? 'image',
     warn: (message) => emit({ type: 'warning', message }),
+    memory: {
+      get: async (key) => store.records.get('distribution', key),
+      put: async (key, value) => store.records.put('distribution', key, value),
+    },
   });
 }
 

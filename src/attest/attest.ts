@@ -1,9 +1,12 @@
+import { randomUUID } from 'node:crypto';
+
 import type { BuildPlan } from '../graph/types.ts';
 import type { Attestation, Image } from '../image/index.ts';
 import type { Snapshot, Snapshotter } from '../snapshot/types.ts';
 import type { FetchedSource } from '../source/types.ts';
 import { version } from '../sys/index.ts';
 import type { AttestedDockerfile } from './build-config.ts';
+import { saidOnce, type Memory, type Moments } from './moments.ts';
 import { provenanceOf } from './provenance.ts';
 import { sbomOf, type SbomFacts } from './sbom.ts';
 import type { AttestationRequests, BuildParameters, SbomRequest } from './types.ts';
@@ -20,6 +23,8 @@ export interface AttestedBuild {
   readonly name: string;
   readonly snapshotter: Pick<Snapshotter, 'view'>;
   readonly warn: (message: string) => void;
+  /** What was said of images before, on this machine. */
+  readonly memory: Memory;
 }
 
 /** One of its images. */
@@ -33,33 +38,37 @@ export interface AttestedImage {
 /** Says of an image what was asked for; nothing where nothing was. Throws ATTESTATION_FAILED. */
 export type Attester = (image: AttestedImage) => Promise<readonly Attestation[]>;
 
-/** Provenance is one for each platform, in however many shapes its image goes out; an SBOM names its image. */
+/** An SBOM names its image; so provenance of one platform may differ in its times where it goes out in several shapes. */
 export function createAttester(requests: AttestationRequests, build: AttestedBuild): Attester {
-  const finished = new Date();
-  const provenances = new Map<BuildPlan, Attestation>();
+  const { epoch, memory } = build;
+  const now = momentsOf(build);
   const { provenance, sbom } = requests;
   return async ({ plan, image, snapshot }) => {
+    const told = async (say: (moments: Moments) => Attestation): Promise<Attestation> =>
+      epoch === undefined ? saidOnce(memory, image.id, { now, say }) : say(now);
     const attestations: Attestation[] = [];
-    if (provenance !== undefined) {
-      const made = provenances.get(plan) ?? provenanceOf(provenance, { ...build, plan, finished });
-      provenances.set(plan, made);
-      attestations.push(made);
-    }
+    if (provenance !== undefined)
+      attestations.push(await told((moments) => provenanceOf(provenance, { ...build, plan, moments })));
     if (sbom !== undefined) {
-      const created = build.epoch === undefined ? finished : new Date(build.epoch * 1000);
-      const tool = `tsbuild-${version()}`;
-      const facts = { name: build.name, id: image.id, created, tool, warn: build.warn };
-      attestations.push(await sbomOfState(sbom, { snapshot, snapshotter: build.snapshotter }, facts));
+      const facts = { name: build.name, id: image.id, tool: `tsbuild-${version()}`, warn: build.warn };
+      const say = await sbomOfState(sbom, { snapshot, snapshotter: build.snapshotter }, facts);
+      attestations.push(await told(({ finished }) => say(finished)));
     }
     return attestations;
   };
+}
+
+function momentsOf({ epoch, started }: Pick<AttestedBuild, 'epoch' | 'started'>): Moments {
+  if (epoch === undefined) return { invocation: randomUUID(), started, finished: new Date() };
+  const time = new Date(epoch * 1000);
+  return { invocation: undefined, started: time, finished: time };
 }
 
 async function sbomOfState(
   request: SbomRequest,
   { snapshot, snapshotter }: Pick<AttestedImage, 'snapshot'> & Pick<AttestedBuild, 'snapshotter'>,
   facts: SbomFacts,
-): Promise<Attestation> {
+): Promise<(created: Date) => Attestation> {
   if (snapshot === undefined) return sbomOf(request, undefined, facts);
   await using view = await snapshotter.view(snapshot);
   return sbomOf(request, view.root, facts);

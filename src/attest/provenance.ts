@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-
 import type { Json, JsonObject } from '../core/index.ts';
 import type { BuildPlan } from '../graph/types.ts';
 import type { Attestation } from '../image/index.ts';
@@ -8,6 +6,7 @@ import type { FetchedSource } from '../source/types.ts';
 import { buildConfigOf, contextsRead, type AttestedDockerfile } from './build-config.ts';
 import { materialsOf, stepsOf } from './materials.ts';
 import { configSourceOf, parametersOf, requestJson } from './parameters.ts';
+import type { Moments } from './moments.ts';
 import type { BuildParameters, Material, ProvenanceRequest } from './types.ts';
 import { withoutCredentialsInside } from './urls.ts';
 
@@ -17,16 +16,13 @@ export interface BuildFacts {
   readonly plan: Pick<BuildPlan, 'target' | 'platform'>;
   readonly dockerfile: AttestedDockerfile;
   readonly fetched: readonly FetchedSource[];
-  readonly started: Date;
-  readonly finished: Date;
-  /** SOURCE_DATE_EPOCH in seconds: takes the place of both times and of the random id, so that the same build says the same. */
-  readonly epoch?: number | undefined;
+  readonly moments: Moments;
 }
 
 /** Names how parameters are to be read: docs/attestations.md. */
 const buildType = 'urn:tsbuild:dockerfile-build:1';
 
-/** SLSA provenance of a build. Pure but for the random id. */
+/** SLSA provenance of a build. */
 export function provenanceOf(request: ProvenanceRequest, facts: BuildFacts): Attestation {
   const { version, filename } = request;
   const told = tell(request, facts);
@@ -55,7 +51,7 @@ interface Told {
 }
 
 function tell({ mode }: ProvenanceRequest, facts: BuildFacts): Told {
-  const { parameters, plan, fetched, epoch } = facts;
+  const { parameters, plan, fetched, moments } = facts;
   const steps = stepsOf(plan);
   const config = configSourceOf(parameters, fetched);
   const read = contextsRead(steps);
@@ -67,15 +63,14 @@ function tell({ mode }: ProvenanceRequest, facts: BuildFacts): Told {
   const completeMaterials = locals.length === 0;
   const { steps: configSteps, source } =
     mode === 'max' ? buildConfigOf(steps, facts.dockerfile) : { steps: undefined, source: undefined };
-  const time = (date: Date): string => (epoch === undefined ? date : new Date(epoch * 1000)).toISOString();
   return {
     config,
     request: requestJson(request),
     materials: materialsOf(steps, fetched),
     platform: formatPlatform(hostPlatform()),
-    id: epoch === undefined ? randomUUID() : undefined,
-    started: time(facts.started),
-    finished: time(facts.finished),
+    id: moments.invocation,
+    started: moments.started.toISOString(),
+    finished: moments.finished.toISOString(),
     completeRequest: request.complete,
     completeMaterials,
     hermetic: completeMaterials && !networked,

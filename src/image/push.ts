@@ -118,7 +118,8 @@ async function sendImage(
     options,
   );
   const attestations = options.attestations?.get(image.id) ?? (await keptAttestations(store, image.id));
-  const names = [formatReference(reference)];
+  // Not by its tag: under a second one the same would be said once more.
+  const names = [`${repositoryName(reference)}@${pushed.manifest.digest}`];
   await pushAttestations(
     reference,
     pushed.manifest,

@@ -110,7 +110,7 @@ export interface RecordStat {
  * `states`: content digest of a state → its first result. `nearest`: a Dockerfile and its context → by identity of a
  * step the key of its record, for explain.
  * `listings`: digest of files that were copied → their names, chain id of a base → its names, for explain. `builds`: a Dockerfile and its context → how the
- * last build of it fared. `chains`: chain id → snapshot. `distribution`: diff id → known compressed forms.
+ * last build of it fared. `chains`: chain id → snapshot. `distribution`: diff id → known compressed forms, and when something was first said of an image.
  * `mounts`: folder of a cache mount → its id. `pruned`: first digit of steps' own definitions → when their results were pruned.
  */
 export type RecordCollection =

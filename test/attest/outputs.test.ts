@@ -123,13 +123,19 @@ describe('attestations of a build', () => {
     for (const { subject } of [provenance, sbom]) {
       expect(subject).toEqual([
         {
-          name: `pkg:docker/${registry.host}/plain@1?platform=linux%2Famd64`,
+          name: `pkg:docker/${registry.host}/plain@${digest}?platform=linux%2Famd64`,
           digest: { sha256: digest.slice(7) },
         },
       ]);
     }
     slsa1.parse(provenance.predicate);
     expect(purlsOf(checkedSpdx(sbom.predicate))).toEqual(purls);
+    // Built and pushed once more, and under another tag: all of it is there already.
+    const other = `${registry.host}/plain:2`;
+    await cli.ok(['build', '-q', '-t', name, '-t', other, '--push', ...both, context]);
+    expect(await referring('plain', digest)).toEqual([provenance, sbom]);
+    await cli.ok(['build', '-q', '-t', name, '--push', '--provenance=builder-id=urn:other', context]);
+    expect(await referring('plain', digest)).toHaveLength(3);
   });
 
   it('O-82 are kept beside the image: a later push sends them, and inspect shows them', async () => {

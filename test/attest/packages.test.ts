@@ -10,12 +10,12 @@ import { imageTree } from '../support/image-tree.ts';
 import { runOk } from '../support/run-command.ts';
 import { checkedSpdx, purlsOf, type SpdxDocument } from '../support/spdx-schema.ts';
 
-const facts = { name: 'app:1', id: digestOf('config'), created: new Date(0), tool: 'tsbuild-0' };
+const facts = { name: 'app:1', id: digestOf('config'), tool: 'tsbuild-0' };
 
 function sbom(root: RootDir | undefined): { readonly document: SpdxDocument; readonly warnings: string[] } {
   const warnings: string[] = [];
   const warn = (message: string): void => void warnings.push(message);
-  const { predicate, predicateType } = sbomOf({ filename: 'x' }, root, { ...facts, warn });
+  const { predicate, predicateType } = sbomOf({ filename: 'x' }, root, { ...facts, warn })(new Date(0));
   expect(predicateType).toBe('https://spdx.dev/Document');
   return { document: checkedSpdx(predicate), warnings };
 }
