@@ -49,7 +49,9 @@ const speaking: Partial<Record<CommandName, readonly Flag[]>> = {
   plan: several,
   pull: one,
   push: one,
+  rmi: several,
   run: several,
+  tags: one,
 };
 
 /** The flags about registries, where the command is one that speaks to them; its sub-commands have them, too. */
@@ -115,6 +117,7 @@ function namesOf(command: Command): readonly string[] {
     case 'login':
       return [`${(args[0] ?? 'docker.io').replace(/^https?:\/\//, '').replace(/\/.*$/, '')}/x`];
     case 'inspect':
+    case 'rmi':
       return args;
     case 'push':
       // Of an index that is pushed by another name.

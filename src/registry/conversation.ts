@@ -16,6 +16,16 @@ import { noticesOf } from './notices.ts';
 import type { RegistryPlace, RegistrySettings } from './settings.ts';
 import { createAuthorizer, type Authorizer } from './token.ts';
 
+/** What is done there. */
+export type Access = 'pull' | 'push' | 'delete';
+
+/** What a token is asked to allow. */
+const actions: Readonly<Record<Access, string>> = {
+  pull: 'pull',
+  push: 'pull,push',
+  delete: 'pull,push,delete',
+};
+
 export interface ConversationOptions {
   readonly place: RegistryPlace;
   readonly settings: RegistrySettings;
@@ -24,7 +34,7 @@ export interface ConversationOptions {
   /** Milliseconds without a byte after which a transfer is begun anew. */
   readonly stall: number;
   /** Reading alone unless told. */
-  readonly access?: 'pull' | 'push' | undefined;
+  readonly access?: Access | undefined;
   /** Other repositories of the registry that are read: blobs are mounted from them. */
   readonly alsoRead?: readonly string[] | undefined;
   /** The user's own, from his files and helpers, unless told. */
@@ -92,10 +102,10 @@ export async function withDeadline<T>(
 }
 
 /** A host that has several registries is told by `ns` which of them is meant; containerd says it of reads alone (G-38). */
-function urlOf(path: string, base: URL, { place, access }: ConversationOptions): URL {
+function urlOf(path: string, base: URL, { place, access = 'pull' }: ConversationOptions): URL {
   const { repository, namespace, root = '/v2' } = place;
   const url = new URL(`${root}/${repository}/${path}`, base);
-  if (namespace !== undefined && access !== 'push') url.searchParams.set('ns', namespace);
+  if (namespace !== undefined && access === 'pull') url.searchParams.set('ns', namespace);
   return url;
 }
 
@@ -120,10 +130,10 @@ interface Connection {
 }
 
 async function connect(options: ConversationOptions): Promise<Connection> {
-  const { place, settings, signal, access, alsoRead = [] } = options;
+  const { place, settings, signal, access = 'pull', alsoRead = [] } = options;
   const { host, repository } = place;
   const scopes = [
-    `repository:${repository}:${access === 'push' ? 'pull,push' : 'pull'}`,
+    `repository:${repository}:${actions[access]}`,
     ...alsoRead.map((other) => `repository:${other}:pull`),
   ];
   const credentials: CredentialLookup =

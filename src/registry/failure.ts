@@ -13,14 +13,17 @@ export interface Asked {
   /** Host that was dialled. */
   readonly host: string;
   /** What was tried; a pull unless told. */
-  readonly doing?: 'pull' | 'push' | 'log in' | undefined;
+  readonly doing?: 'pull' | 'push' | 'delete' | 'log in' | undefined;
 }
 
 const attempts = {
   pull: (name: string) => `pull ${name} from`,
   push: (name: string) => `push ${name} to`,
+  delete: (name: string) => `delete ${name} from`,
   'log in': () => 'log in to',
 } as const;
+
+const past = { pull: 'pulled', push: 'pushed', delete: 'deleted', 'log in': 'asked for' } as const;
 
 const plainHttpHint = 'plain http is spoken to localhost, and to hosts named by --insecure-registry';
 
@@ -66,11 +69,11 @@ function statusFailure(error: HttpStatusError, { name, host, doing = 'pull' }: A
         hint:
           doing === 'pull'
             ? `the image does not exist, or it is private: tsbuild login ${host} gives credentials`
-            : `check that the user of tsbuild login ${host} may push there`,
+            : `check that the user of tsbuild login ${host} may ${doing} there`,
         cause: error,
       });
     case 404:
-      if (doing !== 'pull') break;
+      if (doing !== 'pull' && doing !== 'delete') break;
       return new TsbuildError('IMAGE_NOT_FOUND', `${host} has no image ${name}: ${said}`, {
         hint: 'check the name and the tag',
         cause: error,
@@ -78,7 +81,7 @@ function statusFailure(error: HttpStatusError, { name, host, doing = 'pull' }: A
     case 429:
       return new TsbuildError(
         'REGISTRY_ERROR',
-        `${host} limits how often ${name} may be ${doing === 'push' ? 'pushed' : 'pulled'}: ${said}`,
+        `${host} limits how often ${name} may be ${past[doing]}: ${said}`,
         {
           hint: limitsHint(error, doing),
           cause: error,
@@ -104,7 +107,7 @@ function limitsHint({ limits, retryAfter }: HttpStatusError, doing: Asked['doing
     remaining === undefined ? undefined : `${remaining} remain`,
     retryAfter === undefined ? undefined : `it asks to wait ${duration(Math.ceil(retryAfter / 1000))}`,
   ].filter((part) => part !== undefined);
-  const advice = doing === 'push' ? 'wait' : 'wait, log in, or use a mirror';
+  const advice = doing === 'push' || doing === 'delete' ? 'wait' : 'wait, log in, or use a mirror';
   return said.length === 0 ? advice : `${said.join(', ')}: ${advice}`;
 }
 

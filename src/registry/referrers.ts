@@ -3,6 +3,7 @@ import { HttpStatusError, readBody, withRetries } from '../http/index.ts';
 import { maxManifestBytes, mediaTypes, parseIndex } from '../oci/index.ts';
 import type { Descriptor, Reference } from '../oci/index.ts';
 import { withDeadline } from './conversation.ts';
+import { nextPage } from './pages.ts';
 import { withRepository, type OpenRepository, type RegistryOptions } from './repository.ts';
 
 export interface ListReferrersOptions extends RegistryOptions {
@@ -95,14 +96,4 @@ async function readIndex(open: OpenRepository, path: string | URL): Promise<Inde
       }),
     { policy: open.retry, signal: open.signal },
   );
-}
-
-/** `Link: </v2/…>; rel="next"` (RFC 8288), of this registry alone. */
-function nextPage(response: Response): URL | undefined {
-  const target = /^\s*<([^>]{1,4096})>\s*;(?:[^,]*;)?\s*rel="?next"?/i.exec(
-    response.headers.get('link') ?? '',
-  )?.[1];
-  if (target === undefined || !URL.canParse(target, response.url)) return undefined;
-  const url = new URL(target, response.url);
-  return url.origin === new URL(response.url).origin ? url : undefined;
 }

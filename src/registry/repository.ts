@@ -1,7 +1,7 @@
 import { TsbuildError } from '../core/index.ts';
 import type { RetryPolicy } from '../http/index.ts';
 import { familiarName, type Reference } from '../oci/index.ts';
-import { createConversation, type Conversation } from './conversation.ts';
+import { createConversation, type Access, type Conversation } from './conversation.ts';
 import type { CredentialLookup } from './credentials.ts';
 import { registryFailure } from './failure.ts';
 import { registrySettings, type RegistrySettings } from './settings.ts';
@@ -41,7 +41,7 @@ export interface Mirror {
 }
 
 export interface Visit extends RegistryOptions {
-  readonly access: 'pull' | 'push';
+  readonly access: Access;
   /** Other repositories of the registry that blobs may be mounted from. */
   readonly alsoRead?: readonly string[] | undefined;
 }
@@ -75,7 +75,11 @@ export async function withRepository<T>(
     return await task({ conversation, mirrors, signal, failed, retry, stall, onWarning });
   } catch (error) {
     if (visit.signal?.aborted === true) {
-      throw new TsbuildError('INTERRUPTED', `the ${access} of ${name} was stopped`, { cause: error });
+      throw new TsbuildError(
+        'INTERRUPTED',
+        `the ${access === 'delete' ? 'deletion' : access} of ${name} was stopped`,
+        { cause: error },
+      );
     }
     throw registryFailure(error, { name, host: place.host, doing: access });
   }

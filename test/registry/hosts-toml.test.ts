@@ -164,7 +164,10 @@ describe('headers', () => {
   });
   const serving = (redirect?: string): Promise<FaultProxy> =>
     startFaultProxy(undefined, (request, response) => {
-      if (request.url === '/v2/') return !response.end();
+      if (request.url === '/v2/') {
+        response.end();
+        return true;
+      }
       if (redirect === undefined) response.writeHead(200, { 'content-type': mediaTypes.manifest }).end(body);
       else response.writeHead(307, { location: redirect }).end();
       return true;

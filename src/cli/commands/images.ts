@@ -1,13 +1,16 @@
 import type { Command } from 'commander';
 
+import { TsbuildError } from '../../core/index.ts';
 import type { ImageRow } from '../../image/index.ts';
-import { makeCommand } from '../command.ts';
+import { examples, makeCommand } from '../command.ts';
+import { addCredsOption } from '../creds-flag.ts';
 import { forEachName } from '../each-name.ts';
 import { formatOption, printList, type ListFormat } from '../list.ts';
 import type { ExitStatusHolder } from '../program.ts';
 import { storeRoot } from '../root.ts';
 import { formatAge, formatSize, shortId } from '../table.ts';
 import { withStore } from '../with-store.ts';
+import { removeRemote } from './tags.ts';
 
 interface ImagesFlags {
   readonly quiet?: boolean;
@@ -84,11 +87,30 @@ export function tagCommand(): Command {
   });
 }
 
+interface RmiFlags {
+  readonly force?: boolean;
+  readonly remote?: boolean;
+  readonly creds?: string;
+}
+
 export function rmiCommand(status: ExitStatusHolder): Command {
   const command = makeCommand('rmi', 'Remove names of images, and an image with its last name')
     .argument('<image...>', 'names or ids')
-    .option('-f, --force', 'all names of an id, and images of stopped containers');
-  return command.action(async (images: readonly string[], flags: { force?: boolean }) => {
+    .option('-f, --force', 'all names of an id, and images of stopped containers')
+    .option('--remote', 'of the registries of the names instead: NAME:TAG, or NAME@DIGEST with all its tags')
+    .addHelpText(
+      'after',
+      examples([
+        ['tsbuild rmi app:1', 'remove the name, and what only it led to'],
+        [
+          'tsbuild rmi --remote ghcr.io/team/app:1',
+          'delete the tag in the registry; the store stays as it is',
+        ],
+      ]),
+    );
+  return addCredsOption(command).action(async (images: readonly string[], flags: RmiFlags) => {
+    if (flags.remote === true) return removeRemote(images, status, flags);
+    if (flags.creds !== undefined) throw new TsbuildError('USAGE', '--creds goes with --remote');
     await withStore(storeRoot(command), async (store) => {
       const { removeImage } = await import('../../image/index.ts');
       const { familiarName } = await import('../../oci/index.ts');

@@ -47,6 +47,7 @@ export const commandBuilders = {
   start: async () => (await import('./start.ts')).startCommand,
   stop: async () => (await import('./containers.ts')).stopCommand,
   tag: async () => (await import('./images.ts')).tagCommand,
+  tags: async () => (await import('./tags.ts')).tagsCommand,
   top: async () => (await import('./top.ts')).topCommand,
   unpause: async () => (await import('./pause.ts')).unpauseCommand,
   version: async () => (await import('./version.ts')).versionCommand,
@@ -68,6 +69,6 @@ export const commandGroups: readonly (readonly [heading: string, names: readonly
   ],
   ['Volumes:', ['volume']],
   ['Store:', ['du', 'prune', 'fsck', 'cache']],
-  ['Registries:', ['login', 'logout']],
+  ['Registries:', ['login', 'logout', 'tags']],
   ['Other:', ['doctor', 'features', 'version']],
 ];

@@ -53,6 +53,7 @@ const needs: Readonly<Record<CommandName, NamespaceNeed>> = {
   stats: 'enter',
   stop: 'enter',
   tag: 'none',
+  tags: 'none',
   top: 'enter',
   unpause: 'enter',
   version: 'none',
