@@ -40,6 +40,10 @@ export interface PlanningOptions {
   readonly allow?: ReadonlySet<Entitlement> | undefined;
   /** Lines more in /etc/hosts of RUN steps. */
   readonly extraHosts?: readonly HostEntry[] | undefined;
+  /** A file of rules about what the build may take, and what it takes instead. */
+  readonly sourcePolicy?: string | undefined;
+  /** A lock file: what the Dockerfile takes from elsewhere is what is written there, and nothing else. */
+  readonly lock?: string | undefined;
   /** For RUN mounts, and for fetching from where one must log in. */
   readonly secrets?: ReadonlyMap<string, SecretSource> | undefined;
   readonly ssh?: ReadonlyMap<string, SshSource> | undefined;

@@ -28,11 +28,13 @@ import {
   type State,
   type StepNetworks,
 } from './ops/index.ts';
+import { planStages, ruledBase, ruledLayout, rulesOf } from './build-rules.ts';
 import { isIndexed, type PlanningOptions, type RunningOptions } from './build-options.ts';
 import type { Dockerfile } from './dockerfile/types.ts';
 import type { BuildCaches, BuildCachesOptions, CacheWishes } from './remote-cache/index.ts';
 import { planAll, type BuildPlan, type PlanOptions } from './graph/index.ts';
 import { hostPlatform, type Platform } from './oci/index.ts';
+import type { NotedSource } from './policy/index.ts';
 import { chooseIsolation, createRuntime, type Isolation } from './runtime/index.ts';
 import { openSnapshotter, type LocalSnapshotter } from './snapshot/index.ts';
 import { defaultJobs, type Vertex } from './solver/index.ts';
@@ -73,6 +75,13 @@ export interface PlannedBuild extends AsyncDisposable {
   readonly emit: EmitBuildEvent;
   /** What has come from repositories and URLs so far. */
   readonly fetched: () => readonly FetchedSource[];
+  readonly sources: Sources;
+}
+
+export interface OpeningOptions {
+  readonly bases: 'pull' | 'look-up';
+  /** Told of what every stage takes from elsewhere, also of those that the target does not need. */
+  readonly onSource?: ((source: NotedSource) => void) | undefined;
 }
 
 /**
@@ -81,7 +90,7 @@ export interface PlannedBuild extends AsyncDisposable {
  */
 export async function openPlannedBuild(
   options: PlanningOptions & RunningOptions,
-  { bases }: { readonly bases: 'pull' | 'look-up' },
+  { bases, onSource }: OpeningOptions,
 ): Promise<PlannedBuild> {
   if (options.platforms?.length === 0) throw new TsbuildError('USAGE', 'there is no platform to build for');
   const emit = warnOnce(options.emit ?? (() => undefined));
@@ -94,6 +103,7 @@ export async function openPlannedBuild(
   // Made before it is needed only where something must be fetched: a mistyped path makes no store.
   let opening: Promise<OpenedStore> | undefined;
   const opened = (): Promise<OpenedStore> => (opening ??= openWithSources(options.root, fetching, held));
+  const ruled = await rulesOf(options, onSource);
   const given = withEpoch(options.buildArgs ?? new Map());
   const inputs = held.use(
     await openBuildInputs({
@@ -104,11 +114,12 @@ export async function openPlannedBuild(
       keepGitDir: isGoTrue(given.get('BUILDKIT_CONTEXT_KEEP_GIT_DIR')),
       remote: async () => {
         const { store, sources } = await opened();
-        return { tempDir: () => store.tempDir(), sources };
+        return { tempDir: () => store.tempDir(), sources: ruled?.fetching(sources) ?? sources };
       },
     }),
   );
   const { dockerfile, context, contexts, named } = inputs;
+  if (context.lasting === true) for (const name of ['dockerfile', 'context']) ruled?.rules.local(name);
   const buildArgs = withContextTime(given, inputs.time);
   const platforms = options.platforms ?? [hostPlatform()];
   const [platform = hostPlatform()] = platforms;
@@ -129,13 +140,25 @@ export async function openPlannedBuild(
     contexts: named,
     allow: options.allow ?? new Set(),
     extraHosts: extraHosts.map(({ name }) => name),
-    resolveLayout: layoutResolver({ store, lease, emit, bases }),
+    rules: ruled?.rules,
+    resolveLayout: ruledLayout(layoutResolver({ store, lease, emit, bases }), ruled?.rules),
     resolveBase: checks.watch(
-      baseResolver({ store, pull: options.pull ?? false, signal, emit, bases, exact: platforms.length > 1 }),
+      ruledBase(
+        baseResolver({
+          store,
+          pull: options.pull ?? false,
+          signal,
+          emit,
+          bases,
+          exact: platforms.length > 1,
+        }),
+        ruled?.rules,
+      ),
     ),
   };
   const planning = planAll(dockerfile, platforms, planOptions);
   const plans = await checks.around(planning);
+  if (onSource !== undefined) await planStages(dockerfile, platforms, planOptions);
   for (const message of plans.flatMap(({ warnings }) => warnings)) emit({ type: 'warning', message });
 
   const jobs = options.jobs ?? defaultJobs();
@@ -200,6 +223,7 @@ export async function openPlannedBuild(
     signal,
     emit,
     fetched,
+    sources,
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }

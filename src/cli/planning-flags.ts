@@ -6,11 +6,12 @@ import type { ContextModes, NamedContext, SecretSource, SshSource } from '../ops
 import type { HostEntry } from '../runtime/index.ts';
 import { parseAllow, parseBuildArgs, parseNoCacheFilter, parseSecret } from './build-values.ts';
 import { platformOption, platformsOf, type PlatformFlags } from './build-platforms.ts';
+import { sourceOptionsOf, type SourceFlags, type SourceOptions } from './build-sources.ts';
 import { collect } from './command.ts';
 import { dockerProxies } from './docker-proxies.ts';
 
 /** What says which steps there are: `build` runs them, `plan` shows them. */
-export interface PlanningFlags extends PlatformFlags {
+export interface PlanningFlags extends PlatformFlags, SourceFlags {
   readonly file?: string;
   readonly buildArg?: readonly string[];
   readonly target?: string;
@@ -96,7 +97,7 @@ function noCacheFilterOption(): Option {
 }
 
 /** Options of `build()` and `planBuild()` alike. */
-export interface PlanningOptions {
+export interface PlanningOptions extends SourceOptions {
   readonly file: string | undefined;
   readonly buildArgs: ReadonlyMap<string, string>;
   readonly target: string | undefined;
@@ -114,11 +115,12 @@ export interface PlanningOptions {
 }
 
 /** Throws USAGE and its kind for values that make no sense. */
-export async function planningOptionsOf(flags: PlanningFlags): Promise<PlanningOptions> {
+export async function planningOptionsOf(flags: PlanningFlags, context: string): Promise<PlanningOptions> {
   const { parseBuildContext, parseSshSource } = await import('../ops/index.ts');
   const { hostGateway, parseAddHost } = await import('../runtime/index.ts');
   const sshSources = (flags.ssh ?? []).map((text) => parseSshSource(text));
   return {
+    ...sourceOptionsOf(flags, { context, file: flags.file }),
     file: flags.file,
     buildArgs: new Map([...dockerProxies(), ...parseBuildArgs(flags.buildArg ?? [])]),
     target: flags.target,

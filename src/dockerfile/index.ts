@@ -11,7 +11,7 @@ export {
   type Expanded,
   type ExpandOptions,
 } from './expand.ts';
-export { isCommitId } from './git-options.ts';
+export { isCommitId, readGitOptions } from './git-options.ts';
 export { globMatch, hasWildcard } from './glob.ts';
 export {
   compileIgnore,

@@ -7,7 +7,7 @@ import {
   parseReference,
 } from '../oci/index.ts';
 import type { Platform } from '../oci/types.ts';
-import type { ContextReference } from './types.ts';
+import type { ContextReference, PlanOptions } from './types.ts';
 
 /** Named contexts by their normal name, with `::os/arch` where they are for one platform alone. */
 export type ContextIndex = ReadonlyMap<string, ContextReference>;
@@ -34,6 +34,26 @@ export function findContext(
   const normal = normalName(name);
   if (reserved.has(normal)) return undefined;
   return contexts.get(keyOf(normal, platform)) ?? contexts.get(normal);
+}
+
+/** What is taken in its place; images have their rules where they are resolved. Throws POLICY_DENIED. */
+export function ruledContext(
+  reference: ContextReference,
+  { rules }: Pick<PlanOptions, 'rules'>,
+): ContextReference {
+  if (rules === undefined) return reference;
+  switch (reference.kind) {
+    case 'local':
+      rules.local(reference.name);
+      return reference;
+    case 'git':
+      return { kind: 'git', source: rules.git(reference.source) };
+    case 'http':
+      return { kind: 'http', source: rules.http(reference.source) };
+    case 'image':
+    case 'layout':
+      return reference;
+  }
 }
 
 export function contextWarnings(contexts: ReadonlyMap<string, ContextReference>): readonly string[] {

@@ -3,7 +3,7 @@ import type { FromInstruction, StageSyntax } from '../dockerfile/types.ts';
 import { parsePlatform } from '../oci/index.ts';
 import type { ContainerDefaults, Platform } from '../oci/types.ts';
 import { resolveContext } from './bases.ts';
-import { describeContext, findContext } from './contexts.ts';
+import { describeContext, findContext, ruledContext } from './contexts.ts';
 import { blame, excerptOf } from './place.ts';
 import { scratchStep, treeOf } from './source-steps.ts';
 import {
@@ -63,10 +63,11 @@ export async function beginStage(
  */
 export async function beginOnContext(
   context: StageContext,
-  reference: ContextReference,
+  named: ContextReference,
   { from, name, whole }: { readonly from: FromInstruction; readonly name: string; readonly whole: boolean },
 ): Promise<StageState> {
   const platform = platformOf(context, from);
+  const reference = ruledContext(named, context.options);
   const text = `FROM ${name} (${describeContext(reference)})`;
   if (reference.kind === 'image' || reference.kind === 'layout') {
     const base = await resolveContext(reference, context.options, platform);

@@ -1,7 +1,7 @@
 import { nearestName, redactUrl, TsbuildError, type SourceExcerpt } from '../core/index.ts';
 import type { Dockerfile, StageSyntax } from '../dockerfile/types.ts';
 import { resolveContext } from './bases.ts';
-import { findContext, type ContextIndex } from './contexts.ts';
+import { findContext, ruledContext, type ContextIndex } from './contexts.ts';
 import { gitStep, imageStep, scratchStep, treeOf } from './source-steps.ts';
 import type { FileSource, SourceRequest, StageState } from './stage.ts';
 import { blame } from './place.ts';
@@ -80,7 +80,9 @@ async function resolveSource(
     return await options.resolveBase(from, options.platform);
   } catch (error) {
     const near = nearestName(from.toLowerCase(), stageNames(dockerfile, before));
-    if (near === undefined || !(error instanceof TsbuildError)) blame(error, `from=${from}`);
+    const isRefused =
+      error instanceof TsbuildError && ['POLICY_DENIED', 'LOCK_OUTDATED'].includes(error.code);
+    if (near === undefined || isRefused || !(error instanceof TsbuildError)) blame(error, `from=${from}`);
     throw new TsbuildError('STAGE_NOT_FOUND', `no stage and no image is called ${JSON.stringify(from)}`, {
       hint: `did you mean the stage ${near}?`,
       fault: `from=${from}`,
@@ -90,10 +92,11 @@ async function resolveSource(
 }
 
 async function sourceOfContext(
-  reference: ContextReference,
+  named: ContextReference,
   options: PlanOptions,
   at: SourceExcerpt,
 ): Promise<FileSource> {
+  const reference = ruledContext(named, options);
   switch (reference.kind) {
     case 'local':
       return { kind: 'context', name: reference.name };

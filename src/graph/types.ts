@@ -1,5 +1,6 @@
 import type { Digest, SourceExcerpt } from '../core/index.ts';
 import type { Command, GitSource, HttpSource, RunMount } from '../dockerfile/types.ts';
+import type { SourceRules } from '../policy/types.ts';
 import type { ContainerDefaults, Descriptor, HistoryEntry, ImageConfig, Platform } from '../oci/types.ts';
 
 /** A base image as found in the store or a registry. */
@@ -198,6 +199,8 @@ export interface PlanOptions {
   readonly extraHosts: readonly string[];
   readonly resolveBase: ResolveBase;
   readonly resolveLayout: ResolveLayout;
+  /** For what has no name to be resolved; `resolveBase` and `resolveLayout` have theirs. */
+  readonly rules?: Pick<SourceRules, 'git' | 'http' | 'local'> | undefined;
 }
 
 export type { Command };

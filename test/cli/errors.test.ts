@@ -68,6 +68,19 @@ const situations: Readonly<Record<ErrorCode, ((world: World) => Situation | Prom
   SOURCE_NOT_FOUND: ({ server }) => build(`FROM busybox:1\nADD http://${server}/404/release.tar /\n`)(),
   SOURCE_INVALID: ({ server }) =>
     build(`FROM busybox:1\nADD --checksum=sha256:${'0'.repeat(64)} http://${server}/200/release.tar /\n`)(),
+  POLICY_INVALID: build('FROM busybox:1\n', { 'policy.json': '{"rules":[{"selecter":{}}]}' }, [
+    '--source-policy-file',
+    'policy.json',
+  ]),
+  POLICY_DENIED: build(
+    'FROM busybox:1 AS tools\n',
+    {
+      'policy.json':
+        '{"rules":[{"action":"DENY","selector":{"identifier":"docker-image://docker.io/*"}}]}',
+    },
+    ['--source-policy-file', 'policy.json'],
+  ),
+  LOCK_OUTDATED: build('FROM busybox:1\n', { 'Dockerfile.lock': '{"rules":[]}' }, ['--locked']),
   RUN_FAILED: build('FROM busybox:1\nRUN echo compiling && \\\n    mkae --jobs=4 all\n'),
   USER_NOT_FOUND: build('FROM busybox:1\nUSER nobdy\nRUN true\n'),
   IMAGE_NOT_FOUND: command('rmi', 'busybx:1'),

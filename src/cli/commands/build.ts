@@ -12,6 +12,7 @@ import {
   withSourceDateEpoch,
   type OutputFlags,
 } from '../build-outputs.ts';
+import { addSourceOptions } from '../build-sources.ts';
 import { parseJobs, parseLabel } from '../build-values.ts';
 import { parseCall, runCall, type Call, type CallFlags } from '../call.ts';
 import { platformLines, platformsJson, resultId } from '../build-platforms.ts';
@@ -64,6 +65,7 @@ export function buildCommand(status: ExitStatusHolder): Command {
   addOutputOptions(command);
   addAttestOptions(command);
   addCacheOptions(command);
+  addSourceOptions(command.optionsGroup('Sources:'));
   addResourceOption(
     addLimitOptions(command.optionsGroup('Limits of RUN steps, which never make a step run anew:')),
   );
@@ -102,7 +104,7 @@ async function answerCall(
   call: Call,
   { context, flags }: { readonly context: string; readonly flags: BuildFlags },
 ): Promise<number> {
-  const planning = await planningOptionsOf(flags);
+  const planning = await planningOptionsOf(flags, context);
   const request = { ...planning, platform: planning.platforms?.[0] };
   return runCall(call, { ...request, root: storeRoot(command), context });
 }
@@ -121,7 +123,7 @@ async function runBuild(
   // A script must not take the id of an earlier build for that of one that failed.
   for (const file of [flags.iidfile, flags.metadataFile]) if (file !== undefined) removeOutputFile(file);
   using interrupt = interruptSignal();
-  const planning = await planningOptionsOf(flags);
+  const planning = await planningOptionsOf(flags, context);
   const result = await build({
     ...planning,
     buildArgs: await withSourceDateEpoch(planning.buildArgs, flags),

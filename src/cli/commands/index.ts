@@ -25,6 +25,7 @@ export const commandBuilders = {
   inspect: async () => (await import('./inspect.ts')).inspectCommand,
   kill: async () => (await import('./containers.ts')).killCommand,
   load: async () => (await import('./archives.ts')).loadCommand,
+  lock: async () => (await import('./lock.ts')).lockCommand,
   login: async () => (await import('./login.ts')).loginCommand,
   logout: async () => (await import('./login.ts')).logoutCommand,
   logs: async () => (await import('./logs.ts')).logsCommand,
@@ -59,7 +60,7 @@ export type CommandName = keyof typeof commandBuilders;
 
 /** Headings and order of the help. */
 export const commandGroups: readonly (readonly [heading: string, names: readonly CommandName[]])[] = [
-  ['Build and run:', ['build', 'plan', 'explain', 'run']],
+  ['Build and run:', ['build', 'plan', 'explain', 'lock', 'run']],
   ['Images:', ['images', 'inspect', 'history', 'tag', 'rmi', 'image', 'manifest']],
   ['Images from and to elsewhere:', ['pull', 'push', 'load', 'save', 'import', 'export']],
   ['Containers:', ['create', 'start', 'stop', 'restart', 'kill', 'pause', 'unpause', 'wait', 'rename', 'rm']],

@@ -2,12 +2,12 @@ import { styleText } from 'node:util';
 
 import { Option, type Command } from 'commander';
 
-import type { BuildEvent } from '../../core/index.ts';
 import type { BuildForecast } from '../../plan.ts';
+import { addSourceOptions } from '../build-sources.ts';
 import { examples, makeCommand } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { addPlanningOptions, planningOptionsOf, type PlanningFlags } from '../planning-flags.ts';
-import { plainProgress } from '../progress/plain.ts';
+import { warningsOnly } from '../progress/warnings.ts';
 import { storeRoot } from '../root.ts';
 import type { Paint } from '../plan/tree.ts';
 
@@ -19,7 +19,7 @@ interface PlanFlags extends PlanningFlags {
 
 export function planCommand(): Command {
   const command = makeCommand('plan', 'Show what a build would run and why, and run nothing');
-  addPlanningOptions(command).addOption(
+  addSourceOptions(addPlanningOptions(command)).addOption(
     new Option('--format <tree|json|mermaid|dot>', 'how to print the steps').choices(formats).default('tree'),
   );
   command.addHelpText(
@@ -35,22 +35,14 @@ export function planCommand(): Command {
     const { planBuild } = await import('../../plan.ts');
     using interrupt = interruptSignal();
     const forecast = await planBuild({
-      ...(await planningOptionsOf(flags)),
+      ...(await planningOptionsOf(flags, context)),
       root: storeRoot(command),
       context,
       signal: interrupt.signal,
-      emit: warnings(),
+      emit: warningsOnly(),
     });
     process.stdout.write(await planText(forecast, flags.format));
   });
-}
-
-/** What a build would warn of, in its words. */
-function warnings(): (event: BuildEvent) => void {
-  const progress = plainProgress((text) => process.stderr.write(text));
-  return (event) => {
-    if (event.type === 'warning') progress.handle(event);
-  };
 }
 
 async function planText(forecast: BuildForecast, format: PlanFlags['format']): Promise<string> {

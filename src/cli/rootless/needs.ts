@@ -31,6 +31,7 @@ const needs: Readonly<Record<CommandName, NamespaceNeed>> = {
   inspect: 'none',
   kill: 'enter',
   load: 'none',
+  lock: 'none',
   login: 'none',
   logout: 'none',
   logs: 'none',

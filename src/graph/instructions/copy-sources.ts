@@ -1,7 +1,7 @@
 import { redactUrl, TsbuildError, type SourceExcerpt } from '../../core/index.ts';
 import { parseRemoteSource } from '../../dockerfile/index.ts';
 import type { AddInstruction, CopyInstruction, Heredoc, RemoteSource } from '../../dockerfile/types.ts';
-import { excerptOf } from '../place.ts';
+import { blame, excerptOf } from '../place.ts';
 import { gitStep, httpStep } from '../source-steps.ts';
 import { requestOf, type StageContext } from '../stage.ts';
 import { mainContext, type CopyOrigin, type Step } from '../types.ts';
@@ -66,7 +66,10 @@ export function addSources(
     local = [];
   };
   const flags = { keepGitDir: instruction.keepGitDir, checksum };
-  const sources = paths.map((path) => ({ path, remote: parseRemoteSource(path, flags) }));
+  const sources = paths.map((path) => ({
+    path,
+    remote: ruled(parseRemoteSource(path, flags), path, context),
+  }));
   if (checksum !== undefined) {
     requireOneRemote([...sources.map(({ remote }) => remote), ...heredocs.map(() => undefined)]);
   }
@@ -81,6 +84,19 @@ export function addSources(
   }
   endLocal();
   return { origins, inputs };
+}
+
+function ruled(
+  remote: RemoteSource | undefined,
+  path: string,
+  { options: { rules } }: StageContext,
+): RemoteSource | undefined {
+  if (remote === undefined || rules === undefined) return remote;
+  try {
+    return remote.kind === 'git' ? { ...remote, ...rules.git(remote) } : { ...remote, ...rules.http(remote) };
+  } catch (error) {
+    blame(error, path);
+  }
 }
 
 function remoteStep(remote: RemoteSource, at: SourceExcerpt): Step {
