@@ -17,6 +17,15 @@ export async function openLayer(store: Store, layer: LayerParts): Promise<Readab
   return Readable.from(expectDiffId(bytes, layer.diffId), { objectMode: false });
 }
 
+/** As `openLayer`, in less memory: a chunk's bytes are good until the next one is asked for. */
+export async function* layerChunks(
+  store: Store,
+  layer: LayerParts,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const plain = await store.blobs.stat(layer.diffId);
+  yield* plain === undefined ? await openLayer(store, layer) : store.blobs.chunks(layer.diffId);
+}
+
 /** Passes the bytes on; fails at their end when they are not what the diff id names (S-58). */
 export async function* expectDiffId(
   bytes: AsyncIterable<Uint8Array>,

@@ -9,7 +9,8 @@ import type { Descriptor } from '../oci/types.ts';
 import type { BlobSource, EarlyBytes } from '../registry/index.ts';
 import type { Store } from '../store/types.ts';
 import { compress } from '../tar/index.ts';
-import type { Layer } from './image.ts';
+import type { LayerParts } from './assemble.ts';
+import { layerChunks, openLayer } from './layer.ts';
 import { layerMediaType } from './media.ts';
 
 /** How layers are sent; `level` as the format counts, tsbuild's choice unless told. */
@@ -76,7 +77,7 @@ export interface PackLayerOptions {
 /** Writes the layer's tar, packed, into the folder, and remembers what came out. Throws INTERRUPTED between two chunks. */
 export async function packLayer(
   store: Store,
-  layer: Pick<Layer, 'diffId' | 'open'>,
+  layer: LayerParts,
   { form, folder, signal, early }: PackLayerOptions,
 ): Promise<{ readonly descriptor: Descriptor; readonly source: BlobSource }> {
   const { compression, level } = form;
@@ -84,8 +85,11 @@ export async function packLayer(
   const path = join(folder, key);
   const digester = createDigester('sha256');
   let size = 0;
-  const plain = await layer.open();
-  const packed = compression === 'none' ? plain : compress(plain, { compression, level });
+  // Packing copies every chunk before it asks for the next one; writing does not.
+  const packed =
+    compression === 'none'
+      ? await openLayer(store, layer)
+      : compress(layerChunks(store, layer), { compression, level });
   const measured = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const bytes of packed as AsyncIterable<Uint8Array>) {
       if (signal?.aborted === true) {

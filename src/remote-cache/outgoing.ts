@@ -1,5 +1,5 @@
 import type { Digest } from '../core/index.ts';
-import { knownForm, openLayer, packLayer, storedBlob, type LayerForm } from '../image/index.ts';
+import { knownForm, packLayer, storedBlob, type LayerForm } from '../image/index.ts';
 import { mediaTypes, type Reference } from '../oci/index.ts';
 import type { LayerState } from '../ops/index.ts';
 import type { BlobSource, EarlyBytes, OutgoingLayer } from '../registry/index.ts';
@@ -79,7 +79,7 @@ async function pack(
     const plain = { mediaType: mediaTypes.layer, digest: diffId, size: descriptor.size };
     return { descriptor: plain, source: storedBlob(store, plain) };
   }
-  return packLayer(store, { diffId, open: () => openLayer(store, layer) }, { form, folder, early });
+  return packLayer(store, layer, { form, folder, early });
 }
 
 /** A blob of bytes at hand. */

@@ -2,7 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { digestParts, fromErrno, isDigest, isErrno, parseDigest, type Digest } from '../core/index.ts';
-import { haveSameBytes, isIntact, openVerified, readVerified } from './blob-read.ts';
+import { haveSameBytes, isIntact, openVerified, readVerified, verifiedChunks } from './blob-read.ts';
 import { gathered } from './blob-gather.ts';
 import { abandon, checkContent, contentOf, stageStream, type Content, type Expected } from './blob-stage.ts';
 import { discard, moveInto, publish, readIfThere, removeIfThere, type Staging } from './files.ts';
@@ -38,6 +38,7 @@ export function openBlobs(options: BlobStoreOptions): BlobStore {
         : putStream(given, expected, { ...options, path });
     },
     open: async (digest) => openVerified(path(digest), digest),
+    chunks: (digest) => verifiedChunks(path(digest), digest),
     read: async (digest, limit) => readVerified(path(digest), digest, limit),
     stat: async (digest) => sizeOf(path(digest)),
     isIntact: async (digest) => isIntact(path(digest), digest),

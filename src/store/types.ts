@@ -16,6 +16,8 @@ export interface BlobStore {
   ): Promise<{ digest: Digest; size: number }>;
   /** Streams the blob and verifies it: the stream fails with DIGEST_MISMATCH at its end. Throws BLOB_NOT_FOUND. */
   open(digest: Digest): Promise<Readable>;
+  /** As `open`, in less memory: a chunk's bytes are good until the next one is asked for, and BLOB_NOT_FOUND comes with the first. */
+  chunks(digest: Digest): AsyncIterable<Uint8Array>;
   /** The whole of a small blob, verified. `limit` in bytes, default 8 MiB. */
   read(digest: Digest, limit?: number): Promise<Buffer>;
   stat(digest: Digest): Promise<{ size: number } | undefined>;

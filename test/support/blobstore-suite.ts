@@ -45,6 +45,7 @@ export function describeBlobStore(name: string, makeWorld: () => Promise<BlobSto
         expect(await blobs.stat(content.digest)).toEqual({ size: bytes.length });
         expect(await blobs.read(content.digest)).toEqual(bytes);
         expect(await drain(await blobs.open(content.digest))).toEqual(bytes);
+        expect(await drainCopies(blobs.chunks(content.digest))).toEqual(bytes);
       });
     });
 
@@ -164,6 +165,10 @@ export function describeBlobStore(name: string, makeWorld: () => Promise<BlobSto
           await expect(blobs.open(digest).then(drain)).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
           expect(await blobs.stat(digest)).toBeUndefined();
           plant(blobs);
+          const chunks = drainCopies(blobs.chunks(digest));
+          await expect(chunks).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
+          expect(await blobs.stat(digest)).toBeUndefined();
+          plant(blobs);
           await expect(blobs.read(digest)).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
           await expect(blobs.read(digest)).rejects.toMatchObject({ code: 'BLOB_NOT_FOUND' });
         });
@@ -174,6 +179,8 @@ export function describeBlobStore(name: string, makeWorld: () => Promise<BlobSto
       await within(async (blobs) => {
         expect(await blobs.stat(absent)).toBeUndefined();
         await expect(blobs.open(absent)).rejects.toMatchObject({ code: 'BLOB_NOT_FOUND' });
+        const chunks = drainCopies(blobs.chunks(absent));
+        await expect(chunks).rejects.toMatchObject({ code: 'BLOB_NOT_FOUND' });
         await expect(blobs.read(absent)).rejects.toMatchObject({ code: 'BLOB_NOT_FOUND' });
         await blobs.delete(absent);
         expect(await collect(blobs.list())).toEqual([]);
@@ -261,6 +268,13 @@ async function* reusing(bytes: Buffer, size: number): AsyncIterable<Uint8Array> 
     yield buffer.subarray(0, length);
     buffer.fill(0xee);
   }
+}
+
+/** Of chunks that take each other's place. */
+async function drainCopies(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const copies: Buffer[] = [];
+  for await (const chunk of chunks) copies.push(Buffer.from(chunk));
+  return Buffer.concat(copies);
 }
 
 async function drain(stream: Readable): Promise<Buffer> {
