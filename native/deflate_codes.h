@@ -55,10 +55,17 @@ struct leaf {
   uint16_t symbol;
 };
 
-static int by_weight(const void *left, const void *right) {
-  const struct leaf *one = left, *other = right;
-  if (one->weight != other->weight) return one->weight < other->weight ? -1 : 1;
-  return (int)one->symbol - (int)other->symbol;
+/* By weight, which is below 2^16, and by symbol, in whose order they come: a byte of the weight after the other. */
+static void sort_leaves(struct leaf *leaves, int count) {
+  struct leaf half[MOST_SYMBOLS];
+  for (unsigned shift = 0; shift < 16; shift += 8) {
+    const struct leaf *from = shift == 0 ? leaves : half;
+    struct leaf *to = shift == 0 ? half : leaves;
+    uint16_t next[257] = {0};
+    for (int i = 0; i < count; i++) next[(from[i].weight >> shift & 0xff) + 1]++;
+    for (unsigned byte = 1; byte < 256; byte++) next[byte] += next[byte - 1];
+    for (int i = 0; i < count; i++) to[next[from[i].weight >> shift & 0xff]++] = from[i];
+  }
 }
 
 /* Sorted weights become the lengths of their words in a code of least redundancy (Moffat and Katajainen, 1995). */
@@ -116,7 +123,7 @@ static void make_code(struct code *code, unsigned symbols, unsigned longest) {
   for (unsigned i = 0; count < 2; i++) {
     if (code->count[i] == 0) leaves[count++] = (struct leaf){1, (uint16_t)i};
   }
-  qsort(leaves, (size_t)count, sizeof leaves[0], by_weight);
+  sort_leaves(leaves, count);
   for (int i = 0; i < count; i++) symbol[i] = leaves[i].symbol;
   weights_to_lengths(leaves, count);
   /* Words that are too long are cut; others grow until no two of them begin alike (Kraft's sum is whole). */

@@ -1,17 +1,14 @@
 /*
  * Deflate (RFC 1951) in the threads of the pool. Node's zlib chooses its hashes by the processor and changes with
- * Node, so that a layer would get another digest elsewhere; here the same bytes come out everywhere, in two thirds of
+ * Node, so that a layer would get another digest elsewhere; here the same bytes come out everywhere, in half of
  * the time. There is no state between calls.
  */
 #include "fs.h"
 
-#include "deflate_blocks.h"
+#include "deflate_quick.h"
 
-#define WINDOW 32768
 #define HASH_BITS 16
-#define SHORT_HASH_BITS 13
-/* A match of three bytes from further away costs more than the three. */
-#define FARTHEST_SHORT 4096
+#define QUICK_LEVELS 2
 #define HIGHEST_LEVEL 9
 
 /* How hard to look: candidates per place, a length that is enough, whether a longer match a byte on is preferred. */
@@ -21,9 +18,10 @@ struct effort {
   bool patient;
 };
 
-static const struct effort efforts[HIGHEST_LEVEL] = {
-  {1, 16, false}, {3, 16, false},  {10, 48, false},  {8, 24, true},    {16, 48, true},
-  {32, 96, true}, {64, 130, true}, {160, 258, true}, {400, 258, true},
+/* Of the levels that are not quick. */
+static const struct effort efforts[HIGHEST_LEVEL - QUICK_LEVELS] = {
+  {10, 48, false}, {8, 24, true},    {16, 48, true},   {32, 96, true},
+  {64, 130, true}, {160, 258, true}, {400, 258, true},
 };
 
 /*
@@ -38,30 +36,6 @@ struct finder {
   uint16_t newest_short[1 << SHORT_HASH_BITS];
   uint16_t before[WINDOW];
 };
-
-struct match {
-  unsigned length;
-  unsigned distance;
-};
-
-static const struct match none = {0, 0};
-
-/* In one order on every processor, since hashes are made of it. */
-static uint32_t load32(const uint8_t *from) {
-  uint32_t value;
-  memcpy(&value, from, sizeof value);
-  return le32toh(value);
-}
-
-static uint64_t load64(const uint8_t *from) {
-  uint64_t value;
-  memcpy(&value, from, sizeof value);
-  return le64toh(value);
-}
-
-static unsigned hash(uint32_t bytes, unsigned bits) {
-  return (bytes * 0x9e3779b1u) >> (32 - bits);
-}
 
 static uint16_t note(struct finder *finder, uint32_t at, uint32_t bytes) {
   uint16_t *newest = &finder->newest[hash(bytes, HASH_BITS)];
@@ -88,17 +62,6 @@ static void note_all(struct finder *finder, uint32_t from, uint32_t to) {
   }
 }
 
-/* How many bytes are the same, of which four are known to be. */
-static unsigned common(const uint8_t *one, const uint8_t *other, unsigned limit) {
-  unsigned length = 4;
-  for (; length + 8 <= limit; length += 8) {
-    uint64_t differ = load64(one + length) ^ load64(other + length);
-    if (differ != 0) return length + (unsigned)__builtin_ctzll(differ) / 8;
-  }
-  while (length < limit && one[length] == other[length]) length++;
-  return length;
-}
-
 /* The longest match found at a place, of those longer than `least`, which is 2 or more. The place is noted. */
 static struct match find(struct finder *finder, uint32_t at, unsigned least) {
   const uint8_t *here = finder->bytes + at;
@@ -118,7 +81,7 @@ static struct match find(struct finder *finder, uint32_t at, unsigned least) {
     const uint8_t *there = here - distance;
     /* The byte that would make it longer first. */
     if (there[best.length] == here[best.length] && load32(there) == bytes) {
-      unsigned length = common(here, there, limit);
+      unsigned length = common(here, there, 4, limit);
       if (length > best.length) best = (struct match){length, distance};
       if (length >= enough) break;
     }
@@ -127,15 +90,6 @@ static struct match find(struct finder *finder, uint32_t at, unsigned least) {
     distance = next;
   }
   return best.distance > 0 ? best : none;
-}
-
-/*
- * How many bytes to pass unlooked at, after so many looks in vain: what nothing matches for long is mostly packed
- * already, and the more of it the less is looked at.
- */
-static uint32_t bytes_to_pass(const struct finder *finder, uint32_t in_vain) {
-  if (finder->effort.patient) return 0;
-  return in_vain < 16 * 256 ? in_vain / 256 : 16;
 }
 
 /* The bytes from `known` on as blocks of which none is the last, to a byte's border. */
@@ -161,10 +115,7 @@ static void pack(struct finder *finder, struct block *block, uint32_t known) {
       in_vain = 0;
     } else {
       add_literal(block, bytes[at++]);
-      for (uint32_t pass = bytes_to_pass(finder, in_vain++); pass > 0 && at < end; pass--) {
-        if (block->count >= BLOCK_TOKENS) break;
-        add_literal(block, bytes[at++]);
-      }
+      if (!finder->effort.patient) at = pass(block, bytes, at, end, in_vain++);
     }
     if (block->count < BLOCK_TOKENS) continue;
     write_block(block, bytes + start, at - start);
@@ -193,18 +144,26 @@ struct job {
 static void run_job(napi_env env, void *data) {
   (void)env;
   struct job *job = data;
-  struct finder *finder = calloc(1, sizeof *finder);
+  bool is_quick = job->level <= QUICK_LEVELS;
+  struct quick *quick = is_quick ? calloc(1, sizeof *quick) : NULL;
+  struct finder *finder = is_quick ? NULL : calloc(1, sizeof *finder);
   struct block *block = malloc(sizeof *block);
-  if (finder == NULL || block == NULL) {
-    job->result = -ENOMEM;
-  } else {
+  job->result = -ENOMEM;
+  if (block != NULL) begin_blocks(block, job->out);
+  if (quick != NULL && block != NULL) {
+    quick->bytes = job->bytes;
+    quick->end = job->length;
+    quick->takes_short = job->level > 1;
+    pack_quickly(quick, block, job->known);
+    job->result = (double)(block->out.at - job->out);
+  } else if (finder != NULL && block != NULL) {
     finder->bytes = job->bytes;
     finder->end = job->length;
-    finder->effort = efforts[job->level - 1];
-    begin_blocks(block, job->out);
+    finder->effort = efforts[job->level - QUICK_LEVELS - 1];
     pack(finder, block, job->known);
     job->result = (double)(block->out.at - job->out);
   }
+  free(quick);
   free(finder);
   free(block);
 }

@@ -11,7 +11,7 @@ if ! command -v "$cc" >/dev/null; then
 fi
 headers=$(node -p "require('node-api-headers').include_dir")
 mkdir -p dist/native
-flags=(-O2 -Wall -Wextra -Werror=implicit-function-declaration -std=gnu11)
+flags=(-O3 -Wall -Wextra -Werror=implicit-function-declaration -std=gnu11)
 # Static and without a C library (native/launcher_kernel.h says why).
 bare=(-Os -static -nostdlib -nostartfiles -ffreestanding -fno-stack-protector -fno-pie -no-pie
   -fno-tree-loop-distribute-patterns -fno-asynchronous-unwind-tables -Wl,-z,noseparate-code,--build-id=none -s)

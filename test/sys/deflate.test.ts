@@ -115,7 +115,7 @@ describe('deflate', () => {
       for (const [, input] of inputs) hash.update(await deflated(input, { level }));
       digests.push(hash.digest('hex').slice(0, 16));
     }
-    expect(digests).toEqual(['5195d17e0d154fa9', '1addd9021d36cfff', '07611b6f76a4b55c']);
+    expect(digests).toEqual(['0440b9f37a1498fd', '349a3313c2e178be', '07611b6f76a4b55c']);
   });
 
   it.each([
