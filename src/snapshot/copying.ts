@@ -44,6 +44,7 @@ export function copyingSnapshotter(path: string): LocalSnapshotter {
     leavesAlone: () => false,
     lowers: (snapshot) => [treeOf(snapshot?.chain ?? [])],
     contents: async ({ chain }) => attempt('opening a snapshot', async () => viewOf(chain)),
+    notes: (id) => folder.notes(id),
     exists: async (id) => isSnapshotId(id) && folder.isCommitted(id),
     remove: async (id) => attempt('removing a snapshot', async () => folder.remove(id)),
     sweep: async () => attempt('removing abandoned snapshots', async () => folder.sweep()),

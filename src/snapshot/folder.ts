@@ -25,7 +25,8 @@ import type { SnapshotDriver, SnapshotId } from './types.ts';
 const formatVersion = 1;
 
 /**
- * The folder of all snapshots. One of them is `ID/fs`, the difference or the tree; `ID/snapshot.json` once it is committed;
+ * The folder of all snapshots. One of them is `ID/fs`, the difference or the tree; `ID/notes`, if its maker left some;
+ * `ID/snapshot.json` once it is committed;
  * before, `ID/work` for overlay and `ID/lock`, flocked by its maker: unlocked and without the mark, it is a dead process's leftover.
  */
 export class SnapshotFolder {
@@ -50,6 +51,11 @@ export class SnapshotFolder {
 
   fs(id: SnapshotId): string {
     return join(this.of(id), 'fs');
+  }
+
+  /** See `Snapshotter.notes`. */
+  notes(id: SnapshotId): string {
+    return join(this.of(id), 'notes');
   }
 
   /** Two empty directories: overlay wants a lower even below the first layer, and two of them without an upper. */

@@ -44,6 +44,7 @@ export function overlaySnapshotter(path: string): LocalSnapshotter {
     leavesAlone: (id, name) => attempt('opening a snapshot', () => isUntouched(folder.fs(id), name)),
     // Read through an overlay, a file is opened twice.
     contents: async ({ id }) => attempt('opening a snapshot', () => held(openRootDir(folder.fs(id)))),
+    notes: (id) => folder.notes(id),
     exists: async (id) => isSnapshotId(id) && folder.isCommitted(id),
     remove: async (id) => attempt('removing a snapshot', () => folder.remove(id)),
     sweep: async () => attempt('removing abandoned snapshots', () => folder.sweep()),

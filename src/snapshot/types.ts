@@ -95,6 +95,8 @@ export interface Snapshotter {
   contents(snapshot: Snapshot): Promise<MountedRoot>;
   /** Whether a snapshot has below its root, under a single name, nothing else than what it stands on: true is certain. */
   leavesAlone(id: SnapshotId, name: ByteString): boolean;
+  /** Host path of a file that goes with the snapshot, for what its maker wants to know of it later; maybe there is none. */
+  notes(id: SnapshotId): string;
   /** True while its folder stands and was committed. */
   exists(id: SnapshotId): Promise<boolean>;
   remove(id: SnapshotId): Promise<void>;

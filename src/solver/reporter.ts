@@ -95,6 +95,7 @@ export class StepReporter<R> {
     const step = labelOf(vertex);
     return {
       signal,
+      anew: vertex.ignoreCache,
       log: (stream, data) => this.#emit({ type: 'step-log', step, stream, data, time: Date.now() }),
       status: (id, current, total) => this.#emit({ type: 'status', step, id, current, total }),
       warn: (message) => this.#emit({ type: 'warning', message }),

@@ -34,6 +34,8 @@ export interface RunContext {
   status(id: string, current: number, total?: number): void;
   warn(message: string): void;
   readonly withoutSlot: WithoutSlot;
+  /** Nothing that earlier runs left is to go into the result (--no-cache). */
+  readonly anew?: boolean | undefined;
   /** What the step used of the machine; the last word counts. */
   used(usage: Usage): void;
 }

@@ -113,6 +113,7 @@ export interface RecordStat {
  * step the key of its record, for explain.
  * `listings`: digest of files that were copied → their names, chain id of a base → its names, for explain. `builds`: a Dockerfile and its context → how the
  * last build of it fared. `chains`: chain id → snapshot. `distribution`: diff id → known compressed forms, and when something was first said of an image.
+ * `copies`: a COPY on its parent's files → its newest whole result, for the next one to begin with.
  * `mounts`: folder of a cache mount → its id. `pruned`: first digit of steps' own definitions → when their results were pruned.
  */
 export type RecordCollection =
@@ -125,7 +126,8 @@ export type RecordCollection =
   | 'chains'
   | 'distribution'
   | 'mounts'
-  | 'pruned';
+  | 'pruned'
+  | 'copies';
 
 /** A held flock; disposing releases it. */
 export interface Lock extends AsyncDisposable {

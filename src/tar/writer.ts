@@ -15,6 +15,10 @@ export type TarSink = (chunk: Uint8Array) => void | Promise<void>;
 export interface TarWriter<Done = void | Promise<void>> {
   entry(header: TarHeader): Done;
   data(chunk: Uint8Array): Done;
+  /** Whole entries, as a writer wrote them before. */
+  entries(bytes: Uint8Array): Done;
+  /** Bytes written up to now, the padding of the last body included. */
+  readonly size: number;
   /** The end mark: two zero blocks, no padding to a tape record. */
   finish(): Done;
 }
@@ -40,6 +44,7 @@ export function createTarWriter(sink: TarSink): TarWriter {
   let used = 0;
   let bodyLeft = 0;
   let padding = 0;
+  let size = 0;
 
   function flush(): void | Promise<void> {
     if (used === 0) return;
@@ -47,6 +52,11 @@ export function createTarWriter(sink: TarSink): TarWriter {
     gathered = Buffer.allocUnsafeSlow(gatherBytes);
     used = 0;
     return sink(chunk);
+  }
+
+  function write(piece: Uint8Array): void | Promise<void> {
+    size += piece.length;
+    return push(piece);
   }
 
   function push(piece: Uint8Array): void | Promise<void> {
@@ -62,7 +72,7 @@ export function createTarWriter(sink: TarSink): TarWriter {
     if (bodyLeft > 0 || padding === 0) return;
     const zeros = Buffer.alloc(padding);
     padding = 0;
-    return push(zeros);
+    return write(zeros);
   }
 
   function expectBodyDone(): void {
@@ -74,16 +84,23 @@ export function createTarWriter(sink: TarSink): TarWriter {
       expectBodyDone();
       bodyLeft = header.size;
       padding = (blockSize - (header.size % blockSize)) % blockSize;
-      return push(encodeEntryHeader(header));
+      return write(encodeEntryHeader(header));
     },
     data(chunk) {
       if (chunk.length > bodyLeft) throw new Error('the tar entry has more bytes than its header said');
       bodyLeft -= chunk.length;
-      return after(push(chunk), pad);
+      return after(write(chunk), pad);
+    },
+    entries(bytes) {
+      expectBodyDone();
+      return write(bytes);
+    },
+    get size() {
+      return size;
     },
     finish() {
       expectBodyDone();
-      return after(push(Buffer.alloc(2 * blockSize)), flush);
+      return after(write(Buffer.alloc(2 * blockSize)), flush);
     },
   };
 }

@@ -48,7 +48,10 @@ export async function carryOut(target: CopyTarget, source: CopySource, breath: B
 }
 
 /** Else a file that the cache is wrong about would fail every build. */
-export async function forgetIfChanged<T>({ tree }: CopySource, action: () => Promise<T>): Promise<T> {
+export async function forgetIfChanged<T>(
+  { tree }: Pick<CopySource, 'tree'>,
+  action: () => Promise<T>,
+): Promise<T> {
   try {
     return await action();
   } catch (error) {

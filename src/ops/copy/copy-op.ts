@@ -7,7 +7,13 @@ import type { CacheMap, KeyParts, Op, RunContext } from '../../solver/index.ts';
 import type { RootDir } from '../../sys/index.ts';
 import { commitState } from '../state.ts';
 import type { BuildServices, State } from '../types.ts';
+import { contextNamed } from '../context.ts';
+import { copiedKey, noteCopied, rememberCopied } from './again/copied.ts';
+import { CopiedLog } from './again/copied-tree.ts';
+import { copyAgain, type CopyAgain } from './again/copy-again.ts';
 import { carryOut, superuser, type CopySource, type CopyTarget } from './carry-out.ts';
+import { pathOf } from './entries.ts';
+import type { FolderNode } from './folder-tree.ts';
 import { prepareFresh, type FreshCopy } from './fresh.ts';
 import { storeFresh } from './fresh-layer.ts';
 import { writeHeredocs } from './heredocs.ts';
@@ -77,6 +83,9 @@ export class CopyOp implements Op<State> {
     if (parent === undefined) throw new Error('a copy has no root to copy into');
     const breath = new Breath(context.signal);
     await using held = new AsyncDisposableStack();
+    const again = await this.#againOf(parent, breath);
+    const made = again === undefined || context.anew === true ? undefined : await this.#copyAgain(again);
+    if (made !== undefined) return made;
     const sources: CopySource[] = [];
     for (const origin of this.#step.origins)
       sources.push(await this.#sourceOf(origin, { inputs, context, held, breath }));
@@ -96,9 +105,45 @@ export class CopyOp implements Op<State> {
       }
     }
     const { blobs } = this.#services.store;
-    const layer = fresh && (await storeFresh(blobs, fresh, { folder: active.folder, breath }));
+    const log = again && fresh && logOf(again, fresh);
+    const layer = fresh && (await storeFresh(blobs, fresh, { folder: active.folder, breath, log }));
+    const notes = log && layer && noteCopied(this.#services, active.id, { log, layer });
     const known: PackOptions['known'] = (path, entry) => written.contentOf(path, entry);
-    return await commitState(this.#services, parent, active, { known, layer });
+    const state = await commitState(this.#services, parent, active, { known, layer });
+    if (again === undefined || layer === undefined || notes === undefined) return state;
+    const { snapshot } = state;
+    const settled = state.settled.then(async (settled) => {
+      if (snapshot !== undefined) await rememberCopied(this.#services, again.key, { snapshot, layer, notes });
+      return settled;
+    });
+    settled.catch(() => undefined);
+    return { snapshot, settled };
+  }
+
+  /** Undefined where an earlier result of this step is of no use. */
+  async #againOf(parent: State, breath: Breath): Promise<CopyAgain | undefined> {
+    const { origins, files, parents, destination, chown } = this.#step;
+    const [origin, ...others] = origins;
+    const { snapshot, settled } = parent;
+    if (origin?.kind !== 'context' || others.length + files.length > 0 || parents) return undefined;
+    const context = contextNamed(this.#services.contexts, origin.name);
+    const { tree } = await this.#selectFromContext(origin, breath.signal);
+    if (context.lasting !== true || tree === undefined || snapshot === undefined) return undefined;
+    return {
+      parent: { snapshot, settled },
+      key: copiedKey(keyParts(this.#step), { context, parent: snapshot }),
+      ...{ from: contextTree(this.#services, origin.name), tree },
+      ...{ destination, chown, mode: this.#mode, breath },
+    };
+  }
+
+  async #copyAgain(again: CopyAgain): Promise<State | undefined> {
+    const state = await copyAgain(this.#services, again);
+    const [origin] = this.#step.origins;
+    if (state === undefined || origin?.kind !== 'context') return state;
+    const selected = await this.#selectFromContext(origin, again.breath.signal);
+    await keepListing(this.#services.store, selected.digest, selected);
+    return state;
   }
 
   /** A digest of `files` stands for what one origin takes from a context. */
@@ -154,7 +199,7 @@ export class CopyOp implements Op<State> {
   }
 
   /** Once for the key and the copy. What changes while it is read is read once more: then it is the user's to settle. */
-  #selectFromContext(origin: ContextOrigin, signal: AbortSignal): Promise<Selected> {
+  #selectFromContext(origin: ContextOrigin, signal: AbortSignal | undefined): Promise<Selected> {
     const known = this.#fromContext.get(origin);
     if (known !== undefined) return known;
     const tree = contextTree(this.#services, origin.name);
@@ -199,6 +244,16 @@ export class CopyOp implements Op<State> {
     const [only] = digests;
     return only !== undefined && digests.length === 1 ? only : digestOf(canonicalJson(digests));
   }
+}
+
+function logOf({ tree }: CopyAgain, { destination }: FreshCopy): CopiedLog {
+  const keys = new Map<string, string>();
+  const note = ({ place, key, folders }: FolderNode): void => {
+    if (key !== undefined) keys.set(place.below, key);
+    for (const { node } of folders.values()) note(node);
+  };
+  note(tree.node);
+  return new CopiedLog(pathOf(destination.path), keys);
 }
 
 function selectorOf(origin: InputOrigin): string {

@@ -15,6 +15,8 @@ export interface TreeOptions extends RowOptions {
 /** A folder below a match, with those of its folders that count. */
 export interface FolderNode {
   readonly place: FolderPlace;
+  /** Stands for all of its own entries, where any change of them will show in their stats. */
+  readonly key: string | undefined;
   readonly summary: FolderSummary;
   readonly folders: ReadonlyMap<ByteString, { readonly row: Row; readonly node: FolderNode }>;
   /** Its own entries, where they were looked at; else what the summary was known by. */
@@ -46,7 +48,14 @@ export async function readTree(
     // One that is left out itself counts only if something in it is taken.
     if (shown || !isEmpty(node)) folders.set(name, { row, node });
   }
-  return { place, summary, folders, taken: read?.taken, entries: read === undefined ? entries : undefined };
+  return {
+    place,
+    key: known !== undefined || read?.lasting === true ? key : undefined,
+    summary,
+    folders,
+    taken: read?.taken,
+    entries: read === undefined ? entries : undefined,
+  };
 }
 
 function isEmpty({ summary, folders }: FolderNode): boolean {
@@ -75,14 +84,25 @@ export interface ItemList {
  * state that it was listed in. Throws CONTEXT_CHANGED where it comes to something else than was known.
  */
 export async function listTree(options: TreeOptions, node: FolderNode, list: ItemList): Promise<void> {
-  for (const { name, item, facts } of node.taken ?? (await readKnown(options, node))) {
+  for (const { item, facts, below } of await listFolder(options, node)) {
     await options.breath.due();
-    const below = item.stat.type === 'directory' ? node.folders.get(name)?.node : undefined;
-    if (item.stat.type === 'directory' && below === undefined) continue;
     list.items.push(item);
     list.facts.set(item, facts);
     if (below !== undefined) await listTree(options, below, list);
   }
+}
+
+/** What of a folder's own entries is taken; `below`: of a folder. Throws as `listTree` does. */
+export async function listFolder(
+  options: TreeOptions,
+  node: FolderNode,
+): Promise<readonly (TakenWithFacts & { readonly below: FolderNode | undefined })[]> {
+  const taken = node.taken ?? (await readKnown(options, node));
+  return taken.flatMap((each) => {
+    const isFolder = each.item.stat.type === 'directory';
+    const below = isFolder ? node.folders.get(each.name)?.node : undefined;
+    return isFolder && below === undefined ? [] : [{ ...each, below }];
+  });
 }
 
 async function readKnown(

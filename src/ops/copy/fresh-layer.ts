@@ -2,11 +2,9 @@ import { closeSync, constants } from 'node:fs';
 
 import type { ByteString, Digest } from '../../core/index.ts';
 import {
-  entryOf,
-  keptXattrs,
   storeLayer,
   type Breath,
-  type Entry,
+  type LayerLog,
   type LayerWriter,
   type PackedLayer,
 } from '../../snapshot/index.ts';
@@ -15,24 +13,23 @@ import { createAsideDigester, openRootDir, type RootDir } from '../../sys/index.
 import { forgetIfChanged, restoreTimes } from './carry-out.ts';
 import { batchBytes, CopyBatch, type CopiedBatch } from './copy-batch.ts';
 import { childOf } from './destination.ts';
+import { entryOfItem, foldersTo, pathOf } from './entries.ts';
 import type { FreshCopy } from './fresh.ts';
 import { NearFolder } from './near-folder.ts';
 import { changed, largeSize, sourcePieces } from './read.ts';
-import {
-  copyXattrs,
-  createFlags,
-  ownerOf,
-  ownFile,
-  transferItem,
-  writeBeside,
-  type Transfer,
-} from './transfer.ts';
+import { copyXattrs, createFlags, ownFile, transferItem, writeBeside, type Transfer } from './transfer.ts';
 import type { CopyItem } from './walk.ts';
 
 const createdFlags = constants.O_WRONLY | constants.O_NOFOLLOW;
 
 /** Batches that other threads work on while the one before them is packed. */
 const mostRunning = 2;
+
+export interface StoreFreshOptions {
+  readonly folder: string;
+  readonly breath: Breath;
+  readonly log?: LayerLog | undefined;
+}
 
 /**
  * Carries out the copy in the upper directory `folder`, which nothing is mounted on, and stores its layer: each byte is
@@ -41,20 +38,24 @@ const mostRunning = 2;
 export async function storeFresh(
   blobs: BlobStore,
   fresh: FreshCopy,
-  { folder, breath }: { readonly folder: string; readonly breath: Breath },
+  { folder, breath, log }: StoreFreshOptions,
 ): Promise<PackedLayer> {
   using to = openRootDir(folder);
   let failure: unknown;
   return await forgetIfChanged(fresh.source, async () => {
     try {
-      return await storeLayer(blobs, async function* (layer) {
-        try {
-          yield* new FreshLayer(fresh, to, { layer, breath }).bytes();
-        } catch (error) {
-          failure = error;
-          throw error;
-        }
-      });
+      return await storeLayer(
+        blobs,
+        async function* (layer) {
+          try {
+            yield* new FreshLayer(fresh, to, { layer, breath }).bytes();
+          } catch (error) {
+            failure = error;
+            throw error;
+          }
+        },
+        log,
+      );
     } catch (error) {
       // What failed here was not the storing.
       throw failure ?? error;
@@ -107,7 +108,7 @@ class FreshLayer {
     const { destination, matched, file } = this.#fresh;
     // Its folder's time is when it was made, and stands in the layer before it.
     if (file !== undefined) closeSync(this.#to.open(pathOf(file), createFlags, 0o600));
-    this.#putFoldersTo(destination.path);
+    for (const [path, entry] of foldersTo(this.#to, destination.path)) this.#layer.put(path, entry);
     try {
       using near = new NearFolder(this.#to);
       for (const item of matched.items) {
@@ -131,24 +132,10 @@ class FreshLayer {
     yield* this.#layer.take();
   }
 
-  /** The folders above what is copied, as they are by now. */
-  #putFoldersTo(destination: ByteString): void {
-    let path = '' as ByteString;
-    for (const name of destination.split('/') as ByteString[]) {
-      if (name === '') continue;
-      path = (path === '' ? name : `${path}/${name}`) as ByteString;
-      const entry = entryOf(this.#to, path, {
-        stat: this.#to.lstat(path),
-        xattrs: keptXattrs(this.#to, path),
-      });
-      if (entry !== undefined) this.#layer.put(path, entry);
-    }
-  }
-
   async #plan(item: CopyItem, near: NearFolder): Promise<void> {
     const target = this.#targetOf(item);
     const path = pathOf(target);
-    const entry = this.#entryOf(item);
+    const entry = entryOfItem(this.#transfer, item);
     const existing = this.#earlierName(item);
     if (item.stat.type !== 'file') {
       await transferItem({ ...this.#transfer, near }, item, target);
@@ -191,7 +178,7 @@ class FreshLayer {
     const digester = createAsideDigester();
     let left = item.stat.size;
     let digest: Digest;
-    this.#layer.put(path, this.#entryOf(item));
+    this.#layer.put(path, entryOfItem(this.#transfer, item));
     this.#noteName(item, path);
     const flags = this.#fresh.file === undefined ? createFlags : createdFlags;
     const fd = this.#to.open(path, flags, 0o600);
@@ -246,32 +233,4 @@ class FreshLayer {
     if (content === undefined) throw changed(item);
     return content;
   }
-
-  /** As a comparison of the copied file would have it. */
-  #entryOf(item: CopyItem): Entry {
-    const { stat } = item;
-    const { type, mtime, major, minor } = stat;
-    const { link, xattrs = [] } = this.#transfer.digests.facts.get(item) ?? {};
-    const owner = ownerOf(this.#transfer, item);
-    const common = { mtime, size: 0, ...owner };
-    const mode = this.#transfer.mode(stat.mode, type === 'directory');
-    switch (type) {
-      case 'symlink':
-        return { ...common, type, mode: stat.mode, link, xattrs: [] };
-      case 'char':
-      case 'block':
-        return { ...common, type, mode, device: { major, minor }, xattrs };
-      case 'file':
-        return { ...common, type, mode, size: stat.size, xattrs };
-      case 'directory':
-      case 'fifo':
-        return { ...common, type, mode, xattrs };
-      case 'socket':
-        throw new Error('a socket has no entry');
-    }
-  }
-}
-
-function pathOf(target: ByteString): ByteString {
-  return target.slice(1) as ByteString;
 }

@@ -76,7 +76,7 @@ function prepareFreshFile(
 }
 
 /** Not what an upper directory would take for a mark of its own. */
-function isPlain({ below, stat }: CopyItem, facts: ItemFacts | undefined): boolean {
+export function isPlain({ below, stat }: CopyItem, facts: ItemFacts | undefined): boolean {
   if (facts === undefined || isReservedLayerName(nameOf(below))) return false;
   switch (stat.type) {
     case 'file':

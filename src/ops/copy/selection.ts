@@ -40,8 +40,16 @@ export interface SelectOptions {
 export interface Selected {
   readonly digest: Digest;
   readonly matches: readonly Match[];
+  /** Where it is all that is below one folder. */
+  readonly tree?: SelectedTree | undefined;
   /** File by file, for whoever copies them or says what changed. Throws CONTEXT_CHANGED. */
   files(): Promise<SelectedFiles>;
+}
+
+export interface SelectedTree {
+  readonly match: Match;
+  readonly options: TreeOptions;
+  readonly node: FolderNode;
 }
 
 export interface SelectedFiles {
@@ -117,8 +125,14 @@ async function read(tree: SourceTree, wanted: readonly Wanted[], options: Select
   return {
     digest: rows.digest(),
     matches: found.map(({ match }) => match),
+    tree: onlyTree(found),
     files: () => (files ??= listFiles(found)),
   };
+}
+
+function onlyTree([only, ...others]: readonly ReadMatch[]): SelectedTree | undefined {
+  if (only?.tree === undefined || others.length > 0) return undefined;
+  return { match: only.match, options: only.options, node: only.tree };
 }
 
 async function readMatch(tree: SourceTree, wanted: Wanted, options: SelectOptions): Promise<ReadMatch> {

@@ -206,7 +206,7 @@ function setAttributes(transfer: Transfer, item: CopyItem, place: Place): void {
     folder.setTimes(name, { seconds: item.stat.mtime, nanos: item.stat.mtimeNanos });
 }
 
-export function ownerOf({ owner }: Transfer, { stat }: CopyItem): Owner {
+export function ownerOf({ owner }: Pick<Transfer, 'owner'>, { stat }: CopyItem): Owner {
   return owner ?? { uid: stat.uid, gid: stat.gid };
 }
 

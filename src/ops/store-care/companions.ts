@@ -56,10 +56,12 @@ export async function forgetWhatIsGone(store: Store, { gone, left: steps, began 
 
 /** Removes the records of chains whose files are gone, unless they were used since (milliseconds since the epoch). */
 export async function forgetChains(store: Store, since: number): Promise<void> {
-  for await (const key of store.records.list('chains')) {
-    const stat = await store.records.stat('chains', key);
-    if (stat !== undefined && stat.used < since && !(await isUnpacked(store, key)))
-      await store.records.delete('chains', key);
+  for (const collection of ['chains', 'copies'] as const) {
+    for await (const key of store.records.list(collection)) {
+      const stat = await store.records.stat(collection, key);
+      if (stat !== undefined && stat.used < since && !(await isUnpacked(store, collection, key)))
+        await store.records.delete(collection, key);
+    }
   }
 }
 
@@ -81,8 +83,8 @@ async function repoint(
   }
 }
 
-async function isUnpacked(store: Store, key: string): Promise<boolean> {
-  const record = await store.records.get('chains', key);
+async function isUnpacked(store: Store, collection: RecordCollection, key: string): Promise<boolean> {
+  const record = await store.records.get(collection, key);
   const snapshot = isJsonObject(record) ? snapshotFromJson(record['chain']) : undefined;
   return snapshot !== undefined && snapshot.chain.every((id) => isThere(store, id));
 }

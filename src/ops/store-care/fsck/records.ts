@@ -25,6 +25,7 @@ const collections: readonly RecordCollection[] = [
   'builds',
   'mounts',
   'pruned',
+  'copies',
 ];
 
 /** What the cache remembers. */
@@ -86,7 +87,8 @@ async function wrongIn(
       const problem = lostPart(examined, recordState(record));
       return problem === undefined ? undefined : { severity: 'leftover', problem };
     }
-    case 'chains': {
+    case 'chains':
+    case 'copies': {
       const snapshot = isJsonObject(record) ? snapshotFromJson(record['chain']) : undefined;
       const lost = snapshot?.chain.find((id) => !isCommitted(examined, id));
       if (snapshot === undefined) return { severity: 'damage', problem: 'names no files' };
