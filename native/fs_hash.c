@@ -1,17 +1,19 @@
 /*
- * SHA-256 in pieces, of which the thread pool takes the large ones: two hashes of the same bytes then take the time of
- * one. The functions are OpenSSL's, which the node executable exports for addons.
+ * SHA-256, of the whole at once, or in pieces of which the thread pool takes the large ones: two hashes of the same bytes
+ * then take the time of one. The functions are OpenSSL's, which the node executable exports for addons.
  */
 #include "fs.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
 /* Room for an SHA256_CTX, which has 112 bytes in all versions. */
 #define STATE_BYTES 128
 #define DIGEST_BYTES 32
 
 static struct {
+  sha256_function whole;
   int (*init)(void *state);
   int (*update)(void *state, const void *bytes, size_t length);
   int (*final)(unsigned char *digest, void *state);
@@ -36,6 +38,53 @@ static void *take_memory(struct call *call, size_t index, size_t least, size_t *
        type != napi_uint8_array || *length < least))
     call->error = EINVAL;
   return memory;
+}
+
+static void write_hex(char *hex, const unsigned char *bytes, size_t length) {
+  for (size_t i = 0; i < length; i++) {
+    hex[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
+    hex[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
+  }
+}
+
+/* sha256(bytes, or a string that counts as UTF-8) → its digest in hexadecimal; -ENOSYS as above */
+static napi_value run_sha256(napi_env env, napi_callback_info info) {
+  struct call call = begin_call(env, info);
+  if (sha256.whole == NULL) return give_number(env, -ENOSYS);
+  char some[16 * 1024], *text = some, hex[2 * DIGEST_BYTES];
+  void *bytes = NULL;
+  size_t length = 0;
+  if (call.count > 0 && napi_get_value_string_utf8(env, call.args[0], NULL, 0, &length) == napi_ok) {
+    if (length >= sizeof some) text = malloc(length + 1);
+    if (text == NULL) return give_number(env, -ENOMEM);
+    napi_get_value_string_utf8(env, call.args[0], text, length + 1, &length);
+    bytes = text;
+  } else {
+    bytes = take_memory(&call, 0, 0, &length);
+  }
+  if (call.error == 0) {
+    unsigned char digest[DIGEST_BYTES];
+    sha256.whole(bytes, length, digest);
+    write_hex(hex, digest, sizeof digest);
+  }
+  if (text != some) free(text);
+  return call.error == 0 ? give_bytes(env, hex, sizeof hex) : give_refusal(&call);
+}
+
+#define MOST_RANDOM 64
+
+/* randomHex(count of bytes) → as hexadecimal */
+static napi_value run_random_hex(napi_env env, napi_callback_info info) {
+  struct call call = begin_call(env, info);
+  uint32_t count = take_uint32(&call, 0);
+  if (call.error == 0 && count > MOST_RANDOM) call.error = EINVAL;
+  if (call.error != 0) return give_refusal(&call);
+  unsigned char bytes[MOST_RANDOM];
+  char hex[2 * MOST_RANDOM];
+  /* Not interrupted and never short up to 256 bytes (random(4), getrandom(2)). */
+  if (getrandom(bytes, count, 0) != (ssize_t)count) return give_number(env, -errno);
+  write_hex(hex, bytes, count);
+  return give_bytes(env, hex, 2 * count);
 }
 
 /* hashBegin(state of 128 bytes) → 0; -ENOSYS where Node does not export the functions */
@@ -111,11 +160,14 @@ static napi_value run_hash_aside(napi_env env, napi_callback_info info) {
 
 void define_hashes(napi_env env, napi_value exports) {
   static const struct function functions[] = {
+      {"sha256", run_sha256},
+      {"randomHex", run_random_hex},
       {"hashBegin", run_hash_begin},
       {"hashUpdate", run_hash_update},
       {"hashAside", run_hash_aside},
       {"hashEnd", run_hash_end},
   };
+  *(void **)&sha256.whole = dlsym(RTLD_DEFAULT, "SHA256");
   *(void **)&sha256.init = dlsym(RTLD_DEFAULT, "SHA256_Init");
   *(void **)&sha256.update = dlsym(RTLD_DEFAULT, "SHA256_Update");
   *(void **)&sha256.final = dlsym(RTLD_DEFAULT, "SHA256_Final");

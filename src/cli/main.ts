@@ -1,7 +1,9 @@
-import { fromErrno, isErrno, TsbuildError } from '../core/index.ts';
+import { chooseSha256, fromErrno, isErrno, TsbuildError } from '../core/index.ts';
+import { nativeSha256 } from '../sys/index.ts';
 import { runCli } from './program.ts';
 import { reportError } from './report.ts';
 
+chooseSha256(nativeSha256);
 for (const name of ['stdout', 'stderr'] as const) watchWhenMade(name);
 
 void runCli(process.argv.slice(2)).then((status) => {

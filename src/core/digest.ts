@@ -1,6 +1,7 @@
-import { createHash, hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 
 import { TsbuildError } from './errors.ts';
+import { beginSha256, sha256Hex } from './sha256.ts';
 
 /** `algorithm:hex`, checked; the only string that may become a blob's path or a URL segment (OCI image-spec, descriptor.md "Digests"). */
 export type Digest = string & { readonly __digest: true };
@@ -21,7 +22,7 @@ export function parseDigest(text: string): Digest {
 }
 
 export function digestOf(bytes: Uint8Array | string): Digest {
-  return `sha256:${hash('sha256', bytes, 'hex')}` as Digest;
+  return `sha256:${sha256Hex(bytes)}` as Digest;
 }
 
 export function digestParts(digest: Digest): { readonly algorithm: string; readonly hex: string } {
@@ -36,6 +37,10 @@ export interface Digester {
 }
 
 export function createDigester(algorithm = 'sha256'): Digester {
+  if (algorithm === 'sha256') {
+    const sha256 = beginSha256();
+    return { update: (bytes) => sha256.update(bytes), digest: () => `sha256:${sha256.hex()}` as Digest };
+  }
   const state = createHash(algorithm);
   return {
     update: (bytes) => void state.update(bytes),

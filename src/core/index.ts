@@ -7,6 +7,7 @@ export * from './events.ts';
 export * from './json.ts';
 export type * from './miss.ts';
 export * from './nearest.ts';
+export { chooseSha256, sha256Hex, type Sha256 } from './sha256.ts';
 export * from './source.ts';
 export * from './step-reports.ts';
 export * from './url-name.ts';

@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import { ftruncateSync, mkdirSync, readdirSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { tryFlock } from '../sys/index.ts';
+import { tryFlock, randomHex } from '../sys/index.ts';
 
 /**
  * Who uses a shared part. Each user holds a lock on a file of its own; the kernel releases it however the user ends.
@@ -14,7 +13,7 @@ export interface Holder {
 /** `word` is what the others may read in its file. */
 export function holdIn(folder: string, word = ''): Holder {
   mkdirSync(folder, { recursive: true });
-  const path = join(folder, `${process.pid}-${randomBytes(4).toString('hex')}`);
+  const path = join(folder, `${process.pid}-${randomHex(4)}`);
   const lock = tryFlock(path);
   if (lock === undefined) throw new Error(`${path} is held though its name is new`);
   ftruncateSync(lock.fd);

@@ -1,8 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno, TsbuildError } from '../core/index.ts';
-import { flock, newNetworkNamespace, type NetworkNamespace } from '../sys/index.ts';
+import { flock, newNetworkNamespace, tryFlock, type NetworkNamespace, randomHex } from '../sys/index.ts';
 import { ensureBridge, hasLink, removeBridge, removeLinkAside, type BridgeName } from './bridge.ts';
 import { acceptForwarded, withdrawAcceptance } from './forward-policy.ts';
 import { allowForwarding, restoreForwarding } from './forwarding.ts';
@@ -102,8 +101,14 @@ export async function openNetworkOn(
 /** Removes what killed processes left of the networks, when no one uses them. Where there is nothing, it takes no time. */
 export async function sweepHostNetworks(folder = networkFolder()): Promise<void> {
   if (!kinds.some((kind) => existsSync(markOf(folder, kind)))) return;
-  using _lock = await lockFolder(folder);
-  await sweepLocked(folder, undefined);
+  const lock = tryFlock(join(folder, 'lock'));
+  // Whoever has it sweeps, too.
+  if (lock === undefined) return;
+  try {
+    await sweepLocked(folder, undefined);
+  } finally {
+    lock.release();
+  }
 }
 
 interface Use {
@@ -171,7 +176,7 @@ function bridgeOf(folder: string, kind: NetworkKind): BridgeName {
   const path = join(folder, 'id');
   let id = existsSync(path) ? readFileSync(path, 'latin1') : '';
   if (!/^[0-9a-f]{8}$/.test(id)) {
-    id = randomBytes(4).toString('hex');
+    id = randomHex(4);
     writeFileSync(path, id);
   }
   const group = firstGroup + 2 * (Number.parseInt(id, 16) % 2 ** 29) + kinds.indexOf(kind);

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { NetworkNamespace } from '../sys/index.ts';
 import { addressBytes, subnetPrefix, type Subnet } from './address.ts';
 import { Connection, type Within } from './netlink/connection.ts';
@@ -18,6 +17,7 @@ import {
 } from './netlink/nft-expressions.ts';
 import { addBaseChain, addOwnedTable, addRule, commit, type Hook } from './netlink/nftables.ts';
 import type { BoundPort, NetworkKind, Protocol } from './types.ts';
+import { randomHex } from '../sys/index.ts';
 
 /** A table of nf_tables that lives as long as this process holds it. */
 export type OwnedRules = Disposable & AsyncDisposable;
@@ -28,7 +28,7 @@ type HookRules = readonly (readonly [Hook, readonly (readonly Expression[])[]])[
 function ownRules(rules: HookRules, namespace?: Within): OwnedRules {
   const netfilter = new Connection('netfilter', namespace);
   try {
-    const table = `tsbuild-${randomBytes(8).toString('hex')}`;
+    const table = `tsbuild-${randomHex(8)}`;
     commit(netfilter, [
       addOwnedTable(table),
       ...rules.map(([hook]) => addBaseChain(table, hook)),

@@ -1,12 +1,11 @@
-import { randomBytes } from 'node:crypto';
-
 import { discardCgroupsOf } from '../runtime/index.ts';
 import type { LocalSnapshotter } from '../snapshot/index.ts';
 import type { Lease, Store } from '../store/index.ts';
+import { randomHex } from '../sys/index.ts';
 
 /** The id of a RUN step's container, and with it of its cgroup, says whose it is. */
 export function stepContainerId(lease: Pick<Lease, 'id'>): string {
-  return `${prefixOf(lease.id)}${randomBytes(3).toString('hex')}`;
+  return `${prefixOf(lease.id)}${randomHex(3)}`;
 }
 
 /**

@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { fstatSync, lstatSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { fromErrno, fromText, isErrno } from '../core/index.ts';
-import { openRootDir, tryFlock, type Flock } from '../sys/index.ts';
+import { openRootDir, tryFlock, type Flock, randomHex } from '../sys/index.ts';
 
 /** Secrets are for memory only: a tmpfs of the host, never a disk (S-62). Everybody may write to it. */
 const memory = '/dev/shm';
@@ -44,7 +43,7 @@ export function memoryFile(value: Uint8Array): { readonly path: string } & Dispo
 function claimFolder(): { readonly name: string; readonly lock: Flock } {
   sweep();
   for (;;) {
-    const name = `tsbuild-${process.geteuid?.() ?? 0}-${randomBytes(8).toString('hex')}`;
+    const name = `tsbuild-${process.geteuid?.() ?? 0}-${randomHex(8)}`;
     try {
       mkdirSync(join(memory, name), { mode: 0o700 });
       const lock = tryLock(name);

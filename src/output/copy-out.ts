@@ -1,9 +1,8 @@
 import { closeSync, constants, fchmodSync, futimesSync, readSync, writeSync } from 'node:fs';
-import { randomBytes } from 'node:crypto';
 
 import { isErrno, toText, TsbuildError, type ByteString } from '../core/index.ts';
 import { Breath, keptXattrs } from '../snapshot/index.ts';
-import { reflink, type FileStat, type RootDir } from '../sys/index.ts';
+import { reflink, type FileStat, type RootDir, randomHex } from '../sys/index.ts';
 
 export interface CopyOutOptions {
   /** Of every entry; its own unless told (O-55). Seconds. */
@@ -257,7 +256,7 @@ function discard(folder: RootDir, name: ByteString): void {
 }
 
 function temporaryName(): ByteString {
-  return `.tsbuild.${randomBytes(6).toString('hex')}.tmp` as ByteString;
+  return `.tsbuild.${randomHex(6)}.tmp` as ByteString;
 }
 
 function join(folder: ByteString, name: ByteString): ByteString {

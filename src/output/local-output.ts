@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { lstatSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 
 import { fromErrno, fromText, isErrno, type ByteString } from '../core/index.ts';
-import { makeFolder, openRootDir, type RootDir } from '../sys/index.ts';
+import { makeFolder, openRootDir, type RootDir, randomHex } from '../sys/index.ts';
 import { CopyOut, type LeftOut } from './copy-out.ts';
 import { fullNames } from './names.ts';
 import { platformFolder } from './platform-folder.ts';
@@ -42,7 +41,7 @@ function isDanglingLink(path: string): boolean {
 async function fillNew(path: string, write: (folder: string) => Promise<void>): Promise<void> {
   const parent = dirname(path);
   makeFolder(parent);
-  const aside = `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`;
+  const aside = `.${basename(path)}.${randomHex(6)}.tmp`;
   mkdirSync(join(parent, aside));
   try {
     await write(join(parent, aside));

@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 
-import { isErrno } from '../core/index.ts';
+import { isErrno, sha256Hex } from '../core/index.ts';
 import { makeFolder, makeScratchFolder } from '../sys/index.ts';
 
 /** A mount point that an image may lack. `path` is absolute, without `.` and `..`. */
@@ -41,7 +40,7 @@ export function stubEntries(targets: readonly StubTarget[]): StubTarget[] {
  */
 export function ensureStubs(folder: string, targets: readonly StubTarget[]): string {
   const entries = stubEntries(targets);
-  const name = createHash('sha256').update(JSON.stringify(entries)).digest('hex').slice(0, 32);
+  const name = sha256Hex(JSON.stringify(entries)).slice(0, 32);
   const path = join(folder, name);
   if (existsSync(path)) return path;
   makeFolder(folder, 0o700);

@@ -1,6 +1,5 @@
-import { randomInt } from 'node:crypto';
-
 import type { SnapshotId } from './types.ts';
+import { randomBelow } from '../sys/index.ts';
 
 const alphabet = 'abcdefghijklmnopqrstuvwxyz0123456789';
 
@@ -11,6 +10,6 @@ export function isSnapshotId(text: string): text is SnapshotId {
 
 export function newSnapshotId(): SnapshotId {
   let id = '';
-  for (let i = 0; i < 10; i++) id += alphabet.charAt(randomInt(alphabet.length));
+  for (let i = 0; i < 10; i++) id += alphabet.charAt(randomBelow(alphabet.length));
   return id as SnapshotId;
 }

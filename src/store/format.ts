@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
@@ -14,7 +13,7 @@ import {
 import { join } from 'node:path';
 
 import { fromErrno, isErrno, TsbuildError } from '../core/index.ts';
-import { makeFolder } from '../sys/index.ts';
+import { makeFolder, randomHex } from '../sys/index.ts';
 import { discard } from './files.ts';
 import { layoutIndex } from './layout-index.ts';
 
@@ -183,7 +182,7 @@ function refuseForeignFolder({ root, ...paths }: StorePaths): void {
 
 /** The first one in wins, and nobody ever sees half a file. */
 function createOnce(path: string, text: string): void {
-  const staged = `${path}.${randomBytes(6).toString('hex')}`;
+  const staged = `${path}.${randomHex(6)}`;
   try {
     writeFileSync(staged, text, { flag: 'wx', mode: 0o644 });
     linkSync(staged, path);

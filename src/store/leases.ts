@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, readdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { fromErrno, isDigest, type Digest } from '../core/index.ts';
-import { isUnlocked, tryTakeLock } from '../sys/index.ts';
+import { isUnlocked, tryTakeLock, randomHex } from '../sys/index.ts';
 import { readIfThere } from './files.ts';
 import type { Lease } from './types.ts';
 
@@ -122,7 +121,7 @@ function createLocked(folder: string): {
   readonly release: () => void;
 } {
   for (;;) {
-    const id = randomBytes(8).toString('hex');
+    const id = randomHex(8);
     const path = join(folder, id);
     const lock = tryTakeLock(path);
     if (lock !== undefined) return { id, path, release: () => lock.release() };

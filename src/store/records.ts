@@ -1,8 +1,15 @@
-import { hash } from 'node:crypto';
 import { readdirSync, rmdirSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { canonicalJson, fromErrno, isDigest, isErrno, digestParts, type Json } from '../core/index.ts';
+import {
+  canonicalJson,
+  fromErrno,
+  isDigest,
+  isErrno,
+  digestParts,
+  type Json,
+  sha256Hex,
+} from '../core/index.ts';
 import { publish, readJsonIfThere, removeIfThere, type Staging } from './files.ts';
 import type { Settled, Stamp } from './settled.ts';
 import type { FoundRecord, RecordCollection, RecordStore } from './types.ts';
@@ -112,19 +119,19 @@ function isKey(key: string): boolean {
 /** Host path of a record's file. */
 export function pathOf(folder: string, collection: RecordCollection, key: string): string {
   if (!isKey(key)) throw new Error(`not the key of a record: ${JSON.stringify(key.slice(0, 250))}`);
-  const hex = isDigest(key) ? digestParts(key).hex : hash('sha256', key);
+  const hex = isDigest(key) ? digestParts(key).hex : sha256Hex(key);
   return join(folder, collection, hex.slice(0, 2), `${key}${suffix}`);
 }
 
 function sumOf(envelope: Omit<Envelope, 'sum'>): string {
   const { before, value } = canonicalParts(envelope);
-  return hash('sha256', `${before},${value}}`);
+  return sha256Hex(`${before},${value}}`);
 }
 
 /** Canonical as a whole, its sum between the parts that it sums up. */
 function textOf(envelope: Omit<Envelope, 'sum'>): string {
   const { before, value } = canonicalParts(envelope);
-  return `${before},"sum":"${hash('sha256', `${before},${value}}`)}",${value}}`;
+  return `${before},"sum":"${sha256Hex(`${before},${value}}`)}",${value}}`;
 }
 
 function canonicalParts({ boot, at, key, value }: Omit<Envelope, 'sum'>): {

@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 
-import { canonicalJson, isDigest, TsbuildError, type Json } from '../core/index.ts';
+import { canonicalJson, isDigest, TsbuildError, type Json, sha256Hex } from '../core/index.ts';
 import { formatReference, parseReference } from '../oci/index.ts';
 import type { Descriptor } from '../oci/index.ts';
 import { publish, readJsonIfThere, removeIfThere, type Staging } from './files.ts';
@@ -42,7 +41,7 @@ export function fileName(name: string): string {
   const encoded = encodeURIComponent(name);
   if (encoded.length <= 200) return `${encoded}.json`;
   // A file name has at most 255 bytes; the content holds the name in full.
-  return `${encoded.slice(0, 120)}~${createHash('sha256').update(name).digest('hex')}.json`;
+  return `${encoded.slice(0, 120)}~${sha256Hex(name)}.json`;
 }
 
 /** Whether it is one of a name's files: a crash may have left the bytes of another's in its place. */

@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { fromErrno } from '../core/index.ts';
-import { tryTakeLock, type LinkedLock } from '../sys/index.ts';
+import { tryTakeLock, type LinkedLock, randomHex } from '../sys/index.ts';
 import type { Staging } from './files.ts';
 
 interface Session {
@@ -60,7 +59,7 @@ export class TempSpace implements Staging, AsyncDisposable {
 
 function createSession(tmp: string): Session {
   for (;;) {
-    const folder = join(tmp, randomBytes(8).toString('hex'));
+    const folder = join(tmp, randomHex(8));
     // A sweeper may lock the file in the moment between its making and its locking; then another name will do.
     const lock = tryTakeLock(`${folder}${lockSuffix}`);
     if (lock === undefined) continue;

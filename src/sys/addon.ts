@@ -100,7 +100,11 @@ export interface Addon {
   readonly closeOnExec: (fd: number) => number;
   /** Of a terminal: OPOST off. */
   readonly plainOutput: (fd: number) => number;
-  /** ENOSYS where this Node does not let addons hash. */
+  /** In hexadecimal; a string counts as UTF-8. ENOSYS where this Node does not let addons hash. */
+  readonly sha256: (bytes: Uint8Array | string) => string | number;
+  /** At most 64 bytes. */
+  readonly randomHex: (bytes: number) => string | number;
+  /** ENOSYS as above. */
   readonly hashBegin: (state: Uint8Array) => number;
   readonly hashUpdate: (state: Uint8Array, bytes: Uint8Array) => number;
   /** On another thread; a number is its refusal. */

@@ -10,6 +10,7 @@ export { closeInheritedOnExec } from './inherited.ts';
 export { flock, isUnlocked, tryFlock, type Flock, type FlockOptions } from './lock.ts';
 export { removeDeadLocks, takeLock, tryTakeLock, type LinkedLock, type WaitOptions } from './linked-lock.ts';
 export { makeFolder } from './make-folder.ts';
+export { randomBelow, randomHex } from './random.ts';
 export { readAhead } from './read-ahead.ts';
 export { removeFile } from './remove-file.ts';
 export { statOfDescriptor } from './name-calls.ts';
@@ -46,6 +47,7 @@ export {
 } from './probe.ts';
 export { plainOutput } from './terminal.ts';
 export { filterThrough, runTool, type ToolOptions, type ToolResult } from './process.ts';
+export { nativeSha256 } from './sha256.ts';
 export { runtimeFolder } from './runtime-folder.ts';
 export { makeScratchFolder } from './scratch-folder.ts';
 export type { FileStat, FileTime, FileType, RootDir } from './rootdir.ts';

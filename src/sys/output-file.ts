@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { lstatSync, renameSync, writeFileSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 
 import { fromErrno, TsbuildError } from '../core/index.ts';
 import { removeFile } from './remove-file.ts';
+import { randomHex } from './random.ts';
 
 type Sink = (chunk: Uint8Array) => Promise<void>;
 
@@ -82,7 +82,7 @@ function isReplaceable(path: string): boolean {
 }
 
 function temporaryName(path: string): string {
-  return `${path}.${randomBytes(4).toString('hex')}.tmp`;
+  return `${path}.${randomHex(4)}.tmp`;
 }
 
 function cannotWrite(path: string, error: unknown): unknown {

@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { fromErrno } from '../core/index.ts';
 import { tryTakeLock } from './linked-lock.ts';
+import { randomHex } from './random.ts';
 
 const lockSuffix = '.lock';
 
@@ -23,7 +23,7 @@ export function makeScratchFolder(parent: string = tmpdir()): { readonly path: s
 
 function makeLocked(parent: string): { readonly path: string } & Disposable {
   for (;;) {
-    const path = join(parent, `tsbuild-${randomBytes(8).toString('hex')}`);
+    const path = join(parent, `tsbuild-${randomHex(8)}`);
     const lock = tryTakeLock(`${path}${lockSuffix}`);
     if (lock === undefined) continue;
     const remove = (): void => {

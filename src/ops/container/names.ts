@@ -1,6 +1,5 @@
-import { randomInt } from 'node:crypto';
-
 import { TsbuildError } from '../../core/index.ts';
+import { randomBelow } from '../../sys/index.ts';
 
 const qualities = [
   'amber',
@@ -73,9 +72,9 @@ const birds = [
 
 /** A name for a container that got none: easier to say and to type than its id. */
 export function randomName(): string {
-  const quality = qualities[randomInt(qualities.length)] ?? qualities[0];
-  const bird = birds[randomInt(birds.length)] ?? birds[0];
-  return `${quality}_${bird}_${randomInt(1000).toString().padStart(3, '0')}`;
+  const quality = qualities[randomBelow(qualities.length)] ?? qualities[0];
+  const bird = birds[randomBelow(birds.length)] ?? birds[0];
+  return `${quality}_${bird}_${randomBelow(1000).toString().padStart(3, '0')}`;
 }
 
 /** Throws USAGE for what is no name of a container. */

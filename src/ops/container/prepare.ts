@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 
 import { TsbuildError } from '../../core/index.ts';
@@ -32,6 +31,7 @@ import { signalNumber } from './signals.ts';
 import { sweepContainers } from './sweep.ts';
 import type { ContainerRecord } from './types.ts';
 import { makeWritable } from './writable.ts';
+import { randomHex } from '../../sys/index.ts';
 
 export interface ContainerOptions extends LifeChoices {
   /** As the user wrote it. */
@@ -90,7 +90,7 @@ export async function prepareContainer(
   const network = networkRecord(store, options.network, options.image.config.config?.ExposedPorts);
   const snapshot = await unpack(services, options);
 
-  const id = randomBytes(32).toString('hex');
+  const id = randomHex(32);
   // A folder without a record that nobody holds is swept away as the rest of a killed process.
   await using _lock = await store.lock(`container-${id}`);
   try {

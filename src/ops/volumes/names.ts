@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto';
-
 import { TsbuildError } from '../../core/index.ts';
+import { randomHex } from '../../sys/index.ts';
 
 export function isVolumeName(text: string): boolean {
   return /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/.test(text);
@@ -15,5 +14,5 @@ export function checkVolumeName(name: string): string {
 }
 
 export function anonymousName(): string {
-  return randomBytes(32).toString('hex');
+  return randomHex(32);
 }

@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto';
-
 import { fromText, isErrno, toText, TsbuildError, type ByteString } from '../../../core/index.ts';
 import { Breath, extractArchive, keptXattrs } from '../../../snapshot/index.ts';
 import type { RootDir } from '../../../sys/index.ts';
@@ -10,6 +8,7 @@ import { transferItem, type Transfer } from '../../copy/transfer.ts';
 import { itemsOf, type CopyItem } from '../../copy/walk.ts';
 import { sourcePlace, targetFolder, targetPlace, type CopySide, type CopySourcePlace } from './cp-place.ts';
 import { writeTreeArchive } from './tree-archive.ts';
+import { randomHex } from '../../../sys/index.ts';
 
 export interface CopyOptions {
   /** A symlink given as source stands for what it leads to. */
@@ -160,7 +159,7 @@ async function putItem(transfer: Transfer, item: CopyItem, target: ByteString): 
     if (existing?.type === 'directory') {
       throw new TsbuildError('COPY_FAILED', `cannot put a file in place of the folder ${shown}`);
     }
-    const temporary = childOf(parentOf(target), fromText(`.tsbuild-cp-${randomBytes(6).toString('hex')}`));
+    const temporary = childOf(parentOf(target), fromText(`.tsbuild-cp-${randomHex(6)}`));
     try {
       await transferItem(transfer, item, temporary);
       to.rename(temporary, target);

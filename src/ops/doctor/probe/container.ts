@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +6,7 @@ import { containerConfig, createRuntime, type RootfsSource, type Runtime } from 
 import type { Facts, Outcome, OverlayFacts, UserFacts } from '../types.ts';
 import { failureOf, outcomeOf } from './attempt.ts';
 import type { Workshop } from './storage.ts';
+import { randomHex } from '../../../sys/index.ts';
 
 /**
  * Sets up a container as that of a RUN step, with nothing in it, and lets it go before a program starts; where root may
@@ -51,7 +51,7 @@ async function setUp(parts: {
     network,
     processors: availableParallelism(),
   });
-  const id = `doctor-${randomBytes(6).toString('hex')}`;
+  const id = `doctor-${randomHex(6)}`;
   try {
     await using _container = await runtime.create({ id, config, rootfs, stdio: 'pipe' });
     return { ok: true };
