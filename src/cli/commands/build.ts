@@ -17,6 +17,7 @@ import { parseJobs, parseLabel } from '../build-values.ts';
 import { parseCall, runCall, type Call, type CallFlags } from '../call.ts';
 import { platformLines, platformsJson, resultId } from '../build-platforms.ts';
 import { collect, examples, makeCommand } from '../command.ts';
+import { writeToStderr } from '../error-output.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { addLimitOptions, addResourceOption, limitsOf, type LimitFlags } from '../limits.ts';
 import { addPlanningOptions, planningOptionsOf, type PlanningFlags } from '../planning-flags.ts';
@@ -89,7 +90,7 @@ export function buildCommand(status: ExitStatusHolder): Command {
       return;
     }
     const style = progressStyle(flags);
-    const progress = progressOf(style, (text) => process.stderr.write(text), { explain: flags.explain });
+    const progress = progressOf(style, writeToStderr, { explain: flags.explain });
     try {
       await runBuild(command, { context, flags, style, progress });
     } catch (error) {
@@ -156,13 +157,13 @@ async function tellResult(style: ProgressStyle, result: BuildResult): Promise<vo
     case 'plain': {
       const { familiarName } = await import('../../oci/index.ts');
       const named = names.map((name) => `\n  as ${familiarName(name)}`).join('');
-      process.stderr.write(
+      writeToStderr(
         `built ${image}${await platformLines(result)}${named}${outputLines(result.outputs)}\n`,
       );
       return;
     }
     case 'rawjson':
-      process.stderr.write(
+      writeToStderr(
         `${JSON.stringify({ result: { image, ...(await platformsJson(result)), names, outputs: outputsJson(result.outputs), steps } })}\n`,
       );
       return;
@@ -179,5 +180,5 @@ function showFailedOutput(progress: Progress): void {
   const failure = progress.failure();
   if (failure === undefined || failure.lines.length === 0) return;
   const lines = failure.lines.map((line) => ` > ${line}\n`).join('');
-  process.stderr.write(`------\n > ${failure.name}:\n${lines}------\n`);
+  writeToStderr(`------\n > ${failure.name}:\n${lines}------\n`);
 }
