@@ -39,6 +39,7 @@ export class LaunchedContainer implements Container {
   #cpuMicros: number | undefined;
   #startAsked: boolean;
   #ended = false;
+  #used: Usage | undefined;
   #abort: { readonly signal: AbortSignal; readonly listener: () => void } | undefined;
 
   constructor(parts: LaunchedParts) {
@@ -98,9 +99,13 @@ export class LaunchedContainer implements Container {
   }
 
   async usage(): Promise<Usage> {
+    if (this.#used !== undefined) return this.#used;
+    const counted = this.#cgroup.usage();
     // The kernel's own count of the process is at hand also where no cgroup is.
-    const used = this.#cgroup.usage();
-    return { ...used, cpuMicros: used.cpuMicros ?? this.#cpuMicros };
+    const used = { ...counted, cpuMicros: counted.cpuMicros ?? this.#cpuMicros };
+    // Of what has ended nothing changes, and it is a dozen files to read.
+    if (this.#ended) this.#used = used;
+    return used;
   }
 
   /** From now on an abort kills the container; `wait` then reports the kill. */

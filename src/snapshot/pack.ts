@@ -51,9 +51,9 @@ interface LayerSource {
   readonly options: PackOptions;
 }
 
-/** Up to this size a file is read into one buffer again and again: the tar writer copies such a piece at once. */
+/** Many a layer has no larger file: it makes do with a buffer of this size. */
 const smallFile = 16 * 1024;
-/** Up to this size a file is read in one piece; what is larger is read ahead while the last piece is hashed. */
+/** Up to this size a file is read in one piece, into one buffer again and again; what is larger is read ahead while the last piece is hashed. */
 const mediumFile = 1 << 20;
 
 async function* layerBytes(
@@ -62,7 +62,8 @@ async function* layerBytes(
   { open, options }: LayerSource,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const breath = new Breath(options.signal);
-  const small = Buffer.allocUnsafeSlow(smallFile);
+  // Memory of Buffers makes V8 look for garbage: one for each file would cost a collection every few of them.
+  let buffer = Buffer.allocUnsafeSlow(smallFile);
   for await (const change of changes) {
     await breath.due();
     if (change.kind === 'remove') {
@@ -88,9 +89,8 @@ async function* layerBytes(
           const digest = known ?? digester?.digest();
           if (digest !== undefined) layer.contentIs(digest);
         } else {
-          const buffer =
-            entry.size > smallFile ? Buffer.allocUnsafeSlow(entry.size) : small.subarray(0, entry.size);
-          const content = readWhole(open(path), buffer, path);
+          if (entry.size > buffer.length) buffer = Buffer.allocUnsafeSlow(mediumFile);
+          const content = readWhole(open(path), buffer.subarray(0, entry.size), path);
           layer.piece(content);
           layer.contentIs(known ?? digestOf(content));
         }

@@ -41,16 +41,21 @@ export function createTarWriter(sink: (chunk: Uint8Array) => undefined): TarWrit
 export function createTarWriter(sink: TarSink): TarWriter;
 export function createTarWriter(sink: TarSink): TarWriter {
   let gathered = Buffer.allocUnsafeSlow(gatherBytes);
+  let given = 0;
   let used = 0;
   let bodyLeft = 0;
   let padding = 0;
   let size = 0;
 
   function flush(): void | Promise<void> {
-    if (used === 0) return;
-    const chunk = gathered.subarray(0, used);
-    gathered = Buffer.allocUnsafeSlow(gatherBytes);
-    used = 0;
+    if (used === given) return;
+    const chunk = gathered.subarray(given, used);
+    given = used;
+    // The rest is good for what comes next: the header of a large file alone is no reason for another.
+    if (gatherBytes - used < passThroughBytes) {
+      gathered = Buffer.allocUnsafeSlow(gatherBytes);
+      given = used = 0;
+    }
     return sink(chunk);
   }
 
