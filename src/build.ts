@@ -80,7 +80,10 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
     precious: preciousFolders(options),
     signal: asked,
   });
-  await using planned = await openPlannedBuild(options, { bases: 'pull' });
+  await using planned = await openPlannedBuild(options, {
+    bases: 'pull',
+    scanner: options.attestations?.sbom?.generator,
+  });
   const { store, caches, signal, snapshotter } = planned;
   const cache = caches?.cache ?? planned.cache;
   const common = commonShape(options.shape ?? {}, epochOf(options, planned));
@@ -105,7 +108,8 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
       planned.images.map(({ plan, target }) => ({ step: plan.target, vertex: target })),
       { store, cache, signal },
     );
-    states = await solveAll(targets, { cache, jobs: planned.jobs, signal, emit });
+    const scans = planned.images.flatMap(({ scan }) => scan ?? []);
+    states = await solveAll([...targets, ...scans], { cache, jobs: planned.jobs, signal, emit });
     await caches?.verify(targets, planned.jobs);
   } catch (error) {
     // What failed is told, whatever becomes of the report (a full disk).
@@ -127,7 +131,7 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   const work: OutputWork = { store, snapshotter, names: tags, signal, emit, stdout, onPush: options.onPush };
   const written: WrittenOutput[] = [];
   for (const spec of shaped) written.push(await writeOutput(spec, await finish(spec.shape), work));
-  await caches?.export(states);
+  await caches?.export(states.slice(0, planned.images.length));
   // One flush for everything the build wrote; it says that it is done without waiting for it (design decision 10).
   await store.settleAside();
   await closed;
@@ -144,8 +148,11 @@ function finisher(
   const finished = new Map<string, Promise<BuiltImages>>();
   const finish = async (shape: ImageShape): Promise<BuiltImages> => {
     const images: BuiltImage[] = [];
-    for (const [index, state] of states.entries())
-      images.push(await finishOne(planned, index, { state, shape, attest }));
+    for (const index of planned.images.keys()) {
+      const [state, scan] = [states[index], states[planned.images.length + index]];
+      if (state === undefined) throw new Error('a target without a result');
+      images.push(await finishOne(planned, index, { state, scan: scan?.snapshot, shape, attest }));
+    }
     return {
       images,
       index: planned.indexed ? await writeImageIndex(planned.store, images, shape) : undefined,
@@ -162,9 +169,14 @@ function finisher(
 async function finishOne(
   { store, snapshotter, lease, signal, images, caches }: PlannedBuild,
   index: number,
-  work: { readonly state: SettledState; readonly shape: ImageShape; readonly attest: Attester },
+  work: {
+    readonly state: SettledState;
+    readonly scan: SettledState['snapshot'];
+    readonly shape: ImageShape;
+    readonly attest: Attester;
+  },
 ): Promise<BuiltImage> {
-  const { state, shape, attest } = work;
+  const { state, scan, shape, attest } = work;
   const planned = images[index];
   if (planned === undefined) throw new Error('a result that was not planned');
   const { platform, plan } = planned;
@@ -177,7 +189,7 @@ async function finishOne(
   );
   const baseLayers = countBaseLayers(state);
   const { snapshot } = state;
-  const attestations = await attest({ plan, image, snapshot });
+  const attestations = await attest({ plan, image, snapshot, scan });
   return { platform, image, snapshot, baseLayers, attestations };
 }
 

@@ -32,7 +32,8 @@ import { planStages, ruledBase, ruledLayout, rulesOf } from './build-rules.ts';
 import { isIndexed, type PlanningOptions, type RunningOptions } from './build-options.ts';
 import type { Dockerfile } from './dockerfile/types.ts';
 import type { BuildCaches, BuildCachesOptions, CacheWishes } from './remote-cache/index.ts';
-import { planAll, type BuildPlan, type PlanOptions } from './graph/index.ts';
+import { parseDockerfile } from './dockerfile/index.ts';
+import { plan, planAll, scanStep, type BuildPlan, type PlanOptions, type Step } from './graph/index.ts';
 import { hostPlatform, type Platform } from './oci/index.ts';
 import type { NotedSource } from './policy/index.ts';
 import { chooseIsolation, createRuntime, type Isolation } from './runtime/index.ts';
@@ -50,6 +51,8 @@ export interface PlannedImage {
   readonly platform: Platform;
   readonly plan: BuildPlan;
   readonly target: Vertex<State>;
+  /** A scanner's run on the target. */
+  readonly scan: Vertex<State> | undefined;
 }
 
 /** A build about to begin: all is read and planned, nothing has run. */
@@ -82,6 +85,8 @@ export interface OpeningOptions {
   readonly bases: 'pull' | 'look-up';
   /** Told of what every stage takes from elsewhere, also of those that the target does not need. */
   readonly onSource?: ((source: NotedSource) => void) | undefined;
+  /** Image that scans what is built. */
+  readonly scanner?: string | undefined;
 }
 
 /**
@@ -90,7 +95,7 @@ export interface OpeningOptions {
  */
 export async function openPlannedBuild(
   options: PlanningOptions & RunningOptions,
-  { bases, onSource }: OpeningOptions,
+  { bases, onSource, scanner }: OpeningOptions,
 ): Promise<PlannedBuild> {
   if (options.platforms?.length === 0) throw new TsbuildError('USAGE', 'there is no platform to build for');
   const emit = warnOnce(options.emit ?? (() => undefined));
@@ -185,14 +190,12 @@ export async function openPlannedBuild(
     networks,
   };
   if (bases === 'pull') await clearAfterDeaths({ store, snapshotter }, services.limits.cgroupParent);
-  const vertices = verticesOf(
-    plans.map(({ target }) => target),
-    services,
-  );
+  const scans = scanner === undefined ? [] : await scansOf(plans, scanner, planOptions);
+  const vertices = verticesOf([...plans.map(({ target }) => target), ...scans], services);
   const images = plans.map((planned, index): PlannedImage => {
     const [wanted = planned.platform, target] = [platforms[index], vertices[index]];
     if (target === undefined) throw new Error('a plan without a vertex');
-    return { platform: wanted, plan: planned, target };
+    return { platform: wanted, plan: planned, target, scan: vertices[plans.length + index] };
   });
   const scope = scopeOf(dockerfile.file, options.context);
   const cache = new StoreCache({
@@ -226,6 +229,21 @@ export async function openPlannedBuild(
     sources,
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
+}
+
+/** The scanner runs on this machine, whatever the images are for. */
+async function scansOf(
+  plans: readonly BuildPlan[],
+  name: string,
+  options: Omit<PlanOptions, 'platform'>,
+): Promise<readonly Step[]> {
+  const { resolveBase, resolveLayout, buildPlatform, noCache } = options;
+  const scanner = await plan(parseDockerfile(`FROM ${name}`, 'the SBOM generator'), {
+    ...{ resolveBase, resolveLayout, buildPlatform, noCache, platform: buildPlatform },
+    ...{ buildArgs: new Map(), labels: [], network: 'none', contexts: new Map() },
+    ...{ allow: new Set(), extraHosts: [] },
+  });
+  return plans.map((each) => scanStep(each, { scanner, name }));
 }
 
 /** Loaded where they are asked for: most builds do without them. */

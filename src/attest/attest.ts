@@ -8,6 +8,7 @@ import { version } from '../sys/index.ts';
 import type { AttestedDockerfile } from './build-config.ts';
 import { saidOnce, type Memory, type Moments } from './moments.ts';
 import { provenanceOf } from './provenance.ts';
+import { scansIn } from './scans.ts';
 import { sbomOf, type SbomFacts } from './sbom.ts';
 import type { AttestationRequests, BuildParameters, SbomRequest } from './types.ts';
 
@@ -33,6 +34,8 @@ export interface AttestedImage {
   readonly image: Pick<Image, 'id'>;
   /** Undefined for the empty root. */
   readonly snapshot: Snapshot | undefined;
+  /** Where a scanner has left what it found, if one was asked for. */
+  readonly scan: Snapshot | undefined;
 }
 
 /** Says of an image what was asked for; nothing where nothing was. Throws ATTESTATION_FAILED. */
@@ -43,13 +46,16 @@ export function createAttester(requests: AttestationRequests, build: AttestedBui
   const { epoch, memory } = build;
   const now = momentsOf(build);
   const { provenance, sbom } = requests;
-  return async ({ plan, image, snapshot }) => {
+  return async ({ plan, image, snapshot, scan }) => {
     const told = async (say: (moments: Moments) => Attestation): Promise<Attestation> =>
       epoch === undefined ? saidOnce(memory, image.id, { now, say }) : say(now);
     const attestations: Attestation[] = [];
     if (provenance !== undefined)
       attestations.push(await told((moments) => provenanceOf(provenance, { ...build, plan, moments })));
-    if (sbom !== undefined) {
+    if (sbom !== undefined && scan !== undefined) {
+      await using view = await build.snapshotter.view(scan);
+      attestations.push(...scansIn(view.root, sbom));
+    } else if (sbom !== undefined) {
       const facts = { name: build.name, id: image.id, tool: `tsbuild-${version()}`, warn: build.warn };
       const say = await sbomOfState(sbom, { snapshot, snapshotter: build.snapshotter }, facts);
       attestations.push(await told(({ finished }) => say(finished)));

@@ -15,6 +15,8 @@ export interface ProvenanceRequest {
 /** `--attest type=sbom,…` */
 export interface SbomRequest {
   readonly filename: string;
+  /** Image of a scanner that is run in the place of our own reading. */
+  readonly generator?: string | undefined;
 }
 
 export interface AttestationRequests {

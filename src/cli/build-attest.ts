@@ -20,7 +20,12 @@ export function addAttestOptions(command: Command): Command {
         'how it was built, as SLSA provenance: true, or mode=min|max, version=v1|v0.2, builder-id=URI and reproducible=true with commas between',
       ),
     )
-    .addOption(shortOption('sbom [true]', 'what Debian, Alpine and npm packages it has, as SPDX'))
+    .addOption(
+      shortOption(
+        'sbom [attributes]',
+        'what packages it has, as SPDX; generator=IMAGE to have a scanner look',
+      ),
+    )
     .option('--attest <type=provenance|sbom,…>', 'the same, as buildx has it; repeatable', collect);
 }
 
@@ -115,13 +120,14 @@ function provenanceOf(flag: string, fields: Fields): ProvenanceRequest | undefin
 function sbomOf(flag: string, fields: Fields): SbomRequest | undefined {
   checkKeys(flag, fields, sbomKeys);
   if (isTrue(flag, fields, 'disabled')) return undefined;
-  const generator = fields.get('generator');
-  if (generator !== undefined && generator !== '') {
-    throw usage(flag, `generators are not run: ${quoted(generator)}`, {
-      hint: 'tsbuild reads the package databases of the image by itself; leave generator out',
-    });
-  }
-  return { filename: filename(flag, fields) ?? 'sbom.spdx.json' };
+  const generator = fields.get('generator') ?? '';
+  // It becomes a line of a Dockerfile.
+  if (!/^[A-Za-z0-9][A-Za-z0-9._/:@-]*$|^$/.test(generator))
+    throw usage(flag, `${quoted(generator)} is not the name of an image`);
+  return {
+    filename: filename(flag, fields) ?? 'sbom.spdx.json',
+    generator: generator === '' ? undefined : generator,
+  };
 }
 
 function checkKeys(flag: string, fields: Fields, keys: readonly string[]): void {

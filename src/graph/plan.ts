@@ -9,6 +9,7 @@ import { globalArgs, unconsumedArgs } from './global-args.ts';
 import { applyInstruction } from './instructions/index.ts';
 import { located, locatedAsync } from './place.ts';
 import { findSource, type Surroundings } from './sources.ts';
+import { scannedTrees } from './scan.ts';
 import { withConfig, type StageContext, type StageState } from './stage.ts';
 import { ignoresCache, noCacheWarnings, targetIndex } from './stage-names.ts';
 import { countSteps } from './steps.ts';
@@ -49,7 +50,8 @@ class Planner implements Surroundings {
 
   async plan(): Promise<BuildPlan> {
     const { dockerfile, options } = this;
-    const state = await this.stage(targetIndex(dockerfile, options.target));
+    const target = targetIndex(dockerfile, options.target);
+    const state = await this.stage(target);
     const labels = { ...state.config.Labels, ...Object.fromEntries(options.labels) };
     const final = options.labels.length === 0 ? state : withConfig(state, { Labels: labels });
     return {
@@ -59,12 +61,27 @@ class Planner implements Surroundings {
       config: final.config,
       history: final.history,
       sourceDateEpoch: this.#globals.get('SOURCE_DATE_EPOCH'),
+      scanned: await this.#scanned(target),
       warnings: [
         ...unconsumedArgs(dockerfile, options, this.#consumed),
         ...noCacheWarnings(dockerfile, options.noCache),
         ...contextWarnings(options.contexts),
       ],
     };
+  }
+
+  /** Of the stages that the target needs. */
+  async #scanned(target: number): Promise<BuildPlan['scanned']> {
+    const planned = [...this.#stages].sort(([a], [b]) => a - b);
+    return scannedTrees(
+      await Promise.all(
+        planned.map(async ([index, stage]) => ({
+          name: this.dockerfile.stages[index]?.name ?? `stage-${index}`,
+          state: await stage,
+          isTarget: index === target,
+        })),
+      ),
+    );
   }
 
   stage(index: number): Promise<StageState> {

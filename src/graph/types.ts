@@ -178,6 +178,8 @@ export interface BuildPlan {
   readonly history: readonly HistoryEntry[];
   /** SOURCE_DATE_EPOCH of an ARG before the first FROM, as written (O-50). */
   readonly sourceDateEpoch?: string | undefined;
+  /** What an SBOM made by a scanner is to tell of besides the target. */
+  readonly scanned: readonly { readonly name: string; readonly step: Step }[];
   readonly warnings: readonly string[];
 }
 

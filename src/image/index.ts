@@ -38,7 +38,7 @@ export { keepAttestations, keptAttestations } from './attestations/keep.ts';
 export { imageUrl, packageUrl } from './attestations/package-url.ts';
 export type { PackageUrl } from './attestations/package-url.ts';
 export { remoteStatements } from './attestations/read.ts';
-export { statementOf } from './attestations/statement.ts';
+export { maxStatementBytes, statementOf } from './attestations/statement.ts';
 export type { Attestation, Subject } from './attestations/types.ts';
 export { importTarball } from './archive/import.ts';
 export type { ImportOptions } from './archive/import.ts';

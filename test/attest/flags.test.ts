@@ -58,7 +58,7 @@ describe('flags of attestations', () => {
     [{ provenance: 'filename=../../etc/x' }, /is no plain file name/],
     [{ sbom: 'filename=..' }, /is no plain file name/],
     [{ sbom: 'filename=x', provenance: 'filename=x' }, /two files cannot both be "x"/],
-    [{ sbom: 'generator=docker/scout' }, /generators are not run/],
+    [{ sbom: 'generator=scan\nRUN x' }, /is not the name of an image/],
     [{ attest: ['type=sbom,"x'] }, /is misplaced/],
   ])('C-41 refuses %j', (flags, message) => {
     expect(() => attestOptionsOf(flags)).toThrow(message);
