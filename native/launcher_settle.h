@@ -5,7 +5,8 @@
  *
  * Descriptor 3 is the store's folder of marks (src/store/settled.ts, which has their format and what they promise). The
  * clock is read, the store's file system is synced, and the time becomes the boot's newer mark. Whatever fails leaves no
- * mark, which costs no more than a look at what was written. One syncs at a time and one more waits for it: whoever finds
+ * mark, which costs no more than a look at what was written. A sync that fails ends the marks of this boot: the kernel
+ * tells of what it could not write once, and the next sync would succeed without it. One syncs at a time and one more waits for it: whoever finds
  * one waiting may go, since that one has yet to read its clock.
  */
 #ifndef LAUNCHER_SETTLE_H
@@ -66,13 +67,19 @@ static __attribute__((noreturn)) void settle_store(const char *boot) {
   while (SYS(flock, syncing, LOCK_EXCLUSIVE) == -EINTR) continue;
   SYS(close, waiting);
 
+  struct text failed = {.length = 0};
+  add(&failed, boot), add(&failed, ".failed");
+  if (open_mark(failed.bytes, O_RDONLY) >= 0) leave(0);
   struct text names[2] = {{.length = 0}, {.length = 0}};
   add(&names[0], boot), add(&names[0], ".json");
   add(&names[1], boot), add(&names[1], ".1.json");
   struct __kernel_timespec now;
   if (SYS(clock_gettime, 1 /* CLOCK_MONOTONIC */, &now) < 0) leave(1);
   uint64_t time = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-  if (SYS(syncfs, MARKS_FD) < 0) leave(1);
+  if (SYS(syncfs, MARKS_FD) < 0) {
+    open_mark(failed.bytes, O_WRONLY | O_CREAT);
+    leave(1);
+  }
   uint64_t times[2];
   for (int i = 0; i < 2; i++) times[i] = time_of_mark(names[i].bytes, boot);
   if (time > times[0] && time > times[1]) write_mark(names[times[1] < times[0]].bytes, boot, time);

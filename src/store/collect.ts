@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 
 import { fromErrno, type Digest } from '../core/index.ts';
 import { maxManifestBytes, parseManifestOrIndex } from '../oci/index.ts';
+import { syncFileSystem } from '../sys/index.ts';
 import { readIfThere } from './files.ts';
 import { storePaths, type StorePaths } from './format.ts';
 import { readLeases, type LeasedItem } from './leases.ts';
@@ -24,7 +25,8 @@ export interface CollectOptions {
  * Removes all blobs and snapshots that neither a ref, an image, a live lease nor `liveItems` needs. Any number of builders
  * may work meanwhile. They keep in a lease first and look at the store afterwards, so whoever saw an item before it was
  * moved to the trash had named it before that, too: reading leases and roots again after the move, in this order, finds
- * it, and the item is put back. Whoever looks after the move sees a miss.
+ * it, and the item is put back. Whoever looks after the move sees a miss. Nothing is deleted before the disk has all that
+ * was written until then.
  */
 export async function collectGarbage(store: Store, options: CollectOptions): Promise<Collected> {
   const paths = storePaths(store.root);
@@ -37,6 +39,9 @@ export async function collectGarbage(store: Store, options: CollectOptions): Pro
     for (const item of listItems(paths)) if (!before.keeps(item)) trash.take(item);
     const after = await mark(store, paths, options);
     trash.restore((item) => after.keeps(item));
+    // A name may have got a new image a moment ago, or may have gone: were the old one taken from the disk before the disk
+    // has that, a power loss would leave the name without either.
+    if (trash.holdsAny()) syncFileSystem(paths.root);
   } catch (error) {
     trash.restore();
     throw fromErrno(error, 'collecting garbage');

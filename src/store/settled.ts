@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { canonicalJson, fromErrno, type Json } from '../core/index.ts';
@@ -14,6 +14,8 @@ import { publish, readJsonIfThere, type Staging } from './files.ts';
  * - settling reads the clock, calls syncfs, and then writes that time into one of two files of `settled/<boot>`: what was
  *   written before it is on the disk now, whoever wrote it. The file is the one with the older time, so that the other,
  *   which this syncfs has put on the disk, still says what it said should the new one be lost or damaged;
+ * - a sync that fails ends the marks of its boot: the kernel tells of what it could not write once, and the next sync would
+ *   succeed without it. That file system's later records are looked at after a reboot, as if nothing had been settled;
  * - a record of the running boot is trusted, since the page cache shows all writes; one of another boot only up to the
  *   later time of that boot's files. What it points to is to be looked at before it is used.
  *
@@ -31,7 +33,7 @@ export interface Settled {
   isFirst(): boolean;
   /** Waits for the disk. */
   settle(): void;
-  /** Leaves the wait to a process of its own, if one can be had. */
+  /** Leaves the wait to a process of its own, if one can be had, and if none had to tell of a disk that failed. */
   settleAside(): void;
 }
 
@@ -66,14 +68,19 @@ export function openSettled(options: SettledOptions): Settled {
   };
   const isOnDisk = (stamp: Stamp): boolean => isBootId(stamp.boot) && stamp.at <= settledAt(stamp.boot);
 
+  const failed = (): string => join(folder, `${boot()}.failed`);
+  const hasFailed = (): boolean => existsSync(failed());
+
   const settle = (): void => {
     const at = now();
     const times = timesOf(boot());
     try {
       options.sync();
     } catch (error) {
+      noteFailure(failed());
       throw fromErrno(error, 'writing the store to the disk');
     }
+    if (hasFailed()) return;
     // Two builds may end together: the later clock stands for both.
     if (at <= Math.max(...times)) return;
     const slot = slots[times.indexOf(Math.min(...times))] ?? slots[0];
@@ -87,9 +94,17 @@ export function openSettled(options: SettledOptions): Settled {
     isFirst: () => Math.max(...timesOf(boot())) < 0,
     settle,
     settleAside() {
-      if (!options.syncAside(boot())) settle();
+      if (hasFailed() || !options.syncAside(boot())) settle();
     },
   };
+}
+
+function noteFailure(path: string): void {
+  try {
+    writeFileSync(path, '');
+  } catch {
+    // The sync's own error is what is told.
+  }
 }
 
 /** What follows the boot in the files' names. */

@@ -28,6 +28,7 @@ export interface Trash {
   take(item: StoredItem): void;
   /** Puts back what fits, or all. Where the item was made again meanwhile, the one in the trash stays there. */
   restore(fits?: (item: StoredItem) => boolean): void;
+  holdsAny(): boolean;
   /** Deletes all that is in it. */
   empty(onDelete?: (item: StoredItem) => void): Collected;
 }
@@ -48,6 +49,7 @@ export function openTrash(paths: StorePaths): Trash {
         if (fits(item) && !existsSync(item.path)) moveInto(item.trashed, item.path);
       }
     },
+    holdsAny: () => items().length > 0,
     empty(onDelete) {
       let [blobs, snapshots, bytes] = [0, 0, 0];
       using folder = openRootDir(paths.trash);

@@ -9,6 +9,7 @@ import { faultsOf, runCopying, type Fault } from '../support/faults.ts';
 import { afterReboot, losePower, unsyncedFates, type UnsyncedFate } from '../support/power-loss.ts';
 import { stepOutcomes } from '../support/progress-lines.ts';
 import { requires } from '../support/requires.ts';
+import { runOk } from '../support/run-command.ts';
 import { numbersFrom, soak } from '../support/series.ts';
 
 describe('a power loss', () => {
@@ -100,6 +101,28 @@ describe('a power loss', () => {
       await rebooted.ok(['fsck', '--repair'], { env });
       expect({ loss, face: faceOf(world.cli.root) }).toEqual({ loss, face: build.face });
     }
+  });
+
+  it('S-70 after a prune that came before the disk had the new image leaves the name one of the two', async () => {
+    await world.restore();
+    const { root } = world.cli;
+    await world.cli.ok(['rmi', 'before:1'], { env });
+    const onDisk = join(world.folder, 'on-disk');
+    await runOk(['cp', '-a', root, onDisk]);
+    const waiting = tryFlock(join(root, 'settled/waiting.lock'));
+    await world.cli.ok(world.build, { env: { ...env, TSBUILD_SYNC: undefined } });
+    const synced = emptied(join(world.folder, 'synced'));
+    const prune = { args: ['image', 'prune', '--force'], env: faultEnvironment };
+    const { status, stdout, files } = await runCopying(world.cli, prune, { synced });
+    waiting?.release();
+    expect({ status, stdout }).toEqual({
+      status: 0,
+      stdout: expect.stringContaining('deleted: sha256:') as string,
+    });
+    const disk = join(synced, 'root');
+    // Of what is new the disk has nothing, of what was removed it has all: the other way would be kinder.
+    await losePower({ root, synced: existsSync(disk) ? disk : onDisk, files, seed: 1, fate: 'lost' });
+    await rebooted.ok(['save', '-o', join(world.folder, 'kept.tar'), 'app:1'], { env });
   });
 
   it('S-70 in a build takes nothing of what was built before, and the next one comes to the same', async () => {

@@ -155,6 +155,15 @@ describe('the stat cache of a context', () => {
     }
   });
 
+  it('writes no more than it reads', async () => {
+    const folder = makeContext(manyFiles);
+    await settled();
+    await readAgain(store, folder, { mostBytes: 1000 });
+    expect((await readAgain(store, folder)).opened).toHaveLength(names.length);
+    expect((await readAgain(store, folder, { mostBytes: 1000 })).opened).toHaveLength(names.length);
+    expect((await readAgain(store, folder)).opened).toEqual([]);
+  });
+
   it('reads anew for --no-cache, and remembers what it read', async () => {
     const folder = await known();
     expect((await readAgain(store, folder, { anew: true })).opened).toHaveLength(names.length);

@@ -9,6 +9,7 @@ import { openRecords, pathOf } from '../../src/store/records.ts';
 import { openSettled } from '../../src/store/settled.ts';
 import { TempSpace } from '../../src/store/temp.ts';
 import { nativePath, tryFlock } from '../../src/sys/index.ts';
+import { requires } from '../support/requires.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const key = digestOf('key');
@@ -18,14 +19,14 @@ const [thisBoot, laterBoot] = [
 ];
 
 /** The store's records as a process of another boot sees them. */
-function recordsOf(store: Store, boot: string, sync: () => void = () => undefined) {
+function recordsOf(store: Store, boot: string, sync: () => void = () => undefined, syncAside = () => false) {
   const staging = new TempSpace(join(store.root, 'tmp'));
   const settled = openSettled({
     folder: join(store.root, 'settled'),
     staging,
     boot,
     sync,
-    syncAside: () => false,
+    syncAside,
   });
   const records = openRecords({ folder: join(store.root, 'records'), staging, settled });
   return { records, settle: () => settled.settle(), settleAside: () => settled.settleAside() };
@@ -98,7 +99,7 @@ describe('power loss (records and boots)', () => {
     },
   );
 
-  it('a sync that fails settles nothing', async () => {
+  it('S-72 a sync that fails settles nothing, and ends the marks of its boot', async () => {
     using folder = tempFolder('boot');
     await using store = await openStore(folder.path);
     const failing = recordsOf(store, thisBoot, () => {
@@ -107,6 +108,7 @@ describe('power loss (records and boots)', () => {
     await failing.records.put('results', key, 1);
     for (const settle of [failing.settle, failing.settleAside])
       expect(settle).toThrow(expect.objectContaining({ code: 'IO_ERROR' }) as Error);
+    recordsOf(store, thisBoot).settle();
     expect(await recordsOf(store, laterBoot).records.get('results', key)).toBeUndefined();
   });
 
@@ -170,19 +172,22 @@ describe('S-70 a record that was not settled before the power loss', () => {
   });
 });
 
+interface Settler {
+  readonly child: ChildProcess;
+  readonly ended: Promise<number | null>;
+}
+
 describe('S-70 settling in a process of its own', () => {
   const marks = ({ root }: Store): readonly string[] =>
     readdirSync(join(root, 'settled')).filter((name) => name.endsWith('.json'));
   const put = (store: Store): Promise<void> => store.records.put('results', key, 1);
 
   /** One process, as a build leaves it behind. */
-  function settler({ root }: Store): {
-    readonly child: ChildProcess;
-    readonly ended: Promise<number | null>;
-  } {
+  function settler({ root }: Store, ...through: readonly string[]): Settler {
     const fd = openSync(join(root, 'settled'), 'r');
     const stdio = ['ignore', 'ignore', 'ignore', fd] as const;
-    const child = spawn(nativePath('launcher'), ['settle', thisBoot], { stdio: [...stdio] });
+    const [program, ...args] = [...through, nativePath('launcher'), 'settle', thisBoot];
+    const child = spawn(program, args, { stdio: [...stdio] });
     closeSync(fd);
     return { child, ended: new Promise((resolve) => child.once('exit', resolve)) };
   }
@@ -239,6 +244,31 @@ describe('S-70 settling in a process of its own', () => {
     >;
     expect({ mark, boot }).toEqual({ mark: `${thisBoot}.json`, boot: thisBoot });
     expect(BigInt(at as number)).toBeGreaterThan(freed);
+  });
+
+  it('S-72 a disk that does not take it is believed nothing more in this boot', async () => {
+    requires('tool:strace');
+    using folder = tempFolder('aside');
+    await using store = await openStore(folder.path);
+    await recordsOf(store, thisBoot).records.put('results', key, 1);
+    const failing = ['strace', '-qqq', '-e', 'inject=syncfs:error=EIO', '-o', '/dev/null'];
+    expect(await settler(store, ...failing).ended).toBe(1);
+    // The kernel tells it to one only: the next ones find nothing amiss, and yet it may be gone.
+    expect(await settler(store).ended).toBe(0);
+    let syncs = 0;
+    const sync = (): void => {
+      syncs += 1;
+    };
+    const later = recordsOf(store, thisBoot, sync, () => true);
+    later.settle();
+    // Builds wait for it themselves, and say so when it fails again.
+    later.settleAside();
+    expect(syncs).toBe(2);
+    expect(marks(store)).toEqual([]);
+    const { records, settle } = recordsOf(store, laterBoot);
+    expect(await records.find('results', key)).toEqual({ value: 1, settled: false });
+    settle();
+    expect(marks(store)).toEqual([`${laterBoot}.json`]);
   });
 
   it('leaves nothing when it is killed, and trusts nothing', async () => {

@@ -57,6 +57,7 @@ export interface ReadOptions {
   readonly anew?: boolean;
   /** Milliseconds within which changes are not told apart; 20 unless told. */
   readonly granularity?: number;
+  readonly mostBytes?: number;
   /** Between opening and reading. */
   readonly meanwhile?: () => void;
 }
@@ -65,10 +66,10 @@ export interface ReadOptions {
 export async function readAgain(
   store: Store,
   folder: string,
-  { anew = false, granularity = 20, meanwhile }: ReadOptions = {},
+  { anew = false, granularity = 20, mostBytes, meanwhile }: ReadOptions = {},
 ): Promise<Reading> {
   using context = await openFolder(folder);
-  await using caches = openStatCaches(store, { anew, granularity });
+  await using caches = openStatCaches(store, { anew, granularity, mostBytes });
   meanwhile?.();
   return await readContext(context, caches.of(context));
 }

@@ -19,12 +19,16 @@ export interface StatCacheOptions {
   readonly anew: boolean;
   /** See `StatCache`. */
   readonly granularity?: number | undefined;
+  /** Of a file of what is known: a larger one is neither read nor written. */
+  readonly mostBytes?: number | undefined;
 }
 
 const folderName = 'stat-cache';
 /** Those written last; two a context. */
 const mostFiles = 64;
-const mostBytes = 64 << 20;
+const usualMostBytes = 64 << 20;
+/** Bytes of the first line, at most. */
+const mostOfHead = 200;
 /** Of one version: what it takes of a folder, another may leave out. */
 const formatOf = (): string => `tsbuild ${version()} stat cache 2`;
 
@@ -39,7 +43,10 @@ function fileOf(path: string, kind: Kind): string {
  * Two files a context, in `stat-cache/` of the store, named by the folder's inode, so that it does not matter by what
  * path it is reached.
  */
-export function openStatCaches(store: Store, { anew, granularity }: StatCacheOptions): StatCaches {
+export function openStatCaches(
+  store: Store,
+  { anew, granularity, mostBytes = usualMostBytes }: StatCacheOptions,
+): StatCaches {
   const open = new Map<BuildContext, { readonly path: string; readonly cache: StatCache }>();
   const folder = join(store.root, folderName);
   const pathOf = ({ root }: BuildContext): string =>
@@ -50,7 +57,8 @@ export function openStatCaches(store: Store, { anew, granularity }: StatCacheOpt
       let opened = open.get(context);
       if (opened === undefined) {
         const path = pathOf(context);
-        const load = (kind: Kind): string | undefined => (anew ? undefined : readRows(fileOf(path, kind)));
+        const load = (kind: Kind): string | undefined =>
+          anew ? undefined : readRows(fileOf(path, kind), mostBytes);
         opened = { path, cache: new StatCache({ load, granularity }) };
         open.set(context, opened);
       }
@@ -59,9 +67,13 @@ export function openStatCaches(store: Store, { anew, granularity }: StatCacheOpt
     async [Symbol.asyncDispose]() {
       for (const { path, cache } of open.values()) {
         const rows = cache.rows();
+        const write = async (kind: Kind, text: string | undefined): Promise<void> => {
+          if (text !== undefined && text.length + mostOfHead <= mostBytes)
+            await writeRows(store, fileOf(path, kind), text);
+        };
         try {
-          if (rows.files !== undefined) await writeRows(store, fileOf(path, 'files'), rows.files);
-          if (rows.folders !== undefined) await writeRows(store, fileOf(path, 'folders'), rows.folders);
+          await write('files', rows.files);
+          await write('folders', rows.folders);
           if (rows.files !== undefined || rows.folders !== undefined) removeOldest(folder);
         } catch {
           // A store that is full or only read: the next build reads the files once more, and no build fails for it.
@@ -76,7 +88,7 @@ export function openStatCaches(store: Store, { anew, granularity }: StatCacheOpt
  * are given anew then, and after a power loss content may have reached the disk without its ctime), and those of
  * a time that is yet to come (the clock was set back, and may give out the same ctime again).
  */
-function readRows(path: string): string | undefined {
+function readRows(path: string, mostBytes: number): string | undefined {
   let bytes: Buffer;
   try {
     if (statSync(path).size > mostBytes) return undefined;
