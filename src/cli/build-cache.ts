@@ -14,12 +14,12 @@ export function addCacheOptions(command: Command): Command {
     .optionsGroup('Results of steps from elsewhere, and for others:')
     .option(
       '--cache-from <spec>',
-      'take results from: NAME or type=registry,ref=NAME (a cache, or an image with an inline one), type=local,src=FOLDER; repeatable',
+      'take results from: NAME or type=registry,ref=NAME (a cache, or an image with an inline one), type=local,src=FOLDER, type=gha, type=s3,bucket=NAME, type=azblob,account_url=URL; repeatable',
       collect,
     )
     .option(
       '--cache-to <spec>',
-      'put results into: type=registry,ref=NAME, type=local,dest=FOLDER, type=inline; with mode=min|max and more; repeatable',
+      'put results into: type=registry,ref=NAME, type=local,dest=FOLDER, type=inline, type=gha, type=s3, type=azblob; with mode=min|max and more; repeatable',
       collect,
     )
     .option(

@@ -60,6 +60,12 @@ export const errorCodes = {
     exit: 6,
     meaning: 'A file that configures registries, or a certificate for one, cannot be used.',
   },
+  CACHE_SERVICE_UNREACHABLE: { exit: 6, meaning: 'A service that keeps caches could not be reached.' },
+  CACHE_SERVICE_DENIED: {
+    exit: 6,
+    meaning: 'A service that keeps caches refused access, or nothing is known to get access with.',
+  },
+  CACHE_SERVICE_ERROR: { exit: 6, meaning: 'A service that keeps caches answered with an error.' },
   DISK_FULL: { exit: 7, meaning: 'The disk is full.' },
   PERMISSION_DENIED: { exit: 7, meaning: 'The operating system refused access.' },
   IO_ERROR: { exit: 7, meaning: 'Reading or writing failed.' },

@@ -1,3 +1,4 @@
+export { readBlob, type BlobTransfer } from './download.ts';
 export type { TlsSettings } from './fetch.ts';
 export { isLoopback, isPrivateLiteral } from './hosts.ts';
 export { certificateHint, failureReason, portHint, type FailureReason } from './reason.ts';

@@ -137,23 +137,31 @@ export async function statusError(
   const body = await readBody(response, 64 * 1024).catch(() => Buffer.alloc(0));
   return new HttpStatusError({
     status: response.status,
-    detail: errorDetail(body.toString('utf8'), secrets),
+    detail: errorDetail(
+      // An answer to HEAD has no body: Azure says it in a header, too.
+      body.toString('utf8').replace(/^\uFEFF/, '') || (response.headers.get('x-ms-error-code') ?? ''),
+      secrets,
+    ),
     retryAfter: parseRetryAfter(response.headers.get('retry-after')),
     limits: parseRateLimits(response.headers),
   });
 }
 
-/** distribution-spec "Error Codes": `{"errors":[{"code","message"}]}`; anything else is shown as the text it is. */
+/**
+ * distribution-spec "Error Codes": `{"errors":[{"code","message"}]}`, one of these alone, as cache services answer, or the
+ * XML of object stores; anything else is shown as the text it is.
+ */
 function errorDetail(body: string, secrets: readonly string[]): string {
   let text = body;
   try {
-    const parsed = JSON.parse(body) as { errors?: { code?: unknown; message?: unknown }[] } | null;
-    const first = parsed?.errors?.[0];
-    if (first !== undefined)
-      text = [first.code, first.message].filter((part) => typeof part === 'string').join(': ');
+    const parsed = JSON.parse(body) as (JsonError & { errors?: JsonError[] }) | null;
+    const first = parsed?.errors?.[0] ?? parsed;
+    const said = [first?.code ?? first?.typeKey, first?.message ?? first?.msg];
+    const words = said.filter((part) => typeof part === 'string');
+    if (words.length > 0 || parsed?.errors?.[0] !== undefined) text = words.join(': ');
   } catch {
     // Proxies answer with pages of their own.
-    if (/^\s*</.test(body)) text = '';
+    if (/^\s*</.test(body)) text = xmlDetail(body);
   }
   // Before anything is cut: half a secret would be found no more.
   for (const secret of secrets) text = text.replaceAll(secret, 'xxxxx');
@@ -161,6 +169,21 @@ function errorDetail(body: string, secrets: readonly string[]): string {
   return redactUrl(text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim())
     .replace(/\b(basic|bearer)\s+[\w.~+/=-]{6,}/gi, '$1 xxxxx')
     .slice(0, shownDetail);
+}
+
+interface JsonError {
+  readonly code?: unknown;
+  readonly message?: unknown;
+  /** Twirp's word for the message. */
+  readonly msg?: unknown;
+  readonly typeKey?: unknown;
+}
+
+/** `<Error><Code>…</Code><Message>…</Message>` of S3 and Azure, and nothing of what else they repeat of the request. */
+function xmlDetail(body: string): string {
+  const [, code] = /<Error>[^]*?<Code>([^<]*)<\/Code>/.exec(body) ?? [];
+  const [, message] = /<Error>[^]*?<Message>([^<]*)<\/Message>/.exec(body) ?? [];
+  return [code, message].filter((part) => part !== undefined).join(': ');
 }
 
 const certificateCodes = [

@@ -1,9 +1,8 @@
 import { createDigester, digestParts, isDigest, TsbuildError } from '../core/index.ts';
-import { failureReason, HttpStatusError, readBody, withRetries } from '../http/index.ts';
+import { failureReason, HttpStatusError, readBlob, readBody, withRetries } from '../http/index.ts';
 import type { Digest } from '../core/index.ts';
 import { maxManifestBytes, mediaTypes, parseManifestOrIndex } from '../oci/index.ts';
 import type { Descriptor, ManifestOrIndex } from '../oci/index.ts';
-import { readBlob } from './blob.ts';
 import { withDeadline } from './conversation.ts';
 import type { OpenRepository } from './repository.ts';
 
@@ -82,9 +81,9 @@ export function createRegistryClient(open: OpenRepository): RegistryClient {
           from = at;
           return more;
         },
-        request: async (path, headers, signal) => {
+        request: async (headers, signal) => {
           if (headers['range'] === undefined) askedAt.set(descriptor.digest, from);
-          return placeAt(from).conversation.request(path, { headers, signal });
+          return placeAt(from).conversation.request(`blobs/${descriptor.digest}`, { headers, signal });
         },
       });
     },

@@ -15,6 +15,7 @@ import {
   type Descriptor,
   type Platform,
 } from '../oci/index.ts';
+import { placeName } from '../object-store/index.ts';
 import type { SettledState, State, StoreCache } from '../ops/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import { defaultRetryPolicy } from '../registry/index.ts';
@@ -22,6 +23,7 @@ import type { ResultCache, Vertex } from '../solver/index.ts';
 import type { Lease, Store } from '../store/index.ts';
 import { harvest, within, type Harvest } from './collect.ts';
 import { exportToFolder } from './export-local.ts';
+import { exportToPlace } from './export-place.ts';
 import { exportToRegistry, type ExportJob } from './export-registry.ts';
 import { LayerFetcher } from './fetch.ts';
 import { ForeignCaches } from './foreign.ts';
@@ -123,15 +125,27 @@ export function openBuildCaches(options: BuildCachesOptions): BuildCaches {
 const brisk = { ...defaultRetryPolicy, tries: 3 };
 
 async function carryOut(spec: Exclude<CacheExport, { kind: 'inline' }>, job: ExportJob): Promise<void> {
-  const name = spec.kind === 'local' ? spec.dest : familiarName(parseReference(spec.ref));
+  const name = nameOf(spec);
   try {
     if (spec.kind === 'local') await exportToFolder(spec, job);
+    else if (spec.kind === 'service') await exportToPlace(spec, job);
     else await exportToRegistry(spec, job);
   } catch (thrown) {
     const error = fromErrno(thrown, `writing the cache ${name}`);
     const ignored = spec.ignoreError && error instanceof TsbuildError && error.code !== 'INTERRUPTED';
     if (!ignored) throw error;
     job.warn(`the cache ${name} was not written: ${error.message}`);
+  }
+}
+
+function nameOf(spec: Exclude<CacheExport, { kind: 'inline' }>): string {
+  switch (spec.kind) {
+    case 'local':
+      return spec.dest;
+    case 'registry':
+      return familiarName(parseReference(spec.ref));
+    case 'service':
+      return placeName(spec.service);
   }
 }
 

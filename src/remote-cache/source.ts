@@ -13,6 +13,7 @@ import { Layout } from '../image/index.ts';
 import { readRepository, type RegistryOptions } from '../registry/index.ts';
 import { cacheConfigType, decodeCache, maxCacheBytes } from './format.ts';
 import { inlineParts } from './inline.ts';
+import { placeSource } from './place-source.ts';
 import type { CacheImport, CachePart } from './types.ts';
 
 /** A place with cached results. */
@@ -36,6 +37,8 @@ export function openSource(spec: CacheImport, options: RegistryOptions): CacheSo
       return registrySource(parseReference(spec.ref), options);
     case 'local':
       return folderSource(spec);
+    case 'service':
+      return placeSource(spec.service, options);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Digest } from '../core/index.ts';
 import type { LayerForm } from '../image/index.ts';
+import type { ServiceSpec } from '../object-store/types.ts';
 import type { Descriptor } from '../oci/types.ts';
 import type { InputKey, KeyParts } from '../solver/index.ts';
 
@@ -8,7 +9,8 @@ export type CacheImport =
   /** A cache in a registry, or an image with an inline cache. `ref` as given. */
   | { readonly kind: 'registry'; readonly ref: string }
   /** A folder with an OCI layout. */
-  | { readonly kind: 'local'; readonly src: string; readonly tag: string };
+  | { readonly kind: 'local'; readonly src: string; readonly tag: string }
+  | { readonly kind: 'service'; readonly service: ServiceSpec };
 
 interface Export {
   /** `min`: results whose layers are those of the image; `max`: all. */
@@ -30,6 +32,7 @@ export type CacheExport =
       /** What earlier builds put there goes. */
       readonly reset: boolean;
     })
+  | (Export & { readonly kind: 'service'; readonly service: ServiceSpec })
   /** Within the image's own config; its layers are the image's. */
   | { readonly kind: 'inline' };
 

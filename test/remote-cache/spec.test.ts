@@ -24,7 +24,7 @@ describe('--cache-from', () => {
     ['type=local', 'src=…'],
     ['type=local,dest=/c', 'type=local takes src, tag'],
     ['type=regsitry,ref=app', 'type=registry'],
-    ['type=gha', 'registry, local, inline'],
+    ['type=gcs', 'registry, local, inline, gha, s3, azblob'],
     ['type=registry,ref=app,ref=b', 'type=registry,ref=NAME'],
     ['type=local,src=/c,tag=../x', 'a tag of'],
     ['type="registry,ref=app', 'type=registry'],

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { TsbuildError } from '../core/index.ts';
-import { bodyOf, countTries, CutOffError, type RetryPolicy } from '../http/index.ts';
-import type { Descriptor } from '../oci/index.ts';
+import { TsbuildError, type Digest } from '../core/index.ts';
+import { countTries, CutOffError, type RetryPolicy } from './retry.ts';
+import { bodyOf } from './transport.ts';
 
 export interface BlobTransfer {
   readonly signal: AbortSignal;
@@ -10,7 +10,7 @@ export interface BlobTransfer {
   readonly retry: () => RetryPolicy;
   /** Milliseconds without a byte after which the transfer is begun anew. */
   readonly stall: number;
-  readonly request: (path: string, headers: Record<string, string>, signal: AbortSignal) => Promise<Response>;
+  readonly request: (headers: Record<string, string>, signal: AbortSignal) => Promise<Response>;
   /** Turns to the next place that has the blob; false when there is none. */
   readonly next?: ((why: unknown) => boolean) | undefined;
 }
@@ -18,10 +18,10 @@ export interface BlobTransfer {
 /**
  * The bytes of a blob. After a cut the rest is asked for (checklist G-33); the digest, taken over all of it by whoever
  * stores it, tells whether both halves belong together. Tries are counted anew after progress, so that a large blob
- * over a bad line arrives at last. Never yields more than the descriptor's size.
+ * over a bad line arrives at last. Never yields more than its size.
  */
 export async function* readBlob(
-  { digest, size }: Descriptor,
+  { digest, size }: { readonly digest: Digest; readonly size: number },
   transfer: BlobTransfer,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let received = 0;
@@ -29,7 +29,7 @@ export async function* readBlob(
   for (;;) {
     const before = received;
     try {
-      for await (const chunk of bytesFrom(digest, before, transfer)) {
+      for await (const chunk of bytesFrom(before, transfer)) {
         received += chunk.byteLength;
         if (received > size) throw tooLong(digest, size);
         yield chunk;
@@ -52,7 +52,6 @@ export async function* readBlob(
 
 /** The blob from `offset` to its end, or to where the connection breaks or falls silent. */
 async function* bytesFrom(
-  digest: string,
   offset: number,
   { request, signal, stall }: BlobTransfer,
 ): AsyncGenerator<Uint8Array, void, undefined> {
@@ -60,14 +59,14 @@ async function* bytesFrom(
   const timer = setTimeout(() => silence.abort(), stall);
   try {
     const headers: Record<string, string> = offset === 0 ? {} : { range: `bytes=${offset}-` };
-    const response = await request(`blobs/${digest}`, headers, AbortSignal.any([signal, silence.signal]));
+    const response = await request(headers, AbortSignal.any([signal, silence.signal]));
     let skip = offset - startOf(response, offset);
     for await (const chunk of bodyOf(response)) {
       timer.refresh();
       const rest = chunk.subarray(Math.min(skip, chunk.byteLength));
       skip -= chunk.byteLength - rest.byteLength;
       if (rest.byteLength > 0) yield rest;
-      // Time the consumer takes is not the registry's silence.
+      // Time the consumer takes is not the server's silence.
       timer.refresh();
     }
   } catch (error) {
@@ -83,12 +82,12 @@ function startOf(response: Response, asked: number): number {
   if (response.status !== 206) return 0;
   const start = Number(/^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '')?.[1] ?? asked);
   if (start <= asked) return start;
-  throw new CutOffError(`the registry sent bytes from ${start} on, asked for from ${asked} on`);
+  throw new CutOffError(`the server sent bytes from ${start} on, asked for from ${asked} on`);
 }
 
 function tooLong(digest: string, size: number): TsbuildError {
   return new TsbuildError(
     'DIGEST_MISMATCH',
-    `the registry sends more than the ${size} bytes that ${digest} has`,
+    `the server sends more than the ${size} bytes that ${digest} has`,
   );
 }

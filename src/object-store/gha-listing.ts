@@ -1,0 +1,53 @@
+import * as z from 'zod/mini';
+
+import { HttpStatusError } from '../http/index.ts';
+import { exchange, type Service } from './exchange.ts';
+import type { GhaSpec } from './types.ts';
+
+const pageSchema = z.object({
+  total_count: z.int(),
+  actions_caches: z.array(z.object({ key: z.string() })).check(z.maxLength(100)),
+});
+const pageLength = 100;
+const maxPages = 50;
+/** Of the longest page that is read. */
+const maxPageBytes = 4 * 2 ** 20;
+
+/**
+ * Keys of the blobs that jobs may see in these scopes, by GitHub's REST interface ("List GitHub Actions caches for a
+ * repository"): one question for a hundred. Undefined where that was not asked for, or is not answered.
+ */
+export async function listedKeys(
+  service: Service,
+  { listing }: Pick<GhaSpec, 'listing'>,
+  scopes: readonly string[],
+): Promise<ReadonlySet<string> | undefined> {
+  if (listing === undefined) return undefined;
+  const { api, repository, token } = listing;
+  const own: Service = { ...service, secrets: [...service.secrets, token] };
+  const keys = new Set<string>();
+  try {
+    for (const scope of scopes) {
+      for (let page = 1; page <= maxPages; page++) {
+        const url = new URL(`${api.replace(/\/+$/, '')}/repos/${repository}/actions/caches`);
+        url.search = new URLSearchParams({
+          ...{ key: 'tsbuild-blob-', ref: scope, per_page: String(pageLength), page: String(page) },
+        }).toString();
+        const headers = { authorization: `Bearer ${token}`, accept: 'application/vnd.github+json' };
+        const { bytes } = await exchange(own, {
+          ...{ method: 'GET', url, limit: maxPageBytes },
+          headers: () => headers,
+        });
+        const { actions_caches: caches } = pageSchema.parse(JSON.parse(bytes.toString('utf8')));
+        for (const { key } of caches) keys.add(key.replace(/#\d+$/, ''));
+        if (caches.length < pageLength) break;
+      }
+    }
+  } catch (error) {
+    // It only saves questions.
+    if (error instanceof HttpStatusError || error instanceof SyntaxError || error instanceof z.core.$ZodError)
+      return undefined;
+    throw error;
+  }
+  return keys;
+}
