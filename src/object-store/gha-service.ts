@@ -55,15 +55,16 @@ export function ghaEntriesV2(access: Access): GhaEntries {
     async find(service, key) {
       const body = { key, restore_keys: [key], version };
       const found = await call(service, 'GetCacheEntryDownloadURL', { body, schema: foundSchema });
-      if (!found.ok || !found.matched_key.startsWith(key)) return undefined;
-      return { key: found.matched_key, url: signedUrl(service, found.signed_download_url, access) };
+      const { matched_key: matched = '', signed_download_url: signed = '' } = found;
+      if (found.ok !== true || !matched.startsWith(key)) return undefined;
+      return { key: matched, url: signedUrl(service, signed, access) };
     },
     async put(service, key, source) {
       const created = await unlessThere(async () =>
         call(service, 'CreateCacheEntry', { body: { key, version }, schema: createdSchema }),
       );
-      if (created === undefined || !created.ok) return false;
-      const url = signedUrl(service, created.signed_upload_url, access);
+      if (created?.ok !== true) return false;
+      const url = signedUrl(service, created.signed_upload_url ?? '', access);
       await putBlockBlob(service, { url, sign: presigned, source });
       const body = { key, size_bytes: String(source.size), version };
       const { ok } = await call(service, 'FinalizeCacheEntryUpload', { body, schema: finalisedSchema });
@@ -115,10 +116,10 @@ const parallelChunks = 4;
 const address = z.string().check(z.maxLength(8192));
 const foundSchema = z.object({
   ok: z.optional(z.boolean()),
-  signed_download_url: z._default(address, ''),
-  matched_key: z._default(z.string(), ''),
+  signed_download_url: z.optional(address),
+  matched_key: z.optional(z.string()),
 });
-const createdSchema = z.object({ ok: z.optional(z.boolean()), signed_upload_url: z._default(address, '') });
+const createdSchema = z.object({ ok: z.optional(z.boolean()), signed_upload_url: z.optional(address) });
 const finalisedSchema = z.object({ ok: z.optional(z.boolean()) });
 const entrySchema = z.object({ cacheKey: z.string(), archiveLocation: address });
 const reservedSchema = z.object({ cacheId: z.int().check(z.minimum(1)) });
