@@ -8,7 +8,7 @@ import type { RootDir } from '../../sys/index.ts';
 import { commitState } from '../state.ts';
 import type { BuildServices, State } from '../types.ts';
 import { contextNamed } from '../context.ts';
-import { copiedKey, noteCopied, rememberCopied } from './again/copied.ts';
+import { copiedKey, notedOf, rememberCopied } from './again/copied.ts';
 import { CopiedLog } from './again/copied-tree.ts';
 import { copyAgain, type CopyAgain } from './again/copy-again.ts';
 import { carryOut, superuser, type CopySource, type CopyTarget } from './carry-out.ts';
@@ -105,15 +105,16 @@ export class CopyOp implements Op<State> {
       }
     }
     const { blobs } = this.#services.store;
-    const log = again && fresh && logOf(again, fresh);
+    const path = this.#services.snapshotter.notes(active.id);
+    using log = again && fresh && logOf(again, fresh, path);
     const layer = fresh && (await storeFresh(blobs, fresh, { folder: active.folder, breath, log }));
-    const notes = log && layer && noteCopied(this.#services, active.id, { log, layer });
+    const noted = log && layer && notedOf(path, { log, layer });
     const known: PackOptions['known'] = (path, entry) => written.contentOf(path, entry);
     const state = await commitState(this.#services, parent, active, { known, layer });
-    if (again === undefined || layer === undefined || notes === undefined) return state;
+    if (again === undefined || layer === undefined || noted === undefined) return state;
     const { snapshot } = state;
     const settled = state.settled.then(async (settled) => {
-      if (snapshot !== undefined) await rememberCopied(this.#services, again.key, { snapshot, layer, notes });
+      if (snapshot !== undefined) await rememberCopied(this.#services, again.key, { snapshot, layer, noted });
       return settled;
     });
     settled.catch(() => undefined);
@@ -246,14 +247,14 @@ export class CopyOp implements Op<State> {
   }
 }
 
-function logOf({ tree }: CopyAgain, { destination }: FreshCopy): CopiedLog {
+function logOf({ tree }: CopyAgain, { destination }: FreshCopy, path: string): CopiedLog {
   const keys = new Map<string, string>();
   const note = ({ place, key, folders }: FolderNode): void => {
     if (key !== undefined) keys.set(place.below, key);
     for (const { node } of folders.values()) note(node);
   };
   note(tree.node);
-  return new CopiedLog(pathOf(destination.path), keys);
+  return new CopiedLog({ path, destination: pathOf(destination.path), keys });
 }
 
 function selectorOf(origin: InputOrigin): string {

@@ -1,4 +1,13 @@
-import { isJsonArray, type ByteString, type Json } from '../../../core/index.ts';
+import { closeSync, openSync, writeSync } from 'node:fs';
+
+import {
+  canonicalJson,
+  createDigester,
+  isJsonArray,
+  type ByteString,
+  type Digest,
+  type Json,
+} from '../../../core/index.ts';
 import type { Entry, LayerLog, LayerPlace } from '../../../snapshot/index.ts';
 
 /** A folder that was copied, with where it stands in the layer and in the text of its changes. */
@@ -24,18 +33,40 @@ interface OpenFolder extends CopiedFolder {
 
 const start: LayerPlace = { tar: 0, text: 0 };
 
+const atOnce = 1 << 16;
+
+export interface CopiedLogOptions {
+  /** A new file, which becomes the text and, after it, the folders. */
+  readonly path: string;
+  /** Relative to the root. */
+  readonly destination: ByteString;
+  /** Of folders, by their path below the destination. */
+  readonly keys: ReadonlyMap<string, string>;
+}
+
+/** What a file of notes is. */
+export interface Noted {
+  readonly digest: Digest;
+  /** Bytes of it that are text. */
+  readonly text: number;
+  readonly entries: number;
+}
+
 /** Notes what a copy's layer says, and where, while it is written. */
-export class CopiedLog implements LayerLog {
+export class CopiedLog implements LayerLog, Disposable {
   readonly #destination: ByteString;
   readonly #keys: ReadonlyMap<string, string>;
-  readonly #texts: string[] = [];
+  readonly #fd: number;
+  readonly #digester = createDigester();
+  #waiting = '';
+  #length = 0;
   readonly #root: OpenFolder;
   readonly #open: OpenFolder[];
   #hasLinks = false;
   #entries = 0;
 
-  /** `destination`: relative to the root; `keys`: of folders, by their path below it. */
-  constructor(destination: ByteString, keys: ReadonlyMap<string, string>) {
+  constructor({ path, destination, keys }: CopiedLogOptions) {
+    this.#fd = openSync(path, 'wx', 0o600);
     this.#destination = destination;
     this.#keys = keys;
     this.#root = {
@@ -46,7 +77,8 @@ export class CopiedLog implements LayerLog {
   }
 
   text(piece: string): void {
-    this.#texts.push(piece);
+    this.#waiting += piece;
+    if (this.#waiting.length >= atOnce) this.#flush();
   }
 
   put(
@@ -78,10 +110,27 @@ export class CopiedLog implements LayerLog {
     this.#open.length = 0;
   }
 
-  /** Undefined where it holds what a later copy cannot go by: files with several names. */
-  result(): { readonly folder: CopiedFolder; readonly text: string; readonly entries: number } | undefined {
+  /** Ends it. Undefined where it holds what a later copy cannot go by: files with several names. */
+  result(): Noted | undefined {
     if (this.#hasLinks) return undefined;
-    return { folder: this.#root, text: this.#texts.join(''), entries: this.#entries };
+    this.#flush();
+    const text = this.#length;
+    this.#waiting = canonicalJson(folderToJson(this.#root));
+    this.#flush();
+    return { digest: this.#digester.digest(), text, entries: this.#entries };
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#fd);
+  }
+
+  #flush(): void {
+    // Nothing in it is more than a byte.
+    const bytes = Buffer.from(this.#waiting, 'latin1');
+    this.#waiting = '';
+    this.#length += bytes.length;
+    this.#digester.update(bytes);
+    for (let done = 0; done < bytes.length;) done += writeSync(this.#fd, bytes, done);
   }
 
   #close(parent: string, at: LayerPlace): void {
@@ -92,7 +141,7 @@ export class CopiedLog implements LayerLog {
   }
 }
 
-export function folderToJson({ name, key, own, from, to, folders }: CopiedFolder): Json {
+function folderToJson({ name, key, own, from, to, folders }: CopiedFolder): Json {
   const places = [own, from, to].flatMap(({ tar, text }) => [tar, text]);
   return [name, key ?? null, places, folders.map(folderToJson)];
 }

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 
 import {
   canonicalJson,
@@ -7,16 +7,15 @@ import {
   isDigest,
   isErrno,
   isJsonObject,
-  type Digest,
   type Json,
 } from '../../../core/index.ts';
 import type { KeyParts } from '../../../solver/index.ts';
-import type { PackedLayer, Snapshot, SnapshotId } from '../../../snapshot/index.ts';
-import { version } from '../../../sys/index.ts';
+import type { PackedLayer, Snapshot } from '../../../snapshot/index.ts';
+import { removeFile, version } from '../../../sys/index.ts';
 import type { BuildContext } from '../../context.ts';
 import { snapshotFromJson } from '../../state-json.ts';
 import type { BuildServices } from '../../types.ts';
-import { folderFromJson, folderToJson, type CopiedFolder, type CopiedLog } from './copied-tree.ts';
+import { folderFromJson, type CopiedFolder, type CopiedLog, type Noted } from './copied-tree.ts';
 
 type Services = Pick<BuildServices, 'store' | 'snapshotter' | 'lease'>;
 
@@ -30,8 +29,8 @@ export interface Copied {
   readonly snapshot: Snapshot;
   readonly layer: Pick<PackedLayer, 'diffId' | 'size' | 'entries'>;
   readonly folder: CopiedFolder;
-  /** Of its changes; see `CopiedFolder`. */
-  readonly text: string;
+  /** Of its changes, a byte a character; see `CopiedFolder`. */
+  readonly text: Buffer;
 }
 
 /** What a COPY is known by whatever its files hold: what a folder's copy stands on, and how it is made. */
@@ -45,61 +44,52 @@ export function copiedKey(
   return digestParts(digestOf(canonicalJson({ by, from, on: [...parent.chain], parts }))).hex;
 }
 
-/** Leaves notes beside the files of a snapshot that is not yet committed; undefined where they would be of no use. */
-export function noteCopied(
-  { snapshotter }: Pick<Services, 'snapshotter'>,
-  id: SnapshotId,
-  { log, layer }: { readonly log: CopiedLog; readonly layer: PackedLayer },
-): Digest | undefined {
+/** What a copy noted beside the files of its snapshot; undefined where it is of no use, and gone. */
+export function notedOf(
+  path: string,
+  { log, layer }: { log: CopiedLog; layer: PackedLayer },
+): Noted | undefined {
   const noted = layer.size < fewestBytes ? undefined : log.result();
-  if (noted === undefined) return undefined;
-  const { folder, text, entries } = noted;
-  const notes = `${canonicalJson({ folder: folderToJson(folder), entries })}\n${text}`;
-  const bytes = Buffer.from(notes, 'latin1');
-  writeFileSync(snapshotter.notes(id), bytes, { flag: 'wx', mode: 0o600 });
-  return digestOf(bytes);
+  if (noted === undefined) removeFile(path);
+  return noted;
 }
 
 /** Of a snapshot that is committed by now: what is on the disk with the record, is there before it. */
 export async function rememberCopied(
   { store }: Pick<Services, 'store'>,
   key: string,
-  { snapshot, layer, notes }: { snapshot: Snapshot; layer: PackedLayer; notes: Digest },
+  { snapshot, layer, noted }: { snapshot: Snapshot; layer: PackedLayer; noted: Noted },
 ): Promise<void> {
   const { diffId, size } = layer;
-  await store.records.put('copies', key, { chain: snapshot.chain, layer: diffId, size, notes });
+  const { chain } = snapshot;
+  await store.records.put('copies', key, { chain, layer: diffId, size, noted: { ...noted } });
 }
 
 /** Undefined where there is none, or a part of it is gone; it stays until the end of the build. */
 export async function findCopied(services: Services, key: string): Promise<Copied | undefined> {
   const record = await services.store.records.get('copies', key);
   if (!isJsonObject(record)) return undefined;
-  const { layer, size, notes } = record;
+  const { layer, size } = record;
+  const noted = notedFromJson(record['noted']);
   const snapshot = snapshotFromJson(record['chain']);
-  if (snapshot === undefined || typeof size !== 'number') return undefined;
+  if (snapshot === undefined || noted === undefined || typeof size !== 'number') return undefined;
   if (typeof layer !== 'string' || !isDigest(layer)) return undefined;
   await services.lease.keep({ snapshot: snapshot.id });
   await services.lease.keep({ blob: layer });
   if (!(await services.snapshotter.exists(snapshot.id))) return undefined;
   if ((await services.store.blobs.stat(layer))?.size !== size) return undefined;
-  const noted = notesOf(services.snapshotter.notes(snapshot.id), notes);
-  if (noted === undefined) return undefined;
-  const { entries, ...tree } = noted;
-  return { snapshot, layer: { diffId: layer, size, entries }, ...tree };
+  const notes = readIfThere(services.snapshotter.notes(snapshot.id));
+  if (notes === undefined || digestOf(notes) !== noted.digest) return undefined;
+  const folder = folderFromJson(JSON.parse(notes.toString('latin1', noted.text)) as Json);
+  const text = notes.subarray(0, noted.text);
+  return folder && { snapshot, layer: { diffId: layer, size, entries: noted.entries }, folder, text };
 }
 
-function notesOf(
-  path: string,
-  digest: Json | undefined,
-): (Pick<Copied, 'folder' | 'text'> & { readonly entries: number }) | undefined {
-  const bytes = readIfThere(path);
-  if (bytes === undefined || digestOf(bytes) !== digest) return undefined;
-  const notes = bytes.toString('latin1');
-  const end = notes.indexOf('\n');
-  const head = JSON.parse(notes.slice(0, end)) as Json;
-  if (!isJsonObject(head) || typeof head['entries'] !== 'number') return undefined;
-  const folder = folderFromJson(head['folder']);
-  return folder && { folder, text: notes.slice(end + 1), entries: head['entries'] };
+function notedFromJson(value: Json | undefined): Noted | undefined {
+  if (!isJsonObject(value)) return undefined;
+  const { digest, text, entries } = value;
+  if (typeof digest !== 'string' || !isDigest(digest)) return undefined;
+  return typeof text === 'number' && typeof entries === 'number' ? { digest, text, entries } : undefined;
 }
 
 function readIfThere(path: string): Buffer | undefined {

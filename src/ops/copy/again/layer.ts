@@ -25,6 +25,9 @@ export interface ChangedLayer {
   readonly breath: Breath;
 }
 
+/** Characters made of bytes at once. */
+const textLength = 1 << 16;
+
 /** The earlier layer is not what its name says. */
 export class DamagedLayer extends Error {}
 
@@ -55,7 +58,8 @@ async function* bytesOf(
   try {
     for (const part of parts) {
       if (part.kind === 'copied') {
-        writer.copiedText(copied.text.slice(part.from.text, part.to.text));
+        for (const text of piecesOf(copied.text.subarray(part.from.text, part.to.text)))
+          writer.copiedText(text);
         for await (const bytes of earlier.span(part.from.tar, part.to.tar)) {
           writer.copied(bytes);
           yield* writer.take();
@@ -71,6 +75,10 @@ async function* bytesOf(
   }
   writer.finish();
   yield* writer.take();
+}
+
+function* piecesOf(text: Buffer): Generator<string, void, undefined> {
+  for (let at = 0; at < text.length; at += textLength) yield text.toString('latin1', at, at + textLength);
 }
 
 async function* newEntry(

@@ -22,7 +22,7 @@ export interface CopiedRow {
 }
 
 export interface CopiedText {
-  readonly text: string;
+  readonly text: Buffer;
   /** Of the layer's tar. */
   readonly fd: number;
 }
@@ -36,10 +36,10 @@ export function rowsOf({ text, fd }: CopiedText, { from, to, folders }: CopiedFo
   const below = folders.values();
   for (let at = from; at.text < to.text;) {
     const end = text.indexOf('\n', at.text) + 1;
-    const line = text.slice(at.text, end);
+    const line = text.toString('latin1', at.text, end);
     const { path, type, size, hasXattrs } = parsed(line);
     const header = headerAt(fd, at.tar);
-    const content = size > 0 ? text.slice(end, end + digestLength) : '';
+    const content = size > 0 ? text.toString('latin1', end, end + digestLength) : '';
     const after = {
       tar: at.tar + header.length + size + padding(size),
       text: end + content.length,
