@@ -19,6 +19,8 @@ export interface BuildFacts {
   readonly moments: Moments;
 }
 
+/** Where nobody says who built: validators refuse an id that is missing or empty. */
+const unnamedBuilder = 'urn:tsbuild:unnamed-builder';
 /** Names how parameters are to be read: docs/attestations.md. */
 const buildType = 'urn:tsbuild:dockerfile-build:1';
 
@@ -96,7 +98,7 @@ function predicateV1(told: Told, { builderId, reproducible }: ProvenanceRequest)
       resolvedDependencies: materials.map(materialJson),
     },
     runDetails: {
-      builder: { id: builderId },
+      builder: { id: builderId || unnamedBuilder },
       metadata: {
         invocationId: told.id,
         startedOn: told.started,
@@ -117,7 +119,7 @@ function predicateV1(told: Told, { builderId, reproducible }: ProvenanceRequest)
 function predicateV02(told: Told, { builderId, reproducible }: ProvenanceRequest): Json {
   const { config, materials, request } = told;
   return {
-    builder: { id: builderId },
+    builder: { id: builderId || unnamedBuilder },
     buildType,
     materials: materials.map(materialJson),
     invocation: {

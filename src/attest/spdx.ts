@@ -65,7 +65,8 @@ function systemJson({ id, version, name }: Distribution): JsonObject {
     ...common('SPDXRef-OperatingSystem', id),
     versionInfo: version,
     summary: name,
-    primaryPackagePurpose: 'OPERATING-SYSTEM',
+    // So in the JSON schema; the specification's text has a dash.
+    primaryPackagePurpose: 'OPERATING_SYSTEM',
   };
 }
 

@@ -4,7 +4,7 @@ export interface ProvenanceRequest {
   readonly mode: 'min' | 'max';
   /** Of SLSA. */
   readonly version: 'v1' | 'v0.2';
-  /** URI of who built; empty unless told. */
+  /** URI of who built; empty where nobody says so. */
   readonly builderId: string;
   /** The user's word that the build is reproducible. */
   readonly reproducible: boolean;

@@ -1,6 +1,20 @@
 import * as z from 'zod';
 
-const digest = z.record(z.string(), z.string().regex(/^[0-9a-f]+$/));
+/** By algorithm, whose hex digits have one length (in-toto/attestation, spec/v1/digest_set.md). */
+const digest = z.strictObject({
+  sha1: z
+    .string()
+    .regex(/^[0-9a-f]{40}$/)
+    .optional(),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
+  sha512: z
+    .string()
+    .regex(/^[0-9a-f]{128}$/)
+    .optional(),
+});
 const material = z.strictObject({ uri: z.string().min(1), digest });
 const ids = z.array(z.strictObject({ id: z.string() })).optional();
 const time = z.iso.datetime();
@@ -39,7 +53,7 @@ export const slsa1 = z.strictObject({
     resolvedDependencies: z.array(material),
   }),
   runDetails: z.strictObject({
-    builder: z.strictObject({ id: z.string() }),
+    builder: z.strictObject({ id: z.url() }),
     metadata: z.strictObject({
       invocationId: z.string().optional(),
       startedOn: time,
@@ -54,7 +68,7 @@ export const slsa1 = z.strictObject({
 
 /** https://slsa.dev/spec/v0.2/provenance */
 export const slsa02 = z.strictObject({
-  builder: z.strictObject({ id: z.string() }),
+  builder: z.strictObject({ id: z.url() }),
   buildType: z.literal('urn:tsbuild:dockerfile-build:1'),
   materials: z.array(material),
   invocation: z.strictObject({

@@ -3,6 +3,11 @@ import * as z from 'zod';
 /** What the published JSON schema of SPDX 2.3 and the specification's text demand, as far as it concerns packages. */
 const spdxId = z.string().regex(/^SPDXRef-[A-Za-z0-9.-]+$/);
 
+const purposes = [
+  ...(['OTHER', 'INSTALL', 'ARCHIVE', 'FIRMWARE', 'APPLICATION', 'FRAMEWORK'] as const),
+  ...(['LIBRARY', 'CONTAINER', 'SOURCE', 'DEVICE', 'OPERATING_SYSTEM', 'FILE'] as const),
+] as const;
+
 const spdxPackage = z.strictObject({
   SPDXID: spdxId,
   name: z.string().min(1),
@@ -16,9 +21,7 @@ const spdxPackage = z.strictObject({
   supplier: z.string().regex(/^(NOASSERTION|(Person|Organization): .+)$/),
   summary: z.string().optional(),
   sourceInfo: z.string().optional(),
-  primaryPackagePurpose: z
-    .enum(['CONTAINER', 'OPERATING-SYSTEM', 'APPLICATION', 'LIBRARY', 'FRAMEWORK', 'FIRMWARE', 'OTHER'])
-    .optional(),
+  primaryPackagePurpose: z.enum(purposes).optional(),
   externalRefs: z
     .array(
       z.strictObject({
