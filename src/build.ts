@@ -3,6 +3,7 @@ import { canonicalJson, collectSteps, type Digest, type Json, type StepReport } 
 import {
   countBaseLayers,
   finishImage,
+  keepHistory,
   keepLastBuild,
   requireEmulators,
   type SettledState,
@@ -27,6 +28,7 @@ import {
 } from './output/index.ts';
 import { isIndexed, type PlanningOptions, type RunningOptions } from './build-options.ts';
 import { buildPlace, openPlannedBuild, type PlannedBuild } from './planned-build.ts';
+import { formatPlatform } from './oci/index.ts';
 import { solveAll } from './solver/index.ts';
 import { writeTo } from './sys/index.ts';
 
@@ -89,10 +91,12 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   const common = commonShape(options.shape ?? {}, epochOf(options, planned));
   const shaped = outputs.map((spec) => ({ ...spec, shape: shapeOf(spec, common) }));
   for (const { shape } of shaped) requireTime(shape);
-  const { emit, steps } = collectSteps(planned.emit);
   const started = new Date();
-  const keep = (image: Digest | undefined): Promise<void> => {
+  using history = keepHistory(store.root, { started, emit: planned.emit });
+  const { emit, steps } = collectSteps(history.emit);
+  const keep = (image: Digest | undefined, error?: unknown): Promise<void> => {
     const milliseconds = Date.now() - started.getTime();
+    history.end({ ...planned.scope, ...describe(options, planned) }, { image, error, steps });
     return keepLastBuild(store, {
       ...planned.scope,
       started: started.toISOString(),
@@ -113,7 +117,7 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
     await caches?.verify(targets, planned.jobs);
   } catch (error) {
     // What failed is told, whatever becomes of the report (a full disk).
-    await keep(undefined).catch(() => undefined);
+    await keep(undefined, error).catch(() => undefined);
     throw error;
   }
   // The kernel takes its time to end networks: it does so beside what is left to do.
@@ -137,6 +141,17 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   await closed;
   const names = [...new Set(written.flatMap((output) => output.names))];
   return { image, built, names, steps, outputs: written };
+}
+
+function describe(
+  { target, tags = [] }: BuildOptions,
+  { images }: PlannedBuild,
+): {
+  readonly target: string | undefined;
+  readonly platforms: readonly string[];
+  readonly tags: readonly string[];
+} {
+  return { target, platforms: images.map(({ platform }) => formatPlatform(platform)), tags };
 }
 
 /** Writes the images of a build's states in the shapes asked for, each once. */

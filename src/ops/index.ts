@@ -1,4 +1,5 @@
 export { clearAfterDeaths } from './after-deaths.ts';
+export * from './build-history/index.ts';
 export { baseLayers } from './base-layers.ts';
 export { baseResolver } from './base.ts';
 export { StoreCache } from './cache.ts';

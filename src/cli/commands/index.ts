@@ -6,6 +6,7 @@ import type { ExitStatusHolder } from '../program.ts';
 export const commandBuilders = {
   attach: async () => (await import('./start.ts')).attachCommand,
   build: async () => (await import('./build.ts')).buildCommand,
+  builds: async () => (await import('./builds.ts')).buildsCommand,
   cache: async () => (await import('./cache.ts')).cacheCommand,
   create: async () => (await import('./create.ts')).createCommand,
   commit: async () => (await import('./files.ts')).commitCommand,
@@ -60,7 +61,7 @@ export type CommandName = keyof typeof commandBuilders;
 
 /** Headings and order of the help. */
 export const commandGroups: readonly (readonly [heading: string, names: readonly CommandName[]])[] = [
-  ['Build and run:', ['build', 'plan', 'explain', 'lock', 'run']],
+  ['Build and run:', ['build', 'plan', 'explain', 'lock', 'builds', 'run']],
   ['Images:', ['images', 'inspect', 'history', 'tag', 'rmi', 'image', 'manifest']],
   ['Images from and to elsewhere:', ['pull', 'push', 'load', 'save', 'import', 'export']],
   ['Containers:', ['create', 'start', 'stop', 'restart', 'kill', 'pause', 'unpause', 'wait', 'rename', 'rm']],

@@ -11,6 +11,7 @@ export type NamespaceNeed = 'none' | 'enter' | 'hold';
 const needs: Readonly<Record<CommandName, NamespaceNeed>> = {
   attach: 'enter',
   build: 'enter',
+  builds: 'none',
   cache: 'enter',
   commit: 'enter',
   cp: 'enter',

@@ -1,0 +1,118 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, mkdirSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+
+import {
+  redactUrl,
+  TsbuildError,
+  type Digest,
+  type EmitBuildEvent,
+  type StepReport,
+} from '../../core/index.ts';
+import { entryName, historyFolder, pruneHistory, recordFile } from './folder.ts';
+import { defaultHistoryLimits, type HistoryLimits, type PastBuild } from './types.ts';
+
+/** Of one step's output: what prints more than this is not read again. */
+const mostBytes = 64 * 2 ** 20;
+
+export type BuildDescription = Pick<PastBuild, 'file' | 'context' | 'target' | 'platforms' | 'tags'>;
+
+export interface BuildOutcome {
+  readonly image?: Digest | undefined;
+  readonly error?: unknown;
+  readonly steps: readonly StepReport[];
+}
+
+/** A build that runs: its output goes to files as it comes, the record of it is written at its end. */
+export interface KeptHistory extends Disposable {
+  /** Passes events on, and keeps the output of steps: with secrets hidden, as it is shown. */
+  readonly emit: EmitBuildEvent;
+  readonly end: (build: BuildDescription, outcome: BuildOutcome) => void;
+}
+
+interface StepLog {
+  readonly file: string;
+  fd: number | undefined;
+  bytes: number;
+}
+
+/**
+ * Keeps what a build prints and how it ends, below `history/` of the store. Nothing of it may fail a build: on a disk
+ * that is full, or a store that is only read, there is no history.
+ */
+export function keepHistory(
+  root: string,
+  options: { readonly started: Date; readonly emit: EmitBuildEvent; readonly limits?: HistoryLimits },
+): KeptHistory {
+  const { started, emit, limits = limitsOfEnvironment() } = options;
+  if (limits.builds === 0) return { emit, end: () => undefined, [Symbol.dispose]: () => undefined };
+  const folder = join(historyFolder(root), entryName(started, randomBytes(3).toString('hex')));
+  const logs = new Map<string, StepLog>();
+  let isMade = false;
+  let isBroken = false;
+  const attempt = (action: () => void): void => {
+    if (isBroken) return;
+    try {
+      if (!isMade) mkdirSync(folder, { recursive: true, mode: 0o700 });
+      isMade = true;
+      action();
+    } catch {
+      isBroken = true;
+    }
+  };
+  const write = (step: string, data: Uint8Array): void => {
+    let log = logs.get(step);
+    if (log === undefined) {
+      const file = `${logs.size + 1}.log`;
+      log = { file, fd: openSync(join(folder, file), 'ax', 0o600), bytes: 0 };
+      logs.set(step, log);
+    }
+    if (log.fd === undefined || log.bytes >= mostBytes) return;
+    log.bytes += data.byteLength;
+    writeSync(log.fd, data);
+    if (log.bytes >= mostBytes) writeSync(log.fd, `\n[more than ${mostBytes / 2 ** 20} MiB: not kept]\n`);
+  };
+  const close = (log: StepLog | undefined): void => {
+    if (log?.fd === undefined) return;
+    closeSync(log.fd);
+    log.fd = undefined;
+  };
+  return {
+    emit(event) {
+      if (event.type === 'step-log') attempt(() => write(event.step.id, event.data));
+      else if (event.type === 'step-done' || event.type === 'step-failed') close(logs.get(event.step.id));
+      emit(event);
+    },
+    end(build, { image, error, steps }) {
+      attempt(() => {
+        const record: Omit<PastBuild, 'id'> = {
+          ...build,
+          file: redactUrl(build.file),
+          context: redactUrl(build.context),
+          started: started.toISOString(),
+          milliseconds: Date.now() - started.getTime(),
+          image,
+          error: error instanceof TsbuildError ? { code: error.code, message: error.message } : undefined,
+          steps: steps.map(({ id, name, status, milliseconds, from }) => {
+            return { name, status, milliseconds, from, log: logs.get(id)?.file };
+          }),
+        };
+        const path = join(folder, recordFile);
+        writeFileSync(`${path}.tmp`, JSON.stringify(record));
+        renameSync(`${path}.tmp`, path);
+        pruneHistory(root, limits, { now: Date.now(), countBytes: logs.size > 0 });
+      });
+    },
+    [Symbol.dispose]() {
+      for (const log of logs.values()) close(log);
+    },
+  };
+}
+
+/** TSBUILD_HISTORY: how many builds are kept; 0 keeps none. What is no number means the default. */
+export function limitsOfEnvironment(): HistoryLimits {
+  const { TSBUILD_HISTORY: builds } = process.env;
+  return /^\d{1,5}$/.test(builds ?? '')
+    ? { ...defaultHistoryLimits, builds: Number(builds) }
+    : defaultHistoryLimits;
+}
