@@ -80,10 +80,10 @@ truncate -s 16M "$work/disk"
 /usr/lib/qemu/virtiofsd --socket-path="$work/fs.sock" -o source=/ -o cache=always -o sandbox=chroot -o xattr \
   >"$work/virtiofsd.log" 2>&1 &
 virtiofsd=$!
-for _ in $(seq 100); do [ ! -S "$work/fs.sock" ] || break; sleep 0.05; done
+for _ in $(seq 1200); do [ ! -S "$work/fs.sock" ] || break; sleep 0.05; done
 
 # What the kernel says of the power is not held back by the lines before it.
-timeout "${TSBUILD_VM_TIMEOUT:-240}" qemu-system-x86_64 -accel tcg,thread=multi -M q35 -cpu max -smp 2 -m 1536M \
+timeout "${TSBUILD_VM_TIMEOUT:-840}" qemu-system-x86_64 -accel tcg,thread=multi -M q35 -cpu max -smp 2 -m 1536M \
   -object memory-backend-memfd,id=mem,size=1536M,share=on -numa node,memdev=mem \
   -chardev socket,id=fs,path="$work/fs.sock" -device vhost-user-fs-pci,chardev=fs,tag=host \
   -drive file="$work/disk",format=raw,if=virtio \

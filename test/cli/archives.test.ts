@@ -65,13 +65,13 @@ describe('archives', () => {
     const file = join(path, 'app.tar');
     await cli.ok(['save', '-o', file, 'app:1']);
     await runOk([program, '-k', file]);
-    await loaded(['-i', `${file}.${suffix}`]);
-    await loaded([], readFileSync(`${file}.${suffix}`));
+    // One of them as a file: what is in it is told apart in the same way.
+    if (suffix === 'zst') await loaded(['-i', `${file}.${suffix}`]);
+    else await loaded([], readFileSync(`${file}.${suffix}`));
     const tar = join(path, 'root.tar');
     await runOk(['sh', '-c', `${program} -c < "$0" > "$1"`, await busyboxTar(), tar]);
-    const other = tsbuild();
-    await other.ok(['import', tar, 'imported']);
-    expect(await other.ok(['run', '--rm', 'imported', 'echo', 'hi'])).toBe('hi');
+    await cli.ok(['import', tar, `imported:${suffix}`]);
+    expect(await cli.ok(['run', '--rm', `imported:${suffix}`, 'echo', 'hi'])).toBe('hi');
   });
 
   it('C-73 several images and names go into one archive; an image by id has no name in it', async () => {

@@ -26,9 +26,9 @@ describe('logs', () => {
   });
 
   it('C-71 logs of much output are complete, and shown while it still runs', async () => {
-    await start('much', 'seq 1 200000; while :; do sleep 0.1; done');
-    await expect.poll(async () => (await cli.ok(['logs', 'much'])).split('\n').length).toBe(200_000);
-    expect((await cli.ok(['logs', 'much'])).split('\n').at(-1)).toBe('200000');
+    await start('much', 'seq 1 50000; while :; do sleep 0.1; done');
+    await expect.poll(async () => (await cli.ok(['logs', 'much'])).split('\n').length).toBe(50_000);
+    expect((await cli.ok(['logs', 'much'])).split('\n').at(-1)).toBe('50000');
     await cli.ok(['rm', '-f', 'much']);
   });
 

@@ -1,14 +1,16 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 
 import { careCli } from '../support/care-cli.ts';
+import { tsbuildProgram } from '../support/cli.ts';
 import { makeContext } from '../support/context.ts';
+import { killBefore, momentsOf } from '../support/moments.ts';
 import { requires } from '../support/requires.ts';
+import { sampleOf } from '../support/series.ts';
 
 describe('S-71 prune beside others', () => {
-  requires('root', 'overlay', 'tool:busybox');
+  requires('root', 'overlay', 'tool:busybox', 'tool:strace');
 
   it('a build that runs meanwhile succeeds, and its image is whole', async () => {
     const care = await careCli();
@@ -59,14 +61,13 @@ describe('S-71 prune beside others', () => {
 
   it('S-70 killed at any moment, it leaves a store that is whole, and the next one finishes', async () => {
     const care = await careCli();
-    // From before the first change to after the last, on whatever machine this is.
-    for (const delay of [60, 90, 120, 150, 180, 220, 260, 320]) {
+    const argv = [tsbuildProgram, '--root', care.cli.root, 'prune', '--all'];
+    await care.build();
+    const moments = await momentsOf(argv);
+    expect(moments.length).toBeGreaterThan(10);
+    for (const moment of sampleOf(moments, 3)) {
       await care.build();
-      const child = care.cli.start(['prune', '--all']);
-      const ended = new Promise((resolve) => child.once('close', resolve));
-      await sleep(delay);
-      child.kill('SIGKILL');
-      await ended;
+      await killBefore(moment, argv);
       expect((await care.cli.run(['fsck'])).stdout).not.toMatch(/^damage/m);
       expect(await care.cli.ok(['run', '--rm', 'app', 'cat', '/made'])).toBe('made');
       await care.cli.ok(['prune', '--all']);

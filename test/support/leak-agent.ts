@@ -170,7 +170,7 @@ async function quiet(): Promise<Traces> {
 /** What differs after the moment that launchers and monitors need; empty when nothing does. */
 async function settled(before: Traces, kinds?: readonly (keyof Traces)[]): Promise<LeakReport['left']> {
   let left: LeakReport['left'] = [];
-  for (let tries = 0; tries < 100; tries++) {
+  for (let tries = 0; tries < 600; tries++) {
     left = difference(before, tracesOf(root), kinds);
     if (left.length === 0) break;
     await sleep(100);

@@ -34,7 +34,6 @@ alone three sh -c '"$@"; true' sh $program run --rm --network host -m 64m ${busy
 alone four $program run -d --name box --network host -m 32m ${busyboxName} sleep 1000 > /run/log
 alone five $program stats --no-stream box | grep -o '/ 32MiB'
 alone six $program exec box echo entered | sort
-alone seven $program rm -f box
 `;
 
 it('R-63 an ordinary user’s limits hold in a cgroup delegated to him, and are an error in a shared one', async () => {
@@ -55,7 +54,6 @@ it('R-63 an ordinary user’s limits hold in a cgroup delegated to him, and are 
     '/ 32MiB',
     'entered',
     expect.stringMatching(/^warning: the process runs outside of the cgroup of its container/),
-    'box',
     '',
   ]);
-}, 300_000);
+}, 900_000);

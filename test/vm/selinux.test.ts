@@ -7,4 +7,4 @@ it('R-28 SELinux gets the label of a container’s program, and of no other', as
   requires('vm');
   const { lines, stderr } = await linesInVm('guest-selinux.ts', { kernel: 'security=selinux' });
   expect(lines, stderr).toEqual(['["selinux","kernel 0","unlabeled 0","file 0"]']);
-}, 300_000);
+}, 900_000);
