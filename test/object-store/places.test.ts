@@ -1,34 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { digestOf } from '../../src/core/index.ts';
-import { openPlace, type BlobBytes, type BlobPlace, type ServiceSpec } from '../../src/object-store/index.ts';
-import { parseCacheFrom } from '../../src/remote-cache/index.ts';
 import { cacheServices } from '../support/cache-services.ts';
-
-/** Waits for others as long as users do, and asks more often. */
-const retry = { tries: 3, first: 5, longest: 20, patience: 60_000 };
-
-function open(spec: string): BlobPlace {
-  const { service } = parseCacheFrom(spec) as { service: ServiceSpec };
-  return openPlace(service, { signal: new AbortController().signal, retry, stall: 20_000, part: 2 ** 18 });
-}
-
-function blobOf(bytes: Buffer): BlobBytes {
-  return {
-    digest: digestOf(bytes),
-    size: bytes.byteLength,
-    read: async function* (start, end) {
-      for (let at = start; at < end; at += 2 ** 16)
-        yield await Promise.resolve(bytes.subarray(at, Math.min(end, at + 2 ** 16)));
-    },
-  };
-}
-
-async function bytesIn(place: BlobPlace, blob: BlobBytes): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of place.read(blob)) chunks.push(chunk);
-  return Buffer.concat(chunks);
-}
+import { blobOf, bytesIn, placeOf } from '../support/places.ts';
 
 const kinds = Object.keys(cacheServices);
 
@@ -41,7 +14,7 @@ async function start(kind: string): Promise<Awaited<ReturnType<(typeof cacheServ
 describe('a place for blobs and documents', () => {
   it.each(kinds)('O-13 O-14 O-15 %s: keeps blobs by their digests', async (kind) => {
     await using service = await start(kind);
-    const place = open(service.spec);
+    const place = placeOf(service.spec);
     // The second one goes in parts.
     for (const bytes of [Buffer.from('a small blob'), Buffer.alloc(600_000, 'a large blob')]) {
       const blob = blobOf(bytes);
@@ -56,9 +29,9 @@ describe('a place for blobs and documents', () => {
 
   it.each(kinds)('O-13 O-14 O-15 %s: says what it has not', async (kind) => {
     await using service = await start(kind);
-    const place = open(service.spec);
+    const place = placeOf(service.spec);
     expect(await place.documents()).toEqual([]);
-    await expect(bytesIn(place, blobOf(Buffer.from('none')))).rejects.toMatchObject({
+    await expect(bytesIn(place, blobOf('none'))).rejects.toMatchObject({
       code: expect.stringMatching(/^BLOB_NOT_FOUND$/) as string,
     });
   });
@@ -70,13 +43,13 @@ describe('a place for blobs and documents', () => {
     const words = ['one', 'two', 'three', 'four'];
     await Promise.all(
       words.map(async (word) =>
-        open(service.spec).replace((there) => {
+        placeOf(service.spec).replace((there) => {
           const before = there?.toString().split(' ') ?? [];
           return before.includes(word) ? undefined : Buffer.from([...before, word].join(' '));
         }),
       ),
     );
-    const [document] = await open(service.spec).documents();
+    const [document] = await placeOf(service.spec).documents();
     expect(document?.toString().split(' ').toSorted()).toEqual(words.toSorted());
   });
 
@@ -87,8 +60,8 @@ describe('a place for blobs and documents', () => {
       '$1WRONG',
     );
     expect(spec).not.toBe(service.spec);
-    const failed = await open(spec)
-      .has(blobOf(Buffer.from('x')))
+    const failed = await placeOf(spec)
+      .has(blobOf('x'))
       .catch((error: unknown) => error as Error & { hint: string });
     expect(failed).toMatchObject({ code: 'CACHE_SERVICE_DENIED' });
     const told = failed instanceof Error ? `${failed.message} ${failed.hint}` : '';
