@@ -36,7 +36,7 @@ import { parseDockerfile } from './dockerfile/index.ts';
 import { plan, planAll, scanStep, type BuildPlan, type PlanOptions, type Step } from './graph/index.ts';
 import { hostPlatform, type Platform } from './oci/index.ts';
 import type { NotedSource } from './policy/index.ts';
-import { chooseIsolation, createRuntime, type Isolation } from './runtime/index.ts';
+import { chooseIsolation, createRuntime, type Isolation, type Runtime } from './runtime/index.ts';
 import { openSnapshotter, type LocalSnapshotter } from './snapshot/index.ts';
 import { defaultJobs, type Vertex } from './solver/index.ts';
 import { watchSources } from './source/index.ts';
@@ -134,6 +134,10 @@ export async function openPlannedBuild(
   // Before the first look into the store: what is found from here on stays until the build ends (design decision 9).
   const lease = held.use(await store.lease());
   const extraHosts = options.extraHosts ?? [];
+  const isolation = bases === 'pull' ? (options.isolation ?? 'auto') : 'namespaces';
+  // Chosen by trying, which a plan that fails can do without.
+  let chosen: Machinery | undefined;
+  const machines = (): Machinery => (chosen ??= machinery(store, isolation, emit));
   const planOptions: Omit<PlanOptions, 'platform'> = {
     buildArgs,
     target: options.target,
@@ -151,6 +155,7 @@ export async function openPlannedBuild(
       ruledBase(
         baseResolver({
           store,
+          snapshotter: () => machines().snapshotter,
           pull: options.pull ?? false,
           signal,
           emit,
@@ -167,11 +172,7 @@ export async function openPlannedBuild(
   for (const message of plans.flatMap(({ warnings }) => warnings)) emit({ type: 'warning', message });
 
   const jobs = options.jobs ?? defaultJobs();
-  const { snapshotter, runtime } = machinery(
-    store,
-    bases === 'pull' ? (options.isolation ?? 'auto') : 'namespaces',
-    emit,
-  );
+  const { snapshotter, runtime } = machines();
   held.use(runtime);
   const hostOnly = runtime.isolation === 'chroot';
   const networks = held.use(stepNetworks({ store, extraHosts, jobs, signal, hostOnly }));
@@ -256,12 +257,13 @@ async function cachesOf(
   return openBuildCaches({ ...wishes, ...services });
 }
 
+interface Machinery {
+  readonly runtime: Runtime;
+  readonly snapshotter: LocalSnapshotter;
+}
+
 /** What this machine has for trees and steps, or what stands in for it. */
-function machinery(
-  store: Store,
-  wanted: 'auto' | Isolation,
-  emit: EmitBuildEvent,
-): Pick<BuildServices, 'runtime'> & { readonly snapshotter: LocalSnapshotter } {
+function machinery(store: Store, wanted: 'auto' | Isolation, emit: EmitBuildEvent): Machinery {
   const { isolation, warning } = chooseIsolation(wanted);
   const warn = (message: string): void => emit({ type: 'warning', message });
   return {

@@ -10,7 +10,7 @@ export type { IndexEntry, IndexMember, StoredIndex } from './index-image.ts';
 export { inspectImage } from './inspect.ts';
 export { keepImage } from './keep.ts';
 export type { KeptImage } from './keep.ts';
-export { bounded, openLayer } from './layer.ts';
+export { bounded, openLayer, openUnchecked } from './layer.ts';
 export { Layout, readLayoutImage } from './layout.ts';
 export { imageSize, listImages } from './list.ts';
 export type { ImageRow } from './list.ts';

@@ -11,10 +11,14 @@ import {
 import type { Platform, Reference } from '../oci/index.ts';
 import { findImage, openImage, type Image } from '../image/index.ts';
 import { lookUpImage, pullImage } from '../registry/index.ts';
+import type { Snapshotter } from '../snapshot/index.ts';
 import type { Store } from '../store/index.ts';
+import { earlyUnpack } from './early-unpack.ts';
 
 export interface BaseOptions {
   readonly store: Store;
+  /** Where a base's lowest layer is unpacked while it is pulled; unless told, that is left to the step that needs it. */
+  readonly snapshotter?: (() => Snapshotter) | undefined;
   /** Asks the registry even when the store has the name. */
   readonly pull: boolean;
   readonly signal: AbortSignal;
@@ -145,7 +149,9 @@ async function askRegistry(
     const image = await lookUpImage(reference, asked);
     return { image, named: image.named };
   }
-  const { manifest, digest: named } = await pullImage(store, reference, asked);
+  const snapshotter = options.snapshotter?.();
+  const tapLowest = snapshotter && earlyUnpack({ store, snapshotter, signal });
+  const { manifest, digest: named } = await pullImage(store, reference, { ...asked, tapLowest });
   return { image: await openImage(store, manifest), named };
 }
 

@@ -7,28 +7,20 @@ import {
   type PartChange,
 } from '../core/index.ts';
 import type { ResolvedBase } from '../graph/index.ts';
-import { openLayer } from '../image/index.ts';
+import { openUnchecked } from '../image/index.ts';
 import { chainIds } from '../oci/index.ts';
 import type { Descriptor, Platform } from '../oci/types.ts';
-import { applyLayer, layerDevices } from '../snapshot/index.ts';
-import type { ActiveSnapshot, MountedRoot, Snapshot } from '../snapshot/index.ts';
+import type { Snapshot } from '../snapshot/index.ts';
 import type { CacheMap, Op, RunContext } from '../solver/index.ts';
-import { openRootDir } from '../sys/index.ts';
 import { baseChange, keepBaseName } from './base-names.ts';
 import { lockAside } from './lock-aside.ts';
 import { snapshotFromJson } from './state-json.ts';
 import { emptyState, stateOf } from './state.ts';
 import type { BuildServices, State } from './types.ts';
+import { chainLock, unpackLayer } from './unpack-layer.ts';
 
 /** What unpacking needs. */
 export type ImageServices = Pick<BuildServices, 'store' | 'snapshotter' | 'lease'>;
-
-/** Below the first layer is nothing to merge it with: its files are made where they stay, past the overlay. */
-async function writableTree(active: ActiveSnapshot, parent: Snapshot | undefined): Promise<MountedRoot> {
-  if (parent !== undefined) return active.mount();
-  const root = openRootDir(active.folder);
-  return { root, [Symbol.asyncDispose]: async () => root[Symbol.dispose]() };
-}
 
 /** A base image as a state: its layers unpacked once for the whole store, each found again by its chain id. */
 export class ImageOp implements Op<State> {
@@ -113,26 +105,20 @@ export class ImageOp implements Op<State> {
     layer: { readonly descriptor: Descriptor; readonly chainId: Digest; readonly diffId: Digest },
     context: Pick<RunContext, 'signal' | 'warn' | 'withoutSlot'>,
   ): Promise<Snapshot> {
-    const { store, snapshotter } = this.#services;
+    const { store } = this.#services;
     const key = digestParts(layer.chainId).hex;
-    await using _lock = await lockAside(store, `chain-${key}`, {
+    await using _lock = await lockAside(store, chainLock(key), {
       what: 'a layer of the base image',
       context,
     });
     const known = await this.#known(key);
     if (known !== undefined) return known;
-    await using active = await snapshotter.prepare(parent);
-    {
-      await using tree = await writableTree(active, parent);
-      await applyLayer(await openLayer(store, layer), tree.root, {
-        diffId: layer.diffId,
-        devices: layerDevices(),
-        signal: context.signal,
-      });
-    }
-    const snapshot = await active.commit();
-    await store.records.put('chains', key, { chain: snapshot.chain });
-    return snapshot;
+    return await unpackLayer(this.#services, parent, {
+      key,
+      diffId: layer.diffId,
+      open: async () => openUnchecked(store, layer),
+      signal: context.signal,
+    });
   }
 
   async #known(key: string): Promise<Snapshot | undefined> {

@@ -1,13 +1,5 @@
-import { once } from 'node:events';
-import { PassThrough } from 'node:stream';
-
 import { beginUpload, sendStream, type Session, type UploadWork } from './upload.ts';
-
-/** Takes bytes on the way to where they are kept. */
-export interface EarlyBytes {
-  /** Resolves when more may come; never fails. */
-  write(bytes: Uint8Array): Promise<void>;
-}
+import { waitingStream, type EarlyBytes } from './waiting-bytes.ts';
 
 /** An upload that goes on while its bytes are made, so that neither digest nor size is known yet. */
 export interface EarlyUpload extends EarlyBytes {
@@ -17,27 +9,20 @@ export interface EarlyUpload extends EarlyBytes {
   abandon(): Promise<void>;
 }
 
-/** What is made ahead of the network. */
-const waitingBytes = 4 * 2 ** 20;
-
 /**
  * One PATCH whose length nobody knows, as Docker and buildah send all layers. It is tried once and its failure is no
  * failure of the push: a registry or a proxy that wants lengths gets the blob afterwards, in the usual way.
  */
 export function beginEarlyUpload(work: UploadWork): EarlyUpload {
-  const stream = new PassThrough({ highWaterMark: waitingBytes });
+  const { stream, write } = waitingStream();
   const stopped = new AbortController();
-  const closed = once(stream, 'close').catch(() => undefined);
   const signal = AbortSignal.any([work.signal, stopped.signal]);
   const sending = beginUpload({ ...work, signal })
     .then(async (session) => sendStream(stream, session, { ...work, signal }))
     .catch(() => undefined)
     .finally(() => stream.destroy());
   return {
-    async write(bytes) {
-      if (stream.destroyed || stream.write(bytes)) return;
-      await Promise.race([once(stream, 'drain'), closed]).catch(() => undefined);
-    },
+    write,
     async end() {
       stream.end();
       return sending;

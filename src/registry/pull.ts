@@ -8,7 +8,7 @@ import {
   parseReference,
   repositoryName,
 } from '../oci/index.ts';
-import type { Descriptor, ImageConfig, Platform, Reference } from '../oci/index.ts';
+import type { Descriptor, ImageConfig, Manifest, Platform, Reference } from '../oci/index.ts';
 import type { Store } from '../store/types.ts';
 import { chooseManifest } from './choose.ts';
 import { createRegistryClient, type FetchedManifest } from './client.ts';
@@ -16,7 +16,7 @@ import { checkLayers } from './look-up.ts';
 import { fetchIndex } from './pull-index.ts';
 import { withRepository, type RegistryOptions } from './repository.ts';
 import { fetchBlob, fetchLayers } from './transfer.ts';
-import type { PullProgress, Transfers } from './transfer.ts';
+import type { LayerTap, PullProgress, TappedLayer, Transfers } from './transfer.ts';
 
 export interface PullOptions extends RegistryOptions {
   /** Which image of an index; this machine's unless told. */
@@ -26,6 +26,13 @@ export interface PullOptions extends RegistryOptions {
   /** The index as it is, with the images for all its platforms; the name then stands for it. */
   readonly allPlatforms?: boolean | undefined;
   readonly onProgress?: ((progress: PullProgress) => void) | undefined;
+  /** Asked for who reads along while the lowest layer arrives, if it must; of the one image that is chosen. */
+  readonly tapLowest?: ((layer: ArrivingLayer) => LayerTap) | undefined;
+}
+
+export interface ArrivingLayer {
+  readonly descriptor: Descriptor;
+  readonly diffId: Digest;
 }
 
 export interface PulledImage {
@@ -63,6 +70,7 @@ export async function pullImage(
       at: options.at ?? reference.digest ?? reference.tag ?? 'latest',
       allPlatforms: options.allPlatforms ?? false,
       onProgress: options.onProgress,
+      tapLowest: options.tapLowest,
       counter: { transferred: 0 },
     });
   });
@@ -74,6 +82,7 @@ interface Pull extends Transfers {
   /** Tag or digest. */
   readonly at: string;
   readonly allPlatforms: boolean;
+  readonly tapLowest: PullOptions['tapLowest'];
 }
 
 async function pull(work: Pull): Promise<PulledImage> {
@@ -88,7 +97,7 @@ async function pull(work: Pull): Promise<PulledImage> {
   const config = parseImageConfig(await store.blobs.read(manifest.config.digest, maxConfigBytes));
   checkLayers(manifest, config);
 
-  await fetchLayers(work, manifest.layers);
+  await fetchLayers(work, manifest.layers, tappedLayer(work, manifest, config));
   await store.blobs.put(bytes, { digest: descriptor.digest, size: descriptor.size });
   const repoDigest = `${repositoryName(reference)}@${named.descriptor.digest}`;
   await record(store, { id: manifest.config.digest, manifest: descriptor, repoDigest });
@@ -103,6 +112,16 @@ async function pull(work: Pull): Promise<PulledImage> {
     config,
     transferred: work.counter.transferred,
   };
+}
+
+function tappedLayer(
+  { tapLowest }: Pull,
+  manifest: Manifest,
+  { rootfs }: ImageConfig,
+): TappedLayer | undefined {
+  const [descriptor, diffId] = [manifest.layers[0], rootfs.diff_ids[0]];
+  if (tapLowest === undefined || descriptor === undefined || diffId === undefined) return undefined;
+  return { digest: descriptor.digest, open: () => tapLowest({ descriptor, diffId }) };
 }
 
 async function pullIndex(work: Pull, named: FetchedManifest): Promise<PulledImage> {

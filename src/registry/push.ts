@@ -3,7 +3,7 @@ import PQueue from 'p-queue';
 import { digestOf, type Digest } from '../core/index.ts';
 import { withRetries, type RetryPolicy } from '../http/index.ts';
 import type { Descriptor, Reference } from '../oci/index.ts';
-import { beginEarlyUpload, type EarlyBytes } from './early-upload.ts';
+import { beginEarlyUpload } from './early-upload.ts';
 import { putManifest, type OutgoingManifest } from './put-manifest.ts';
 import { withRepository, type OpenRepository, type RegistryOptions } from './repository.ts';
 import {
@@ -15,6 +15,7 @@ import {
   type Session,
   type UploadWork,
 } from './upload.ts';
+import type { EarlyBytes } from './waiting-bytes.ts';
 
 export interface PushOptions extends RegistryOptions {
   readonly onProgress?: ((progress: PushProgress) => void) | undefined;

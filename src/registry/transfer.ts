@@ -6,6 +6,7 @@ import { maxConfigBytes } from '../oci/index.ts';
 import type { Descriptor } from '../oci/index.ts';
 import type { Lease, Store } from '../store/types.ts';
 import type { RegistryClient } from './client.ts';
+import type { EarlyBytes } from './waiting-bytes.ts';
 
 /** One blob on its way; called for every chunk. */
 export interface PullProgress {
@@ -31,15 +32,34 @@ export interface Transfers {
   readonly counter: { transferred: number };
 }
 
+/** Reads along while a layer arrives: what it is given is not known to be right before its end. */
+export interface LayerTap extends EarlyBytes {
+  /** Whether all that it was given is the layer, which is in the store now. Never fails. */
+  end(isRight: boolean): Promise<void>;
+}
+
+export interface TappedLayer {
+  readonly digest: Digest;
+  /** Asked when the layer has to travel. */
+  open(): LayerTap;
+}
+
 const parallelTransfers = 4;
 
 /** The first failure stops the other transfers; none is left running when this returns. */
-export async function fetchLayers(work: Transfers, layers: readonly Descriptor[]): Promise<void> {
+export async function fetchLayers(
+  work: Transfers,
+  layers: readonly Descriptor[],
+  tapped?: TappedLayer,
+): Promise<void> {
   const queue = new PQueue({ concurrency: parallelTransfers });
   // An image may have the same layer twice.
   const distinct = new Map(layers.map((layer) => [layer.digest, layer]));
   const transfers = [...distinct.values()].map(async (descriptor) =>
-    queue.add(async () => fetchBlob(work, { descriptor, kind: 'layer' })),
+    queue.add(async () => {
+      const tap = tapped?.digest === descriptor.digest ? tapped : undefined;
+      await fetchBlob(work, { descriptor, kind: 'layer', tap });
+    }),
   );
   try {
     await Promise.all(transfers);
@@ -53,6 +73,7 @@ export async function fetchLayers(work: Transfers, layers: readonly Descriptor[]
 interface BlobJob {
   readonly descriptor: Descriptor;
   readonly kind: 'config' | 'layer';
+  readonly tap?: TappedLayer | undefined;
 }
 
 /** Brings one blob into the store, unless it is there. */
@@ -73,24 +94,33 @@ export async function fetchBlob(
     return;
   }
   report('waiting', 0);
-  let current = 0;
+  const tap = job.tap?.open();
+  let begun = 0;
   const counted = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
-    current = 0;
+    begun += 1;
+    let current = 0;
     for await (const chunk of client.blob(job.descriptor)) {
       current += chunk.byteLength;
       work.counter.transferred += chunk.byteLength;
       report('transferring', current);
+      if (begun === 1) await tap?.write(chunk);
       yield chunk;
     }
   };
-  for (;;) {
-    try {
-      await store.blobs.put(counted(), { digest, size });
-      break;
-    } catch (error) {
-      const spoilt = error instanceof TsbuildError && error.code === 'DIGEST_MISMATCH';
-      if (!spoilt || !client.distrust(digest, error)) throw error;
+  let isThere = false;
+  try {
+    while (!isThere) {
+      try {
+        await store.blobs.put(counted(), { digest, size });
+        isThere = true;
+      } catch (error) {
+        const spoilt = error instanceof TsbuildError && error.code === 'DIGEST_MISMATCH';
+        if (!spoilt || !client.distrust(digest, error)) throw error;
+      }
     }
+  } finally {
+    // What was begun anew was wrong, and what was never asked for was there: another process had brought it.
+    await tap?.end(isThere && begun === 1);
   }
   report('done', size);
 }
