@@ -1,4 +1,4 @@
-import { closeSync, constants, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { isErrno, TsbuildError } from '../core/index.ts';
@@ -95,7 +95,8 @@ function take(fd: number): boolean {
 
 function held(fd: number): Flock {
   try {
-    ftruncateSync(fd);
+    // ext4 takes a file that was cut to nothing for one that is replaced: its close waits for the disk (auto_da_alloc).
+    if (fstatSync(fd).size > 0) ftruncateSync(fd);
     writeSync(fd, `${process.pid}\n`, 0);
   } catch {
     // Only a message lacks the pid then; a full disk must not keep anyone from the lock under which space is freed.
