@@ -38,7 +38,7 @@ export async function startContainerd(folder: string): Promise<Containerd> {
   const ctr = ['ctr', '--address', socket];
   for (let tries = 0; ; tries += 1) {
     if (existsSync(socket) && (await runCommand([...ctr, 'version'])).status === 0) break;
-    if (child.exitCode !== null || tries === 300) {
+    if (child.exitCode !== null || tries === 1200) {
       child.kill('SIGKILL');
       throw new Error(`containerd did not start:\n${readFileSync(log, 'utf8').slice(-3000)}`);
     }

@@ -139,7 +139,7 @@ export async function startDockerEngine(
   const client = new DockerClient({ host: `unix://${socket}`, config, programs });
   for (let tries = 0; ; tries++) {
     if (existsSync(socket) && (await client.docker(['version'])).status === 0) break;
-    if (child.exitCode !== null || tries === 300) {
+    if (child.exitCode !== null || tries === 1200) {
       child.kill('SIGKILL');
       throw new Error(`dockerd did not start:\n${readFileSync(log, 'utf8').slice(-3000)}`);
     }

@@ -47,19 +47,28 @@ export async function serve(
   };
 }
 
-/** What the server there says to somebody in the namespace; `nothing` when there is no answer within two seconds. */
+/** What the server there says to somebody in the namespace; `nothing` when it says nothing for ten seconds. */
 export async function ask(
   path: string,
   address: string,
   port: number,
   protocol: Protocol = 'tcp',
 ): Promise<string> {
-  const script = `exec 3<>/dev/${protocol}/${address}/${port} && echo >&3 && head -n 1 <&3`;
+  return askWithin(10, path, `/dev/${protocol}/${address}/${port}`);
+}
+
+/** The same of one that is not expected to answer: two seconds are long enough for `nothing`. */
+export function askInVain(path: string, address: string, port: number): Promise<string> {
+  return askWithin(2, path, `/dev/tcp/${address}/${port}`);
+}
+
+async function askWithin(seconds: number, path: string, server: string): Promise<string> {
+  const script = `exec 3<>${server} && echo >&3 && head -n 1 <&3`;
   const { status, stdout } = await runCommand([
     'nsenter',
     `--net=${path}`,
     'timeout',
-    '2',
+    String(seconds),
     'bash',
     '-c',
     script,
@@ -136,7 +145,7 @@ export async function resolve(path: string, name: string, over: Protocol = 'udp'
   const socket = createSocket('udp4');
   socket.bind({ fd });
   try {
-    const answer = once(socket, 'message', { signal: AbortSignal.timeout(6000) });
+    const answer = once(socket, 'message', { signal: AbortSignal.timeout(60_000) });
     socket.send(query, 53, '127.0.0.11');
     return addressesIn((await answer)[0] as Buffer, query.length);
   } finally {
@@ -152,7 +161,7 @@ async function resolveByTcp(path: string, query: Buffer): Promise<string[]> {
     'nsenter',
     `--net=${path}`,
     'timeout',
-    '6',
+    '60',
     'bash',
     '-c',
     script,

@@ -34,7 +34,7 @@ while True:
             code = os.waitstatus_to_exitcode(status)
     elif not ready:
         break
-for _ in range(200):
+for _ in range(3000):
     if termios.tcgetattr(slave) == before:
         break
     time.sleep(0.02)
