@@ -4,6 +4,7 @@ import { alpinePackages } from './packages/apk.ts';
 import { debianPackages } from './packages/dpkg.ts';
 import { npmPackages } from './packages/npm.ts';
 import { distributionOf } from './packages/os-release.ts';
+import { rpmPackages } from './packages/rpm.ts';
 import type { Warn } from './packages/types.ts';
 import { spdxDocument, type SpdxFacts } from './spdx.ts';
 import type { SbomRequest } from './types.ts';
@@ -13,7 +14,7 @@ export interface SbomFacts extends Pick<SpdxFacts, 'name' | 'id' | 'tool'> {
 }
 
 /**
- * What the tree of an image has installed by Debian's, Alpine's and npm's package managers, as SPDX. The empty root has
+ * What the tree of an image has installed by Debian's, Alpine's, rpm's and npm's package managers, as SPDX. The empty root has
  * nothing. What is returned tells of it as made at a time. Throws ATTESTATION_FAILED for databases that are too large or no
  * files.
  */
@@ -26,7 +27,12 @@ export function sbomOf(
   const packages =
     root === undefined
       ? []
-      : [...debianPackages(root, warn), ...alpinePackages(root, warn), ...npmPackages(root, warn)];
+      : [
+          ...debianPackages(root, warn),
+          ...alpinePackages(root, warn),
+          ...rpmPackages(root, warn),
+          ...npmPackages(root, warn),
+        ];
   const distribution = root === undefined ? undefined : distributionOf(root);
   return (created) => ({
     predicateType: 'https://spdx.dev/Document',

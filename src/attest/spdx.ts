@@ -105,14 +105,16 @@ function person(maintainer: string): string {
   return maintainer.replace(/\s*<([^<>]*)>$/, ' ($1)').trim();
 }
 
+const defaultDistributions = { deb: 'debian', apk: 'alpine', rpm: 'redhat' } as const;
+
 function purlOf(found: FoundPackage, distribution: Distribution | undefined): string {
-  const { kind, name, version, architecture, source } = found;
+  const { kind, name, version, architecture, source, epoch } = found;
   if (kind === 'npm') {
     const slash = name.indexOf('/');
     const namespace = slash < 0 ? undefined : name.slice(0, slash);
     return packageUrl({ type: kind, namespace, name: name.slice(slash + 1), version });
   }
-  const { id, version: release } = distribution ?? { id: kind === 'deb' ? 'debian' : 'alpine' };
+  const { id, version: release } = distribution ?? { id: defaultDistributions[kind] };
   const distro =
     distribution === undefined ? undefined : `${id}${release === undefined ? '' : `-${release}`}`;
   const upstream =
@@ -121,6 +123,6 @@ function purlOf(found: FoundPackage, distribution: Distribution | undefined): st
       : source.name + (source.version === undefined ? '' : `@${source.version}`);
   return packageUrl({
     ...{ type: kind, namespace: id, name, version },
-    qualifiers: { arch: architecture, distro, upstream },
+    qualifiers: { arch: architecture, distro, epoch: epoch?.toString(), upstream },
   });
 }

@@ -23,7 +23,7 @@ export function addAttestOptions(command: Command): Command {
     .addOption(
       shortOption(
         'sbom [attributes]',
-        'what packages it has, as SPDX; generator=IMAGE to have a scanner look',
+        'what Debian, Alpine, rpm and npm packages it has, as SPDX; generator=IMAGE to have a scanner look',
       ),
     )
     .option('--attest <type=provenance|sbom,…>', 'the same, as buildx has it; repeatable', collect);

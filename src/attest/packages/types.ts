@@ -1,8 +1,10 @@
 /** What an image has installed, whatever installed it. */
 export interface FoundPackage {
-  readonly kind: 'deb' | 'apk' | 'npm';
+  readonly kind: 'deb' | 'apk' | 'rpm' | 'npm';
   readonly name: string;
   readonly version: string;
+  /** Of rpm: goes before the version where versions are compared. */
+  readonly epoch?: number | undefined;
   /** As the package's manager writes it. */
   readonly architecture?: string | undefined;
   /** The source package, where it has another name or version: what advisories are about. */
