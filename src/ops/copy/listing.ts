@@ -24,7 +24,7 @@ const version = 2;
 /** Keeps the names of what is copied under the digest of all of it, so that a later miss can say which files changed. */
 export async function keepListing(store: Store, digest: Digest, selected: Selected): Promise<void> {
   if (await store.records.has('listings', digestParts(digest).hex)) return;
-  const listing = listingOf(await selected.files());
+  const listing = listingOnce(await selected.files());
   if (listing === undefined) return;
   await store.records.put('listings', digestParts(digest).hex, { version, files: listing.join('\n') });
 }
@@ -40,13 +40,22 @@ export async function fileChanges(
   if (!isJsonObject(earlier) || earlier['version'] !== version) return undefined;
   const { files } = earlier;
   if (typeof files !== 'string') return undefined;
-  const now = listingOf(await selected.files());
+  const now = listingOnce(await selected.files());
   if (now === undefined) return undefined;
   const [were, are] = withoutCommonEnds(files === '' ? [] : files.split('\n'), now);
   return differences(filesOf([...were].sort()), filesOf(are)).map((change) => ({
     ...change,
     path: change.path.map((name) => (typeof name === 'string' ? toText(name as ByteString) : name)),
   }));
+}
+
+/** Both who says what changed and who keeps it for the next time ask for it. */
+const listed = new WeakMap<SelectedFiles, Listing>();
+
+function listingOnce(files: SelectedFiles): Listing | undefined {
+  const listing = listed.get(files) ?? listingOf(files);
+  if (listing !== undefined) listed.set(files, listing);
+  return listing;
 }
 
 /** Path, type, mode and content of each file. */
