@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     // Containers, engines and package managers are slow on two cores: a limit for hangs, not a measurement.
-    testTimeout: 300_000,
+    testTimeout: process.env['TSBUILD_SOAK'] === '1' ? 3_600_000 : 300_000,
     hookTimeout: 300_000,
     // What is waited for comes in the end, on however busy a machine; vitest's own second is a measurement.
     expect: { poll: { timeout: 60_000 } },
