@@ -112,7 +112,7 @@ function accessOf({ version, url, token }: GhaSpec): { readonly url: string; rea
   if (url !== undefined && token !== undefined) return { url: url.endsWith('/') ? url : `${url}/`, token };
   throw new TsbuildError(
     'CACHE_SERVICE_DENIED',
-    `the cache of GitHub Actions needs ${missing.join(' and ')}, which GitHub gives to actions and not to run: steps`,
+    `the cache of GitHub Actions needs ${missing.join(' and ')}, which GitHub gives to actions and not to run: steps; crazy-max/ghaction-github-runtime hands them on`,
     { hint: 'put the step `uses: crazy-max/ghaction-github-runtime@v3` before the build' },
   );
 }
