@@ -34,6 +34,8 @@ export interface PlanningOptions {
   readonly platforms?: readonly Platform[] | undefined;
   /** All stages, or those of these lower-cased names. */
   readonly noCache?: boolean | ReadonlySet<string> | undefined;
+  /** Milliseconds; results of steps that are older count as none. */
+  readonly cacheTtl?: number | undefined;
   readonly pull?: boolean | undefined;
   readonly network?: RunNetwork | undefined;
   /** What the Dockerfile may ask for. */

@@ -202,6 +202,7 @@ export async function openPlannedBuild(
   const cache = new StoreCache({
     ...services,
     scope: JSON.stringify([scope.file, scope.context]),
+    ttl: options.cacheTtl,
     // Who only looks leaves the store as it was.
     restore: bases === 'pull' ? (state) => restoredState(state, { ...services, signal }) : undefined,
   });

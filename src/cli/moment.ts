@@ -27,3 +27,12 @@ function ago(text: string, now: number): number | undefined {
     return undefined;
   }
 }
+
+/** How long, as milliseconds. Throws USAGE. */
+export function parseAge(flag: string, text: string): number {
+  const nanoseconds = parseDuration(text);
+  if (nanoseconds !== undefined && nanoseconds >= 0) return nanoseconds / 1e6;
+  throw new TsbuildError('USAGE', `${flag}: invalid value ${JSON.stringify(text)}`, {
+    hint: 'expected a duration such as 24h or 30m',
+  });
+}

@@ -5,6 +5,7 @@ import type { Platform } from '../oci/types.ts';
 import type { ContextModes, NamedContext, SecretSource, SshSource } from '../ops/index.ts';
 import type { HostEntry } from '../runtime/index.ts';
 import { parseAllow, parseBuildArgs, parseNoCacheFilter, parseSecret } from './build-values.ts';
+import { parseAge } from './moment.ts';
 import { platformOption, platformsOf, type PlatformFlags } from './build-platforms.ts';
 import { sourceOptionsOf, type SourceFlags, type SourceOptions } from './build-sources.ts';
 import { collect } from './command.ts';
@@ -21,6 +22,7 @@ export interface PlanningFlags extends PlatformFlags, SourceFlags {
   readonly ignorefile?: string;
   readonly buildContext?: readonly string[];
   readonly contextModes: ContextModes;
+  readonly cacheTtl?: string;
   readonly noCacheFilter?: readonly string[];
   readonly addHost?: readonly string[];
   readonly allow?: readonly string[];
@@ -60,6 +62,7 @@ export function addPlanningOptions(command: Command): Command {
     )
     .option('--target <stage>', 'stage to build (default: the last)')
     .option('--no-cache', 'run every step anew; the results are still kept')
+    .option('--cache-ttl <duration>', 'results of steps older than this count as none: 24h, 30m')
     .addOption(noCacheFilterOption())
     .option('--pull', 'ask the registry for base images even when the store has them')
     .addOption(platformOption())
@@ -103,6 +106,7 @@ export interface PlanningOptions extends SourceOptions {
   readonly target: string | undefined;
   readonly platforms: readonly Platform[] | undefined;
   readonly noCache: boolean | ReadonlySet<string>;
+  readonly cacheTtl: number | undefined;
   readonly pull: boolean | undefined;
   readonly network: RunNetwork;
   readonly ignoreFile: string | undefined;
@@ -126,6 +130,7 @@ export async function planningOptionsOf(flags: PlanningFlags, context: string): 
     target: flags.target,
     platforms: await platformsOf(flags),
     noCache: flags.cache ? parseNoCacheFilter(flags.noCacheFilter ?? []) : true,
+    cacheTtl: flags.cacheTtl === undefined ? undefined : parseAge('--cache-ttl', flags.cacheTtl),
     pull: flags.pull,
     network: flags.network,
     ignoreFile: flags.ignorefile,

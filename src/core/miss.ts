@@ -28,6 +28,8 @@ export type MissReason =
   /** The step itself is not what it was when the record of `created` was saved. */
   | { readonly kind: 'definition'; readonly changes: readonly PartChange[]; readonly created: string }
   | { readonly kind: 'inputs'; readonly inputs: readonly InputChange[]; readonly created: string }
+  /** There is a result of exactly this, of `created`; it or something below it is older than --cache-ttl allows. */
+  | { readonly kind: 'expired'; readonly created: string }
   /** There was a result of exactly this, and it is no longer whole. `pruned`: ISO 8601, when it was pruned. */
   | { readonly kind: 'lost'; readonly pruned?: string | undefined };
 

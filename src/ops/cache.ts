@@ -16,6 +16,7 @@ import {
   type ClaimOptions,
   type InputKey,
   type KeyParts,
+  type RecordFacts,
   type ResultCache,
 } from '../solver/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
@@ -36,6 +37,8 @@ export interface StoreCacheOptions {
    * are misses.
    */
   readonly restore?: ((state: SettledState) => Promise<SettledState | undefined>) | undefined;
+  /** Milliseconds; what was made earlier, or stands on what was, is a miss. */
+  readonly ttl?: number | undefined;
 }
 
 /** The solver's cache over the store's records. A record whose snapshot or blob has vanished is a miss, never an error. */
@@ -45,20 +48,26 @@ export class StoreCache implements ResultCache<State> {
   readonly #lease: Lease;
   readonly #scope: string;
   readonly #restore: StoreCacheOptions['restore'];
+  /** Milliseconds since the epoch. */
+  readonly #oldest: number | undefined;
+  /** Keys of records that are young, with all that they stand on: none of them ages within a build. */
+  readonly #young = new Set<string>();
   readonly #origins = new WeakMap<State, string>();
   /** Snapshots and blobs, with their size, that were there when the lease already named them: nobody collects those. */
   readonly #held = new Set<string>();
 
-  constructor({ store, snapshotter, lease, scope = '', restore }: StoreCacheOptions) {
+  constructor({ store, snapshotter, lease, scope = '', restore, ttl }: StoreCacheOptions) {
     this.#store = store;
     this.#snapshotter = snapshotter;
     this.#lease = lease;
     this.#scope = scope;
     this.#restore = restore;
+    this.#oldest = ttl === undefined ? undefined : Date.now() - ttl;
   }
 
   async lookup(key: Digest): Promise<State | undefined> {
     const found = await this.#store.records.find('results', fileKey(key));
+    if (await this.#hasExpired(found?.value)) return undefined;
     const settled =
       found?.settled === false ? await this.#restored(key, found.value) : await this.#usable(found?.value);
     if (settled === undefined) return undefined;
@@ -150,6 +159,28 @@ export class StoreCache implements ResultCache<State> {
     const pointer = await this.#store.records.get('ops', fileKey(parts));
     const record = await this.#recordOf(memberOf(pointer, 'key'));
     return record?.partsDigest === parts ? record : undefined;
+  }
+
+  isTooOld(created: string): boolean {
+    return this.#oldest !== undefined && !(Date.parse(created) >= this.#oldest);
+  }
+
+  async expired({ created, inputKeys }: Pick<RecordFacts, 'created' | 'inputKeys'>): Promise<boolean> {
+    return this.#hasExpired({ created, inputKeys: inputKeys.map(inputKeyToJson) });
+  }
+
+  /** The target is looked up first, and its hit asks nothing below it: so its record answers for those. */
+  async #hasExpired(record: Json | undefined): Promise<boolean> {
+    if (this.#oldest === undefined || record === undefined) return false;
+    const [created, below] = [memberOf(record, 'created'), memberOf(record, 'inputKeys')];
+    if (typeof created !== 'string' || this.isTooOld(created)) return true;
+    for (const { digest } of (isJsonArray(below) ? inputKeysFromJson(below) : undefined) ?? []) {
+      const key = fileKey(digest);
+      if (this.#young.has(key)) continue;
+      if (await this.#hasExpired(await this.#store.records.get('results', key))) return true;
+      this.#young.add(key);
+    }
+    return false;
   }
 
   #scopeKey(): string {

@@ -85,6 +85,10 @@ export class LayeredCache implements ResultCache<State> {
     return this.#options.own.pruned(parts);
   }
 
+  async expired(record: RecordFacts): Promise<boolean> {
+    return this.#options.own.expired(record);
+  }
+
   origin(result: State): string | undefined {
     return this.#found.get(result)?.source.name ?? this.#options.own.origin(result);
   }
@@ -101,8 +105,9 @@ export class LayeredCache implements ResultCache<State> {
   }
 
   async #importFirst(key: Digest): Promise<State | undefined> {
-    const { foreign } = this.#options;
+    const { own, foreign } = this.#options;
     for (const found of await foreign.find(key)) {
+      if (own.isTooOld(found.record.created)) continue;
       try {
         const state = await this.#materialise(found);
         this.#found.set(state, found);

@@ -4,7 +4,7 @@ import type { Keyed } from './keyring.ts';
 import type { Op, RecordFacts, ResultCache, Vertex } from './types.ts';
 
 /** What explaining needs of the cache. */
-export type RecordReader<R> = Pick<ResultCache<R>, 'nearest' | 'latest' | 'knows' | 'pruned'>;
+export type RecordReader<R> = Pick<ResultCache<R>, 'nearest' | 'latest' | 'knows' | 'pruned' | 'expired'>;
 
 export interface Missed<R> {
   readonly vertex: Vertex<R>;
@@ -31,7 +31,9 @@ export async function missReasons<R>(
   const same = nearest?.partsDigest === keyed.parts ? nearest : await records.latest(keyed.parts);
   if (same !== undefined) {
     const inputs = inputReasons(missed, same);
-    return inputs.length > 0 ? inputs : [{ kind: 'lost' }];
+    if (inputs.length > 0) return inputs;
+    const isExpired = await records.expired?.(same);
+    return [isExpired === true ? { kind: 'expired', created: same.created } : { kind: 'lost' }];
   }
   const pruned = await records.pruned?.(keyed.parts);
   if (pruned !== undefined) return [{ kind: 'lost', pruned }];

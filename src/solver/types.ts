@@ -132,6 +132,8 @@ export interface ResultCache<R> {
   latest(parts: Digest): Promise<RecordFacts | undefined>;
   /** ISO 8601: when records with these parts were last pruned, where that is known. */
   pruned?(parts: Digest): Promise<string | undefined>;
+  /** Whether a record that is there does not answer because of its age, or of that of what it stands on. */
+  expired?(record: RecordFacts): Promise<boolean>;
   /** What a result that was looked up was imported from. */
   origin?(result: R): string | undefined;
   /** Whether a result that was looked up was imported just now: it is to be saved as the step's own. */

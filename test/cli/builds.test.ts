@@ -7,7 +7,7 @@ import { requires } from '../support/requires.ts';
 describe('tsbuild builds', () => {
   requires('root', 'overlay');
 
-  it('O-22 C-77 shows builds, their steps and what they printed, without secrets', async () => {
+  it('O-22 C-77 C-51 shows builds, their steps and what they printed, without secrets', async () => {
     const cli = await tsbuildWithBusybox();
     const dockerfile = [
       'FROM busybox:1',
@@ -29,6 +29,12 @@ describe('tsbuild builds', () => {
     expect(text).toContain('[RUN_FAILED]');
     expect(await cli.ok(['builds', 'logs', '--step', 'the key is'])).toMatch(/^the key is \*+\ndone$/);
     expect(await cli.ok(['builds', 'logs'])).toMatch(/==> .*exit 3 <==\nbroken\n/);
+    // The RUN that went well is there, and counts as none when it may have no age.
+    const plan = ['plan', '--secret', 'id=key,src=key', folder];
+    expect(await cli.ok(plan, { cwd: folder })).not.toContain('older than');
+    expect(await cli.ok([...plan, '--cache-ttl', '0s'], { cwd: folder })).toContain(
+      'is older than --cache-ttl',
+    );
     await cli.ok(['builds', 'rm', build?.ID ?? '']);
     expect(await cli.ok(['builds', 'ls', '-q'])).toBe('');
   });

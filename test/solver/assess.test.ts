@@ -42,6 +42,7 @@ function reasonText(reason: MissReason, names: ReadonlyMap<Digest, string>): str
         .join(', ');
     case 'no-cache':
     case 'first-time':
+    case 'expired':
     case 'lost':
       return reason.kind;
   }

@@ -157,9 +157,7 @@ async function tellResult(style: ProgressStyle, result: BuildResult): Promise<vo
     case 'plain': {
       const { familiarName } = await import('../../oci/index.ts');
       const named = names.map((name) => `\n  as ${familiarName(name)}`).join('');
-      writeToStderr(
-        `built ${image}${await platformLines(result)}${named}${outputLines(result.outputs)}\n`,
-      );
+      writeToStderr(`built ${image}${await platformLines(result)}${named}${outputLines(result.outputs)}\n`);
       return;
     }
     case 'rawjson':

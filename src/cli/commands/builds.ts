@@ -2,11 +2,11 @@ import type { Command } from 'commander';
 
 import { TsbuildError } from '../../core/index.ts';
 import type { FoundBuild, PastBuild, PastStep } from '../../ops/index.ts';
-import { parseDuration } from '../../dockerfile/index.ts';
 import { writeTo } from '../../sys/index.ts';
 import { pastBuildText, secondsText } from '../builds-text.ts';
 import { examples, makeCommand, rootOption } from '../command.ts';
 import { formatOption, printList, type ListFormat } from '../list.ts';
+import { parseAge } from '../moment.ts';
 import { storeRoot } from '../root.ts';
 import { formatAge } from '../table.ts';
 
@@ -120,11 +120,9 @@ function pruneCommand(): Command {
       process.stdout.write(gone.map(({ id }) => `${id}\n`).join(''));
       return;
     }
-    const age = parseDuration(flags.olderThan);
-    if (age === undefined || age < 0)
-      throw invalid('--older-than', flags.olderThan, 'a duration such as 24h');
+    const age = parseAge('--older-than', flags.olderThan);
     for (const { entry } of pastBuilds(root).slice(keep)) {
-      if (now - entry.started <= age / 1e6) continue;
+      if (now - entry.started <= age) continue;
       removeEntry(entry);
       process.stdout.write(`${entry.id}\n`);
     }

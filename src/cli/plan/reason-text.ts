@@ -31,6 +31,8 @@ export function reasonText(
       return 'made anew: --no-cache';
     case 'first-time':
       return 'not built before';
+    case 'expired':
+      return `its result of ${reason.created}, or one below it, is older than --cache-ttl`;
     case 'lost':
       return reason.pruned === undefined
         ? 'its earlier result is no longer in the store'
