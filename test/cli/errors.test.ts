@@ -75,8 +75,7 @@ const situations: Readonly<Record<ErrorCode, ((world: World) => Situation | Prom
   POLICY_DENIED: build(
     'FROM busybox:1 AS tools\n',
     {
-      'policy.json':
-        '{"rules":[{"action":"DENY","selector":{"identifier":"docker-image://docker.io/*"}}]}',
+      'policy.json': '{"rules":[{"action":"DENY","selector":{"identifier":"docker-image://docker.io/*"}}]}',
     },
     ['--source-policy-file', 'policy.json'],
   ),
