@@ -15,12 +15,13 @@ import {
   type Claimed,
   type ClaimOptions,
   type InputKey,
+  type KeyKind,
   type KeyParts,
-  type RecordFacts,
   type ResultCache,
 } from '../solver/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import type { Lease, RecordCollection, RecordStore, Store } from '../store/index.ts';
+import { ResultAge, type Aged } from './result-age.ts';
 import { stateOf } from './state.ts';
 import { settledFromJson, settledToJson } from './state-json.ts';
 import { prunedAt } from './store-care/tombstones.ts';
@@ -48,11 +49,10 @@ export class StoreCache implements ResultCache<State> {
   readonly #lease: Lease;
   readonly #scope: string;
   readonly #restore: StoreCacheOptions['restore'];
-  /** Milliseconds since the epoch. */
-  readonly #oldest: number | undefined;
-  /** Keys of records that are young, with all that they stand on: none of them ages within a build. */
-  readonly #young = new Set<string>();
-  readonly #origins = new WeakMap<State, string>();
+  readonly #ttl: number | undefined;
+  readonly #age: ResultAge;
+  /** Of what was looked up. */
+  readonly #facts = new WeakMap<State, Partial<Pick<CacheRecord<State>, 'origin' | 'created'>>>();
   /** Snapshots and blobs, with their size, that were there when the lease already named them: nobody collects those. */
   readonly #held = new Set<string>();
 
@@ -62,22 +62,28 @@ export class StoreCache implements ResultCache<State> {
     this.#lease = lease;
     this.#scope = scope;
     this.#restore = restore;
-    this.#oldest = ttl === undefined ? undefined : Date.now() - ttl;
+    this.#ttl = ttl;
+    this.#age = this.ageBy(async (key) => {
+      const record = await store.records.get('results', fileKey(key));
+      return record === undefined ? undefined : agedFromJson(record);
+    });
   }
 
-  async lookup(key: Digest): Promise<State | undefined> {
+  async lookup(key: Digest, kind: KeyKind = 'definition'): Promise<State | undefined> {
     const found = await this.#store.records.find('results', fileKey(key));
-    if (await this.#hasExpired(found?.value)) return undefined;
+    const aged = agedFromJson(found?.value);
+    if (kind === 'content' ? this.#age.isOver(aged) : await this.#age.isOverAnywhere(aged)) return undefined;
     const settled =
       found?.settled === false ? await this.#restored(key, found.value) : await this.#usable(found?.value);
     if (settled === undefined) return undefined;
-    const [state, origin] = [stateOf(settled), memberOf(found?.value, 'origin')];
-    if (typeof origin === 'string') this.#origins.set(state, origin);
+    const state = stateOf(settled);
+    const [origin, created] = [textOf(found?.value, 'origin'), textOf(found?.value, 'created')];
+    this.#facts.set(state, { origin, ...(created === undefined ? {} : { created }) });
     return state;
   }
 
   origin(result: State): string | undefined {
-    return this.#origins.get(result);
+    return this.#facts.get(result)?.origin;
   }
 
   /** The record of a key, of a result that is there whole. */
@@ -106,7 +112,8 @@ export class StoreCache implements ResultCache<State> {
       inputKeys: record.inputKeys.map(inputKeyToJson),
       contents: record.contents?.map((inputs) => inputs.map(inputKeyToJson)),
       identity: record.identity,
-      created: record.created,
+      // Known by another key from now on, it is no younger for that.
+      created: this.#facts.get(record.result)?.created ?? record.created,
       origin,
     };
     const { records } = this.#store;
@@ -161,26 +168,13 @@ export class StoreCache implements ResultCache<State> {
     return record?.partsDigest === parts ? record : undefined;
   }
 
-  isTooOld(created: string): boolean {
-    return this.#oldest !== undefined && !(Date.parse(created) >= this.#oldest);
+  async expired(record: Aged): Promise<boolean> {
+    return this.#age.isOverAnywhere(record);
   }
 
-  async expired({ created, inputKeys }: Pick<RecordFacts, 'created' | 'inputKeys'>): Promise<boolean> {
-    return this.#hasExpired({ created, inputKeys: inputKeys.map(inputKeyToJson) });
-  }
-
-  /** The target is looked up first, and its hit asks nothing below it: so its record answers for those. */
-  async #hasExpired(record: Json | undefined): Promise<boolean> {
-    if (this.#oldest === undefined || record === undefined) return false;
-    const [created, below] = [memberOf(record, 'created'), memberOf(record, 'inputKeys')];
-    if (typeof created !== 'string' || this.isTooOld(created)) return true;
-    for (const { digest } of (isJsonArray(below) ? inputKeysFromJson(below) : undefined) ?? []) {
-      const key = fileKey(digest);
-      if (this.#young.has(key)) continue;
-      if (await this.#hasExpired(await this.#store.records.get('results', key))) return true;
-      this.#young.add(key);
-    }
-    return false;
+  /** The same limit for records that lie elsewhere. */
+  ageBy(read: (key: Digest) => Promise<Aged | undefined>): ResultAge {
+    return new ResultAge(this.#ttl, read);
   }
 
   #scopeKey(): string {
@@ -279,6 +273,19 @@ function inputKeyFromJson(value: Json): InputKey | undefined {
   const [selector, digest] = [memberOf(value, 'selector'), memberOf(value, 'digest')];
   if (typeof digest !== 'string' || !isDigest(digest)) return undefined;
   return selector === undefined || typeof selector === 'string' ? { selector, digest } : undefined;
+}
+
+/** Of a damaged record: as old as can be. */
+function agedFromJson(record: Json | undefined): Aged {
+  const below = memberOf(record, 'inputKeys');
+  const inputKeys = isJsonArray(below) ? inputKeysFromJson(below) : undefined;
+  const created = inputKeys === undefined ? undefined : textOf(record, 'created');
+  return { created: created ?? '', inputKeys: inputKeys ?? [] };
+}
+
+function textOf(value: Json | undefined, name: string): string | undefined {
+  const text = memberOf(value, name);
+  return typeof text === 'string' ? text : undefined;
 }
 
 function memberOf(value: Json | undefined, name: string): Json | undefined {

@@ -1,7 +1,14 @@
 import type { Digest } from '../core/index.ts';
 import { stateOfLayers, type State, type StoreCache } from '../ops/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
-import type { CacheRecord, Claimed, ClaimOptions, RecordFacts, ResultCache } from '../solver/index.ts';
+import type {
+  CacheRecord,
+  Claimed,
+  ClaimOptions,
+  KeyKind,
+  RecordFacts,
+  ResultCache,
+} from '../solver/index.ts';
 import type { Lease, Store } from '../store/index.ts';
 import type { LayerFetcher } from './fetch.ts';
 import { keysOf, type ForeignCaches, type FoundRecord } from './foreign.ts';
@@ -23,6 +30,7 @@ export interface LayeredCacheOptions {
  */
 export class LayeredCache implements ResultCache<State> {
   readonly #options: LayeredCacheOptions;
+  readonly #age: ReturnType<StoreCache['ageBy']>;
   readonly #imported = new Map<Digest, Promise<State | undefined>>();
   /** What was imported by this build. */
   readonly #found = new WeakMap<State, FoundRecord>();
@@ -30,6 +38,11 @@ export class LayeredCache implements ResultCache<State> {
 
   constructor(options: LayeredCacheOptions) {
     this.#options = options;
+    // Whose record a result was made on is not known: the oldest says the worst.
+    this.#age = options.own.ageBy(async (key) => {
+      const records = (await options.foreign.find(key)).map(({ record }) => record);
+      return records.toSorted((one, other) => (one.created < other.created ? -1 : 1))[0];
+    });
   }
 
   /** What the last solving came to, by identity; the target last. */
@@ -37,8 +50,8 @@ export class LayeredCache implements ResultCache<State> {
     return this.#keys;
   }
 
-  async lookup(key: Digest): Promise<State | undefined> {
-    return (await this.#options.own.lookup(key)) ?? this.#import(key);
+  async lookup(key: Digest, kind: KeyKind = 'definition'): Promise<State | undefined> {
+    return (await this.#options.own.lookup(key, kind)) ?? this.#import(key, kind);
   }
 
   async claim(key: Digest, options: ClaimOptions): Promise<Claimed<State>> {
@@ -98,16 +111,17 @@ export class LayeredCache implements ResultCache<State> {
   }
 
   /** Once a key, though the solver may ask for it twice. */
-  #import(key: Digest): Promise<State | undefined> {
-    const known = this.#imported.get(key) ?? this.#importFirst(key);
+  #import(key: Digest, kind: KeyKind): Promise<State | undefined> {
+    const known = this.#imported.get(key) ?? this.#importFirst(key, kind);
     this.#imported.set(key, known);
     return known;
   }
 
-  async #importFirst(key: Digest): Promise<State | undefined> {
-    const { own, foreign } = this.#options;
+  async #importFirst(key: Digest, kind: KeyKind): Promise<State | undefined> {
+    const { foreign } = this.#options;
     for (const found of await foreign.find(key)) {
-      if (own.isTooOld(found.record.created)) continue;
+      const { record } = found;
+      if (kind === 'content' ? this.#age.isOver(record) : await this.#age.isOverAnywhere(record)) continue;
       try {
         const state = await this.#materialise(found);
         this.#found.set(state, found);

@@ -79,7 +79,7 @@ async function madeAgain(
   { cache, jobs, signal, emit }: VerifyOptions,
 ): Promise<State> {
   const again: ResultCache<State> = {
-    lookup: async (asked) => (asked === key ? undefined : cache.lookup(asked)),
+    lookup: async (asked, kind) => (asked === key ? undefined : cache.lookup(asked, kind)),
     // Under a key of its own: who waits for the real one must not get this.
     claim: async (asked, options) =>
       asked === key

@@ -113,7 +113,7 @@ class Assessor<R> {
     );
     const complete = results.length === vertex.inputs.length;
     if (known && complete) {
-      const result = await this.#cache.lookup(await contentKeyOf(keyed, results));
+      const result = await this.#cache.lookup(await contentKeyOf(keyed, results), 'content');
       if (result !== undefined) return this.#hit(vertex, result, 'content');
     }
     const inputs = vertex.inputs.map((input) => this.#node(input).keyed);

@@ -1,5 +1,5 @@
 import { canonicalJson, digestOf, type Digest } from '../core/index.ts';
-import type { CacheMap, InputKey, KeyParts } from './types.ts';
+import type { CacheMap, InputKey, KeyKind, KeyParts } from './types.ts';
 
 /** Part of every key: a change of what keys mean makes all earlier records unreachable. */
 const keyVersion = 1;
@@ -13,11 +13,7 @@ export function partsDigest(parts: KeyParts): Digest {
  * The cache key of a step. A `definition` key stands on its inputs' keys and is known before anything runs; a
  * `content` key stands on what the inputs really hold, and so survives an input that was rebuilt to the same bytes.
  */
-export function cacheKey(
-  stage: 'definition' | 'content',
-  parts: Digest,
-  inputs: readonly InputKey[],
-): Digest {
+export function cacheKey(stage: KeyKind, parts: Digest, inputs: readonly InputKey[]): Digest {
   return digestOf(
     canonicalJson({ version: keyVersion, stage, parts, inputs: inputs.map((input) => ({ ...input })) }),
   );

@@ -119,7 +119,7 @@ class Solver<R> {
     const inputs = worthWaiting ? await settled : outcomes.map((outcome) => outcome.early);
     if (worthWaiting) {
       const contentInputs = await contentInputsOf(keyed, inputs);
-      const same = await this.#cache.lookup(cacheKey('content', keyed.parts, contentInputs));
+      const same = await this.#cache.lookup(cacheKey('content', keyed.parts, contentInputs), 'content');
       if (same !== undefined) {
         await this.#save(vertex, keyed, { result: same, contentInputs });
         return this.#cached(vertex, same);

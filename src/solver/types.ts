@@ -109,8 +109,12 @@ export interface ClaimOptions {
 export type Claimed<R> =
   { readonly kind: 'existing'; readonly result: R } | { readonly kind: 'claim'; readonly claim: Claim };
 
+/** What a key stands on: the keys of the inputs, or what the inputs hold. */
+export type KeyKind = 'definition' | 'content';
+
 export interface ResultCache<R> {
-  lookup(key: Digest): Promise<R | undefined>;
+  /** With a `content` key (`definition` unless told), what the result stands on has been looked at before. */
+  lookup(key: Digest, kind?: KeyKind): Promise<R | undefined>;
   /** Waits while another process works on the key; takes over when that one dies or fails. */
   claim(key: Digest, options: ClaimOptions): Promise<Claimed<R>>;
   save(keys: readonly Digest[], record: CacheRecord<R>): Promise<void>;

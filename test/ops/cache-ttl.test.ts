@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { digestOf, type Digest } from '../../src/core/index.ts';
 import { StoreCache, type State } from '../../src/ops/index.ts';
+import { ResultAge } from '../../src/ops/result-age.ts';
 import { emptyState, stateOf } from '../../src/ops/state.ts';
 import { overlaySnapshotter } from '../../src/snapshot/index.ts';
 import { partsDigest, type CacheRecord } from '../../src/solver/index.ts';
@@ -41,20 +42,38 @@ describe('results with an age', () => {
     const strict = open(24 * hour);
     expect(await hits(strict)).toEqual([false, false, false]);
     expect(await strict.expired(recordOn(child, now))).toBe(true);
-    // What is made again answers for those above it.
-    await strict.save([base], recordOn(digestOf('no record has this'), now));
+    // What is made again may hold something else: by their definition those above it do not answer in its place.
+    const [later, latest] = [2, 3].map((hours) => new Date(Date.now() + hours * hour).toISOString());
+    await strict.save([base], recordOn(digestOf('no record has this'), later ?? now));
+    expect(await hits(strict)).toEqual([true, false, false]);
+    expect(await hits(open(24 * hour))).toEqual([true, false, false]);
+    // By what it holds they do, unless they are too old themselves.
+    expect(await strict.lookup(child, 'content')).toBeDefined();
+    await open().save([child], recordOn(base, old));
+    expect(await strict.lookup(child, 'content')).toBeUndefined();
+    await strict.save([child], recordOn(base, later ?? now));
+    await strict.save([top], recordOn(child, latest ?? now));
     expect(await hits(strict)).toEqual([true, true, true]);
-    expect(await strict.expired(recordOn(child, now))).toBe(false);
+    expect(await strict.expired(recordOn(child, latest ?? now))).toBe(false);
+  });
+
+  it('C-51 are no younger for being known by another key', async () => {
+    await using store = await openStore(tempFolder('store').path);
+    await using lease = await store.lease();
+    const snapshotter = overlaySnapshotter(store.snapshots);
+    const cache = new StoreCache({ store, lease, snapshotter });
+    const [old, now] = ['2020-02-02T02:02:02.000Z', new Date().toISOString()];
+    await cache.save([base], recordOn(digestOf('no record has this'), old));
+    const result = await cache.lookup(base);
+    if (result === undefined) throw new Error('it was saved');
+    await cache.save([child], { ...recordOn(digestOf('no record has that'), now), result });
+    expect(await new StoreCache({ store, lease, snapshotter, ttl: hour }).lookup(child)).toBeUndefined();
   });
 
   it('C-51 know a damaged time for an old one', async () => {
-    await using store = await openStore(tempFolder('store').path);
-    await using lease = await store.lease();
-    const cache = new StoreCache({
-      ...{ store, lease, ttl: hour },
-      snapshotter: overlaySnapshotter(store.snapshots),
-    });
-    expect(cache.isTooOld('yesterday')).toBe(true);
-    expect(cache.isTooOld(new Date(Date.now() + hour).toISOString())).toBe(false);
+    const age = new ResultAge(hour, async () => undefined);
+    expect(age.isOver({ created: 'yesterday' })).toBe(true);
+    expect(age.isOver({ created: new Date(Date.now() + hour).toISOString() })).toBe(false);
+    expect(new ResultAge(undefined, async () => undefined).isOver({ created: 'yesterday' })).toBe(false);
   });
 });
