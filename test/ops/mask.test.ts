@@ -18,6 +18,13 @@ describe('S-62 output', () => {
     { secrets: ['geheim✓'], chunks: ['x geheim✓ y'], text: 'x **** y' },
     { secrets: ['token', 'token-long'], chunks: ['token-long token'], text: '**** ****' },
     {
+      secrets: ['token', 'token-long'],
+      chunks: ['a token', '-long', ' token', '-short'],
+      text: 'a **** ****-short',
+    },
+    { secrets: ['abcdef', 'defghi'], chunks: ['abcdef', 'ghi!'], text: '****!' },
+    { secrets: ['first line\nshort'], chunks: ['first line', '\nshort.'], text: '****.' },
+    {
       secrets: ['-----BEGIN-----\nAbCdEfGhIjKl\n--END--'],
       chunks: ['AbCdEfGhIjKl --END--'],
       text: '**** --END--',
