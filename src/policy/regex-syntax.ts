@@ -53,7 +53,10 @@ const outside: readonly Token[] = [
 ];
 
 const inside: readonly Token[] = [
-  { pattern: /\[:(\w+):\]/y, write: ([, name = '']) => posixClasses[name] },
+  {
+    pattern: /\[:(\^?\w+):\]/y,
+    write: ([, name = '']) => (Object.hasOwn(posixClasses, name) ? posixClasses[name] : undefined),
+  },
   { pattern: /\[/y, write: () => '\\[' },
   ...escape,
   { pattern: /[^]/y, write: ([all]) => all },

@@ -82,6 +82,13 @@ describe('patterns', () => {
     expect(compileRegex(pattern).replace(text, template)).toBe(replaced);
   });
 
+  it.each(['[[:^alpha:]]', '[[:constructor:]]', '[[:none:]]', String.raw`(a)\1`, String.raw`\pL`, 'a(?=b)'])(
+    'the regular expression %s is refused rather than taken for another one',
+    (pattern) => {
+      expect(() => compileRegex(pattern)).toThrow('is not supported');
+    },
+  );
+
   it('a regular expression that backtracks without end is cut off', () => {
     expect(() => compileRegex('^(a+)+$', 100).matches(`${'a'.repeat(64)}b`)).toThrow(
       'takes longer than 100 ms',
