@@ -1,4 +1,4 @@
-import { TsbuildError } from './core/index.ts';
+import { TsbuildError, type EmitBuildEvent } from './core/index.ts';
 import type { PlanningOptions } from './build-options.ts';
 import type { Dockerfile } from './dockerfile/types.ts';
 import { planAll, type PlanOptions, type ResolveBase, type ResolveLayout } from './graph/index.ts';
@@ -33,15 +33,17 @@ export function ruledLayout(resolve: ResolveLayout, rules: SourceRules | undefin
   };
 }
 
-/** Each for what it tells on the way. One that cannot be planned is no target, and takes nothing then. */
+/** Each for what it tells on the way. One that cannot be planned (it needs other flags) is a warning: it is no target. */
 export async function planStages(
   dockerfile: Dockerfile,
   platforms: readonly Platform[],
-  options: Omit<PlanOptions, 'platform'>,
+  { emit, ...options }: Omit<PlanOptions, 'platform'> & { readonly emit: EmitBuildEvent },
 ): Promise<void> {
-  for (const { index } of dockerfile.stages) {
+  for (const { index, name = String(index) } of dockerfile.stages) {
     await planAll(dockerfile, platforms, { ...options, target: String(index) }).catch((error: unknown) => {
       if (!(error instanceof TsbuildError) || error.code === 'INTERRUPTED') throw error;
+      const message = `stage ${name} cannot be planned, so what it takes may be missing: ${error.message}`;
+      emit({ type: 'warning', message });
     });
   }
 }

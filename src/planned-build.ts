@@ -168,7 +168,7 @@ export async function openPlannedBuild(
   };
   const planning = planAll(dockerfile, platforms, planOptions);
   const plans = await checks.around(planning);
-  if (onSource !== undefined) await planStages(dockerfile, platforms, planOptions);
+  if (onSource !== undefined) await planStages(dockerfile, platforms, { ...planOptions, emit });
   for (const message of plans.flatMap(({ warnings }) => warnings)) emit({ type: 'warning', message });
 
   const jobs = options.jobs ?? defaultJobs();

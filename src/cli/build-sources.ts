@@ -52,9 +52,9 @@ export function lockPathOf(
   { context, file }: { readonly context: string; readonly file: string | undefined },
 ): string {
   if (lockFile !== undefined) return lockFile;
-  const isRemote = file === '-' || /^https?:\/\//i.test(file ?? '');
-  if (!isRemote && (file !== undefined || isFolder(context)))
-    return `${file ?? join(context, 'Dockerfile')}.lock`;
+  const isElsewhere = file === '-' || /^https?:\/\//i.test(file ?? '');
+  // Of a repository or an archive, -f names a file in there.
+  if (!isElsewhere && isFolder(context)) return `${file ?? join(context, 'Dockerfile')}.lock`;
   throw new TsbuildError('USAGE', 'the Dockerfile is no file beside which a lock file could lie', {
     hint: 'name one with --lock-file',
   });

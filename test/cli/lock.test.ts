@@ -133,6 +133,19 @@ describe('lock files and source policies', () => {
     writeFileSync(dockerfile, text);
   });
 
+  it('B-06 a stage that cannot be planned is told of, and a lock file has a place', async () => {
+    const cli = tsbuild();
+    const broken = ['ARG NONE', 'FROM $NONE AS broken', 'FROM scratch', `ADD ${server.origin}/a.txt /`, ''];
+    const context = makeContext({ Dockerfile: broken.join('\n') });
+    const { stdout, stderr } = await cli.run(['lock', context]);
+    expect(stdout).toContain(`+ ${server.origin}/a.txt `);
+    expect(stderr).toContain('stage broken cannot be planned');
+    // The Dockerfile is one of the repository.
+    const elsewhere = await cli.run(['lock', '-f', 'docker/Dockerfile', `${git.url}/app.git`]);
+    expect(elsewhere.status).toBe(2);
+    expect(elsewhere.stderr).toContain('name one with --lock-file');
+  });
+
   it('C-54 O-62 rules hold for bases, repositories, URLs and folders, with the place of what is denied', async () => {
     const policy = join(folder, 'policy.json');
     const root = tempFolder('root').path;
