@@ -1,5 +1,12 @@
 import type { AttestationRequests, Attester } from './attest/index.ts';
-import { canonicalJson, collectSteps, type Digest, type Json, type StepReport } from './core/index.ts';
+import {
+  canonicalJson,
+  collectSteps,
+  type Digest,
+  type EmitBuildEvent,
+  type Json,
+  type StepReport,
+} from './core/index.ts';
 import {
   countBaseLayers,
   finishImage,
@@ -86,40 +93,51 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
     bases: 'pull',
     scanner: options.attestations?.sbom?.generator,
   });
-  const { store, caches, signal, snapshotter } = planned;
-  const cache = caches?.cache ?? planned.cache;
+  const { store } = planned;
   const common = commonShape(options.shape ?? {}, epochOf(options, planned));
   const shaped = outputs.map((spec) => ({ ...spec, shape: shapeOf(spec, common) }));
   for (const { shape } of shaped) requireTime(shape);
   const started = new Date();
   using history = keepHistory(store.root, { started, emit: planned.emit });
   const { emit, steps } = collectSteps(history.emit);
-  const keep = (image: Digest | undefined, error?: unknown): Promise<void> => {
+  let made: Digest | undefined;
+  const remember = async (image?: Digest): Promise<void> => {
+    made = image;
     const milliseconds = Date.now() - started.getTime();
-    history.end({ ...planned.scope, ...describe(options, planned) }, { image, error, steps });
-    return keepLastBuild(store, {
-      ...planned.scope,
-      started: started.toISOString(),
-      milliseconds,
-      image,
-      steps,
-    });
+    const times = { started: started.toISOString(), milliseconds };
+    await keepLastBuild(store, { ...planned.scope, ...times, image, steps });
   };
-  let states: readonly State[];
+  const about = { ...planned.scope, ...describe(options, planned) };
   try {
-    const targets = planned.images.map(({ target }) => target);
-    await requireEmulators(
-      planned.images.map(({ plan, target }) => ({ step: plan.target, vertex: target })),
-      { store, cache, signal },
-    );
-    const scans = planned.images.flatMap(({ scan }) => scan ?? []);
-    states = await solveAll([...targets, ...scans], { cache, jobs: planned.jobs, signal, emit });
-    await caches?.verify(targets, planned.jobs);
+    const done = await carryOut(options, planned, { shaped, common, started, emit, remember });
+    history.end(about, { image: made, steps });
+    // One flush for everything the build wrote; it says that it is done without waiting for it (design decision 10).
+    await store.settleAside();
+    return { ...done, steps };
   } catch (error) {
+    history.end(about, { image: made, error, steps });
     // What failed is told, whatever becomes of the report (a full disk).
-    await keep(undefined, error).catch(() => undefined);
+    if (made === undefined) await remember().catch(() => undefined);
     throw error;
   }
+}
+
+interface Work {
+  readonly shaped: readonly (OutputSpec & { readonly shape: ImageShape })[];
+  readonly common: ImageShape;
+  readonly started: Date;
+  readonly emit: EmitBuildEvent;
+  /** Told of the image when it is made, before it goes anywhere. */
+  readonly remember: (image: Digest) => Promise<void>;
+}
+
+async function carryOut(
+  options: BuildOptions,
+  planned: PlannedBuild,
+  { shaped, common, started, emit, remember }: Work,
+): Promise<Omit<BuildResult, 'steps'>> {
+  const { store, caches, signal, snapshotter } = planned;
+  const states = await runSteps(planned, emit);
   // The kernel takes its time to end networks: it does so beside what is left to do.
   const closed = planned.networks.close();
   const settling = states.map((state) => state.settled);
@@ -130,17 +148,32 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   const finish = finisher(planned, settled, attest);
   const built = await finish(shaped[0]?.shape ?? common);
   const { image } = firstOf(built);
-  await keep(image.id);
+  await remember(image.id);
   const stdout = options.stdout ?? ((chunk) => writeTo(process.stdout, chunk));
-  const work: OutputWork = { store, snapshotter, names: tags, signal, emit, stdout, onPush: options.onPush };
-  const written: WrittenOutput[] = [];
-  for (const spec of shaped) written.push(await writeOutput(spec, await finish(spec.shape), work));
+  const names = options.tags ?? [];
+  const work: OutputWork = { store, snapshotter, names, signal, emit, stdout, onPush: options.onPush };
+  const outputs: WrittenOutput[] = [];
+  for (const spec of shaped) outputs.push(await writeOutput(spec, await finish(spec.shape), work));
   await caches?.export(states.slice(0, planned.images.length));
-  // One flush for everything the build wrote; it says that it is done without waiting for it (design decision 10).
-  await store.settleAside();
   await closed;
-  const names = [...new Set(written.flatMap((output) => output.names))];
-  return { image, built, names, steps, outputs: written };
+  return { image, built, names: [...new Set(outputs.flatMap((output) => output.names))], outputs };
+}
+
+/** The results of all targets, and then those of the scanners. */
+async function runSteps(
+  { store, images, caches, cache: own, jobs, signal }: PlannedBuild,
+  emit: EmitBuildEvent,
+): Promise<readonly State[]> {
+  const cache = caches?.cache ?? own;
+  const targets = images.map(({ target }) => target);
+  await requireEmulators(
+    images.map(({ plan, target }) => ({ step: plan.target, vertex: target })),
+    { store, cache, signal },
+  );
+  const scans = images.flatMap(({ scan }) => scan ?? []);
+  const states = await solveAll([...targets, ...scans], { cache, jobs, signal, emit });
+  await caches?.verify(targets, jobs);
+  return states;
 }
 
 function describe(

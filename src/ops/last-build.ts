@@ -1,7 +1,15 @@
 import { resolve } from 'node:path';
 
-import { canonicalJson, digestOf, digestParts, isJsonObject, type Digest, type Json } from '../core/index.ts';
-import type { StepReport } from '../core/index.ts';
+import {
+  canonicalJson,
+  digestOf,
+  digestParts,
+  isJsonObject,
+  redactUrl,
+  type Digest,
+  type Json,
+  type StepReport,
+} from '../core/index.ts';
 import type { Store } from '../store/index.ts';
 
 /** Changes with what the members of a record mean: one of another version is none. */
@@ -18,9 +26,9 @@ export function scopeOf(file: string, context: string): BuildScope {
   return { file: file === 'stdin' ? '-' : buildPlace(file), context: buildPlace(context) };
 }
 
-/** As builds are remembered by: an absolute path, or what is none as it is. */
+/** As builds are remembered by: an absolute path, or what is none as it is, without a password. */
 export function buildPlace(name: string): string {
-  return name === '-' || /^[a-z+]+:\/\/|^git@/.test(name) ? name : resolve(name);
+  return name === '-' || /^[a-z+]+:\/\/|^git@/.test(name) ? redactUrl(name) : resolve(name);
 }
 
 /** How the last build of a Dockerfile and a context fared. */

@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
 
+import { build } from '../../src/build.ts';
+import { TsbuildError } from '../../src/core/index.ts';
+import { pastBuilds } from '../../src/ops/index.ts';
 import { tsbuildWithBusybox } from '../support/cli.ts';
 import { makeContext } from '../support/context.ts';
 import { requires } from '../support/requires.ts';
+import { tempFolder } from '../support/temp-folder.ts';
 
 describe('tsbuild builds', () => {
   requires('root', 'overlay');
@@ -20,11 +24,11 @@ describe('tsbuild builds', () => {
       cwd: folder,
     });
     expect(status).toBe(5);
-    const [build] = (await cli.ok(['builds', 'ls', '--format', 'json']))
+    const [past] = (await cli.ok(['builds', 'ls', '--format', 'json']))
       .split('\n')
       .map((line) => JSON.parse(line) as { ID: string; Dockerfile: string; error: { code: string } });
-    expect(build).toMatchObject({ Dockerfile: `${folder}/Dockerfile`, error: { code: 'RUN_FAILED' } });
-    const text = await cli.ok(['builds', 'inspect', (build?.ID ?? '').slice(0, 5)]);
+    expect(past).toMatchObject({ Dockerfile: `${folder}/Dockerfile`, error: { code: 'RUN_FAILED' } });
+    const text = await cli.ok(['builds', 'inspect', (past?.ID ?? '').slice(0, 5)]);
     expect(text).toMatch(/FAILED .*RUN echo broken/);
     expect(text).toContain('[RUN_FAILED]');
     expect(await cli.ok(['builds', 'logs', '--step', 'the key is'])).toMatch(/^the key is \*+\ndone$/);
@@ -35,7 +39,25 @@ describe('tsbuild builds', () => {
     expect(await cli.ok([...plan, '--cache-ttl', '0s'], { cwd: folder })).toContain(
       'is older than --cache-ttl',
     );
-    await cli.ok(['builds', 'rm', build?.ID ?? '']);
+    await cli.ok(['builds', 'rm', past?.ID ?? '']);
     expect(await cli.ok(['builds', 'ls', '-q'])).toBe('');
+  });
+
+  it('O-22 shows a build as failed whose image could not be handed over', async () => {
+    const { path: root } = tempFolder('store');
+    const context = makeContext({ Dockerfile: 'FROM scratch\nCOPY file /\n', file: 'x' });
+    const built = build({
+      ...{ root, context, file: undefined },
+      outputs: [{ kind: 'tar', dest: { kind: 'stdout' }, shape: {} }],
+      stdout: async () => {
+        throw new TsbuildError('DISK_FULL', 'there is no room behind the pipe');
+      },
+    });
+    await expect(built).rejects.toThrow('there is no room');
+    const [past] = pastBuilds(root);
+    expect(past?.build).toMatchObject({
+      image: expect.stringMatching(/^sha256:/) as string,
+      error: { code: 'DISK_FULL', message: 'there is no room behind the pipe' },
+    });
   });
 });

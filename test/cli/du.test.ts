@@ -64,6 +64,7 @@ describe('C-75 O-21 du', () => {
       'Sources',
       'Containers',
       'Volumes',
+      'Build history',
       'Temporary',
       'Bookkeeping',
       'Total',
@@ -72,6 +73,8 @@ describe('C-75 O-21 du', () => {
       TotalCount: (await care.cli.ok(['images', '-q'])).split('\n').length,
       Active: 1,
     });
+    expect(rows.get('Build history')?.TotalCount).toBeGreaterThan(0);
+    expect(rows.get('Build history')?.ReclaimableBytes).toBeGreaterThan(0);
     expect(rows.get('Cache mounts')).toMatchObject({ TotalCount: 1, Active: 0 });
     expect(rows.get('Cache mounts')?.ReclaimableBytes).toBeGreaterThan(200_000);
     expect(rows.get('Containers')).toMatchObject({ TotalCount: 1, Active: 0 });

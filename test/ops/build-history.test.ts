@@ -10,6 +10,7 @@ import {
   pastBuilds,
   pruneHistory,
   readStepLog,
+  scopeOf,
 } from '../../src/ops/index.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -66,6 +67,8 @@ describe('the history of builds', () => {
     expect(Buffer.concat(chunks).toString()).toBe('one\ntwo');
     // What a step prints may be for nobody else's eyes.
     expect(statSync(found.entry.path).mode & 0o777).toBe(0o700);
+    for (const file of ['build.json', '1.log'])
+      expect(statSync(join(found.entry.path, file)).mode & 0o777).toBe(0o600);
   });
 
   it('O-22 C-77 forgets by number, by age and by size, the oldest first', () => {
@@ -104,6 +107,42 @@ describe('the history of builds', () => {
     expect(days(root)).toEqual([1]);
     pruneHistory(root, { ...unlimited, builds: 0 }, { now: start, countBytes: true });
     expect(readdirSync(join(root, 'history'))).toEqual(['notes']);
+  });
+
+  it('O-22 leaves alone what builds that run have written', () => {
+    const { path: root } = tempFolder('history');
+    const none = { ...unlimited, builds: 0 };
+    const options = { started: new Date(start), emit: () => undefined, limits: unlimited };
+    const data = Buffer.from('x');
+    {
+      using history = keepHistory(root, options);
+      history.emit({ type: 'step-log', step, stream: 'stdout', data, time: 0 });
+      expect(pruneHistory(root, none, { now: start, countBytes: true })).toEqual([]);
+      history.end(description, { steps: [] });
+    }
+    expect(days(root)).toEqual([0]);
+    expect(pruneHistory(root, none, { now: start, countBytes: true })).toHaveLength(1);
+  });
+
+  it.each([
+    [new Error('no idea'), { code: 'INTERNAL', message: 'no idea' }],
+    [Object.assign(new Error('full'), { code: 'ENOSPC' }), { code: 'DISK_FULL' }],
+  ])('O-22 tells of a build that ended with %s', (error, told) => {
+    const { path: root } = tempFolder('history');
+    using history = keepHistory(root, { started: new Date(start), emit: () => undefined, limits: unlimited });
+    history.end(description, { image: digestOf('image'), error, steps: [] });
+    expect(findBuild(root).build).toMatchObject({ image: digestOf('image'), error: told });
+  });
+
+  it('S-61 names builds without the credentials in an address', () => {
+    const named = scopeOf(
+      'https://me:secret@example.com/Dockerfile',
+      'https://token@example.com/app.git#main',
+    );
+    expect(named).toEqual({
+      file: 'https://xxxxx@example.com/Dockerfile',
+      context: 'https://xxxxx@example.com/app.git#main',
+    });
   });
 
   it('O-22 never fails a build, and keeps nothing when told so', () => {

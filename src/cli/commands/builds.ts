@@ -9,6 +9,7 @@ import { formatOption, printList, type ListFormat } from '../list.ts';
 import { parseAge } from '../moment.ts';
 import { storeRoot } from '../root.ts';
 import { formatAge } from '../table.ts';
+import { printableLine } from '../terminal-text.ts';
 
 /** `history` shows how an image was made, as docker has it; buildx calls this `history` as well. */
 export function buildsCommand(): Command {
@@ -81,7 +82,7 @@ function logsCommand(): Command {
     const found = findBuild(storeRoot(command), id);
     const steps = flags.step === undefined ? found.build.steps : [stepOf(found, flags.step)];
     for (const step of steps.filter(({ log }) => log !== undefined)) {
-      if (steps.length > 1) await writeTo(process.stdout, `==> ${step.name} <==\n`);
+      if (steps.length > 1) await writeTo(process.stdout, `==> ${printableLine(step.name)} <==\n`);
       let last = 10;
       for await (const chunk of readStepLog(found, step)) {
         last = chunk.at(-1) ?? last;
@@ -97,35 +98,33 @@ function rmCommand(): Command {
     .alias('remove')
     .argument('<build...>', 'ids or beginnings of them');
   return command.action(async (ids: readonly string[]) => {
-    const { findBuild, removeEntry } = await import('../../ops/index.ts');
+    const { findBuild, removeEntries } = await import('../../ops/index.ts');
     for (const id of ids) {
       const { entry } = findBuild(storeRoot(command), id);
-      removeEntry(entry);
+      removeEntries([entry]);
       process.stdout.write(`${entry.id}\n`);
     }
   });
 }
 
 function pruneCommand(): Command {
-  const command = makeCommand('prune', 'Forget all builds but the newest')
-    .option('--keep <number>', 'builds that stay', '0')
+  const command = makeCommand('prune', 'Forget all builds, or those that are old; none that runs')
+    .option('--keep <number>', 'how many of the newest stay', '0')
     .option('--older-than <duration>', 'only those that are older, as 24h');
   return command.action(async (flags: { keep: string; olderThan?: string }) => {
-    const { defaultHistoryLimits, pastBuilds, pruneHistory, removeEntry } =
-      await import('../../ops/index.ts');
-    if (!/^\d{1,9}$/.test(flags.keep)) throw invalid('--keep', flags.keep, 'a number of builds');
-    const [root, now, keep] = [storeRoot(command), Date.now(), Number(flags.keep)];
-    if (flags.olderThan === undefined) {
-      const gone = pruneHistory(root, { ...defaultHistoryLimits, builds: keep }, { now, countBytes: false });
-      process.stdout.write(gone.map(({ id }) => `${id}\n`).join(''));
-      return;
-    }
-    const age = parseAge('--older-than', flags.olderThan);
-    for (const { entry } of pastBuilds(root).slice(keep)) {
-      if (now - entry.started <= age) continue;
-      removeEntry(entry);
-      process.stdout.write(`${entry.id}\n`);
-    }
+    const { historyEntries, removeEntries } = await import('../../ops/index.ts');
+    const { keep, olderThan } = flags;
+    if (!/^\d{1,9}$/.test(keep)) throw invalid('--keep', keep, 'a number of builds');
+    const age = olderThan === undefined ? -Infinity : parseAge('--older-than', olderThan);
+    const now = Date.now();
+    const gone = historyEntries(storeRoot(command))
+      .slice(Number(keep))
+      .filter(({ started }) => now - started > age);
+    process.stdout.write(
+      removeEntries(gone)
+        .map(({ id }) => `${id}\n`)
+        .join(''),
+    );
   });
 }
 

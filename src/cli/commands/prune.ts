@@ -41,6 +41,7 @@ export function pruneCommand(): Command {
       ['tsbuild prune --all --max-used-space 20g', 'the least recently used, down to 20 GB'],
       ['tsbuild prune --filter type=exec.cachemount', 'cache mounts alone'],
       ['tsbuild prune --gc', 'what is old, or more than a tenth of the disk'],
+      ['tsbuild builds prune', 'the history of builds, which prune leaves'],
     ]),
   );
   return command.action(async (flags: PruneFlags) => {

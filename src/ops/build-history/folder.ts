@@ -1,10 +1,13 @@
-import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { fromErrno, isErrno, isJsonObject, type Json } from '../../core/index.ts';
+import { isUnlocked } from '../../sys/index.ts';
 import type { HistoryLimits, PastBuild } from './types.ts';
 
 export const recordFile = 'build.json';
+/** Locked by a build that runs and has printed something. */
+export const runningFile = 'running';
 
 /** A build's folder: `20261122T163300123-a1b2c3`, so that names alone tell their order and age. */
 export interface HistoryEntry {
@@ -55,8 +58,16 @@ export function entrySize({ path }: HistoryEntry): number {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-export function removeEntry({ path }: HistoryEntry): void {
-  rmSync(path, { recursive: true, force: true });
+/** All but those of builds that run. Returns what went. */
+export function removeEntries(entries: readonly HistoryEntry[]): readonly HistoryEntry[] {
+  const gone = entries.filter((entry) => !isRunning(entry));
+  for (const { path } of gone) rmSync(path, { recursive: true, force: true });
+  return gone;
+}
+
+export function isRunning({ path }: HistoryEntry): boolean {
+  const lock = join(path, runningFile);
+  return existsSync(lock) && !isUnlocked(lock);
 }
 
 /**
@@ -76,8 +87,7 @@ export function pruneHistory(
     // What the newest build printed stays, however much that is.
     return bytes > limits.bytes && index > 0;
   });
-  gone.forEach(removeEntry);
-  return gone;
+  return removeEntries(gone);
 }
 
 function namesIn(folder: string): string[] {

@@ -1,15 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 import {
+  fromErrno,
   redactUrl,
   TsbuildError,
   type Digest,
   type EmitBuildEvent,
   type StepReport,
 } from '../../core/index.ts';
-import { entryName, historyFolder, pruneHistory, recordFile } from './folder.ts';
+import { tryFlock, type Flock } from '../../sys/index.ts';
+import { entryName, historyFolder, pruneHistory, recordFile, runningFile } from './folder.ts';
 import { defaultHistoryLimits, type HistoryLimits, type PastBuild } from './types.ts';
 
 /** Of one step's output: what prints more than this is not read again. */
@@ -49,6 +51,7 @@ export function keepHistory(
   const folder = join(historyFolder(root), entryName(started, randomBytes(3).toString('hex')));
   const logs = new Map<string, StepLog>();
   let isMade = false;
+  let running: Flock | undefined;
   let isBroken = false;
   const attempt = (action: () => void): void => {
     if (isBroken) return;
@@ -63,6 +66,8 @@ export function keepHistory(
   const write = (step: string, data: Uint8Array): void => {
     let log = logs.get(step);
     if (log === undefined) {
+      // Others that end meanwhile must not take this one for what a killed build left.
+      running ??= tryFlock(join(folder, runningFile));
       const file = `${logs.size + 1}.log`;
       log = { file, fd: openSync(join(folder, file), 'ax', 0o600), bytes: 0 };
       logs.set(step, log);
@@ -92,21 +97,30 @@ export function keepHistory(
           started: started.toISOString(),
           milliseconds: Date.now() - started.getTime(),
           image,
-          error: error instanceof TsbuildError ? { code: error.code, message: error.message } : undefined,
+          error: error === undefined ? undefined : errorOf(error),
           steps: steps.map(({ id, name, status, milliseconds, from }) => {
             return { name, status, milliseconds, from, log: logs.get(id)?.file };
           }),
         };
         const path = join(folder, recordFile);
-        writeFileSync(`${path}.tmp`, JSON.stringify(record));
+        writeFileSync(`${path}.tmp`, JSON.stringify(record), { mode: 0o600 });
         renameSync(`${path}.tmp`, path);
         pruneHistory(root, limits, { now: Date.now(), countBytes: logs.size > 0 });
       });
     },
     [Symbol.dispose]() {
       for (const log of logs.values()) close(log);
+      if (running === undefined) return;
+      rmSync(join(folder, runningFile), { force: true });
+      running.release();
     },
   };
+}
+
+function errorOf(thrown: unknown): PastBuild['error'] {
+  const error = fromErrno(thrown, 'the build');
+  if (error instanceof TsbuildError) return { code: error.code, message: error.message };
+  return { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error) };
 }
 
 /** TSBUILD_HISTORY: how many builds are kept; 0 keeps none. What is no number means the default. */

@@ -14,7 +14,7 @@ export interface PastBuild {
   /** ISO 8601. */
   readonly started: string;
   readonly milliseconds: number;
-  /** Undefined for a build that failed. */
+  /** With an error as well where it was made, and something after that failed: a push, an export. */
   readonly image?: Digest | undefined;
   readonly error?: { readonly code: ErrorCode; readonly message: string } | undefined;
   /** In the order in which they ended. */

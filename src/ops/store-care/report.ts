@@ -9,6 +9,7 @@ export interface DuRow {
     | 'Sources'
     | 'Containers'
     | 'Volumes'
+    | 'Build history'
     | 'Temporary'
     | 'Bookkeeping';
   readonly count: number;

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 
 import { listItems, liveLeases, storePaths, type Store, type StorePaths } from '../../store/index.ts';
+import { historyEntries, historyFolder, isRunning } from '../build-history/index.ts';
 import { containerState, listContainers } from '../container/records.ts';
 import { listVolumes, usesVolume, type VolumeRecord } from '../volumes/volume-store.ts';
 import { childrenOf, Disk, sum } from './disk.ts';
@@ -16,11 +17,11 @@ export async function duOf(store: Store): Promise<DiskReport> {
   const { disk, steps, folders, needed, sizes } = found;
   // In this order: a file with several names counts in the first row that meets it.
   const [images, cached, containers] = [imagesRow(found), stepsRow(found), containersRow(found)];
-  const [volumes, temporary] = [volumesRow(found), temporaryRow(found)];
+  const [volumes, history, temporary] = [volumesRow(found), historyRow(found), temporaryRow(found)];
   const mounts = foldersRow(found, { type: 'Cache mounts', kind: 'exec.cachemount', at: ['cache-mounts'] });
   const sources = foldersRow(found, { type: 'Sources', kind: 'source.', at: ['git', 'downloads'] });
   const rest = restOf(found);
-  const rows = [images, cached, mounts, sources, containers, volumes, temporary];
+  const rows = [images, cached, mounts, sources, containers, volumes, history, temporary];
   return {
     rows: [...rows, row({ type: 'Bookkeeping', size: rest })],
     entries: entriesOf(steps, folders, {
@@ -175,6 +176,20 @@ function volumesRow({ store, volumes, containers, disk }: Inventory): DuRow {
   });
 }
 
+/** `tsbuild builds prune` removes it. */
+function historyRow({ store, disk }: Inventory): DuRow {
+  const builds = historyEntries(store.root);
+  const ended = builds.filter((build) => !isRunning(build));
+  return row({
+    type: 'Build history',
+    count: builds.length,
+    active: builds.length - ended.length,
+    size: disk.below(historyFolder(store.root)),
+    reclaimable: sum(ended.map(({ path }) => disk.measure(path))),
+    used: builds[0]?.started ?? 0,
+  });
+}
+
 /** What nothing that stays needs: of builds under way, and of those that were killed. */
 function temporaryRow(found: Inventory): DuRow {
   const { sizes, needed, paths, disk } = found;
@@ -195,6 +210,7 @@ function temporaryRow(found: Inventory): DuRow {
 function restOf({ store, paths, disk }: Inventory): number {
   const elsewhere = new Set([
     ...['cache-mounts', 'git', 'downloads', 'volumes'].map((name) => join(store.root, name)),
+    historyFolder(store.root),
     ...[paths.refs, paths.images, paths.index, paths.records, paths.containers, paths.trash, paths.tmp],
     ...[...listItems(paths)].map(({ path }) => path),
   ]);
