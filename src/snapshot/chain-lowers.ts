@@ -2,8 +2,8 @@ import { TsbuildError } from '../core/index.ts';
 import type { SnapshotFolder } from './folder.ts';
 import type { SnapshotId } from './types.ts';
 
-/** OVL_MAX_STACK of the kernel's overlayfs. */
-const mostLowers = 500;
+/** OVL_MAX_STACK of the kernel's overlayfs, 500, less the layer of mount points that a container has below all. */
+const mostLowers = 499;
 
 /** The directories of a chain, top first. Throws HOST_UNSUPPORTED for more than the kernel can stack. */
 export function lowersOfChain(folder: SnapshotFolder, chain: readonly SnapshotId[]): readonly string[] {
