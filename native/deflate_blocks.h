@@ -11,6 +11,7 @@
 #define END_OF_BLOCK 256
 /* Few enough that codes follow the content, enough that they are worth their telling. */
 #define BLOCK_TOKENS 9000
+_Static_assert(BLOCK_TOKENS < 1 << 16, "sort_leaves sorts by 16 bits");
 /* The most that one stored block takes. */
 #define STORED_BYTES 65535
 

@@ -55,7 +55,7 @@ struct leaf {
   uint16_t symbol;
 };
 
-/* By weight, which is below 2^16, and by symbol, in whose order they come: a byte of the weight after the other. */
+/* By weight, which is below 2^16, and as they came among equals: a byte of the weight after the other. */
 static void sort_leaves(struct leaf *leaves, int count) {
   struct leaf half[MOST_SYMBOLS];
   for (unsigned shift = 0; shift < 16; shift += 8) {

@@ -57,8 +57,7 @@ static bool hash_file(const struct hashing *hashing, const char *name, const dou
   size_t size = (size_t)listed[SIZE];
   good = good && read_all(fd, (char *)bytes, size) == (ssize_t)size && is_as_listed(fd, listed);
   close(fd);
-  if (good) sha256(bytes, size, digest);
-  return good;
+  return good && sha256(bytes, size, digest) != NULL;
 }
 
 static void run_hashing(napi_env env, void *data) {

@@ -5,7 +5,10 @@ import { encodePaxRecords, encodePaxTime, xattrKey } from './pax.ts';
 import type { PaxRecord } from './pax.ts';
 import type { TarEntryType, TarHeader } from './types.ts';
 
-/** Takes the archive's bytes in order. A chunk is the sink's to keep, unless it came from `data`: then until its promise settles. */
+/**
+ * Takes the archive's bytes in order. A chunk is the sink's to keep, unless it came from `data` or `entries`: then until its
+ * promise settles.
+ */
 export type TarSink = (chunk: Uint8Array) => void | Promise<void>;
 
 /**

@@ -20,6 +20,9 @@ function labelled(value: string): string {
   return `FROM scratch\nLABEL from=${value}\n`;
 }
 
+/** A number for every page that a process could have (proc_pid_pagemap(5)). */
+const pagemap = '/proc/self/pagemap';
+
 describe('the Dockerfile of a folder', () => {
   it('C-01 C-02 L-221 is Dockerfile, else dockerfile; -f of the same name is read likewise', async () => {
     const context = makeContext({ dockerfile: labelled('lower'), 'sub/dockerfile': labelled('sub') });
@@ -56,6 +59,12 @@ describe('the Dockerfile of a folder', () => {
     ['lies below a file', 'Dockerfile/x', 'DOCKERFILE_NOT_FOUND', 'there is no Dockerfile at'],
     ['is a circle of links', 'circle', 'DOCKERFILE_NOT_FOUND', 'cannot be read'],
     ['never ends', '/dev/zero', 'DOCKERFILE_INVALID', '/dev/zero is larger than 16 MiB'],
+    [
+      'says that it is empty and never ends',
+      pagemap,
+      'DOCKERFILE_INVALID',
+      `${pagemap} is larger than 16 MiB`,
+    ],
     ['is empty', '/dev/null', 'DOCKERFILE_SYNTAX', 'no instructions'],
   ])('L-221 that %s is told', async (_name, file, code, message) => {
     const context = makeContext({ Dockerfile: labelled('x'), 'sub/x': '' });

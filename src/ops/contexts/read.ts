@@ -24,8 +24,9 @@ export async function readText(
 /** A file of the host, which may be a pipe (`-f <(generate)`) or an endless device. */
 export async function readHostText(path: string, name: string, code?: ErrorCode): Promise<Buffer> {
   const stat = statSync(path);
-  // Streams, and the threads that read for them, take longer to load than most builds to read all that they read.
-  if (stat.isFile() && stat.size <= maxTextBytes) return readFileSync(path);
+  // Streams, and the threads that read for them, take longer to load than most builds to read all that they read. What
+  // says that it is empty may be a file of /proc, which need not end.
+  if (stat.isFile() && stat.size > 0 && stat.size <= maxTextBytes) return readFileSync(path);
   return readText(createReadStream(path) as AsyncIterable<Uint8Array>, name, code);
 }
 
