@@ -103,7 +103,7 @@ describe('networks of containers, from the start to the end', () => {
     expect(holders.length).toBe(2);
     for (const pid of holders) process.kill(pid, 'SIGKILL');
     await expect
-      .poll(async () => (await cli.ok(['ps', '-q'])) === '' && (await world.traces()) === net.before, {})
+      .poll(async () => (await cli.ok(['ps', '-q'])) === '' && (await world.traces()) === net.before)
       .toBe(true);
     await cli.ok(['start', 'back']);
     expect(await ask(world.host.path, '127.0.0.1', 8080)).toBe('back');
