@@ -36,7 +36,7 @@ async function callsOfNoOp({ cli, context }: CareCli): Promise<number> {
     .filter((line) => line.includes(cli.root)).length;
 }
 
-describe('a store with 1 000 images and 10 000 records', () => {
+describe('a store with 2 000 images and 20 000 records', () => {
   requires('root', 'overlay', 'tool:busybox', 'tool:strace');
 
   it('costs a build that changes nothing no more than an empty one; prune empties it', async () => {
@@ -45,13 +45,13 @@ describe('a store with 1 000 images and 10 000 records', () => {
     await callsOfNoOp(care);
     const small = await callsOfNoOp(care);
     expect(small).toBeGreaterThan(10);
-    await fillStore(care.cli.root, { images: 1000, records: 10_000 });
+    await fillStore(care.cli.root, { images: 2000, records: 20_000 });
     expect(await callsOfNoOp(care)).toBe(small);
     expect(await care.build()).toMatchObject({ ran: 0 });
     const text = await care.cli.ok(['prune', '--all']);
     expect(text).toContain('Total reclaimed space:');
     expect((await care.rows('du', '-v', '--format', 'json')).length).toBe(0);
-    expect((await care.cli.ok(['images', '-q'])).split('\n')).toHaveLength(1002);
+    expect((await care.cli.ok(['images', '-q'])).split('\n')).toHaveLength(2002);
     expect(await care.cli.ok(['fsck'])).toBe('the store is whole');
   });
 });
