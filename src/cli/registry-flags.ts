@@ -43,6 +43,7 @@ const speaking: Partial<Record<CommandName, readonly Flag[]>> = {
   build: several,
   create: several,
   inspect: several,
+  lock: several,
   login: ['insecure', 'tlsVerify', 'certDir', 'authFile'],
   logout: ['authFile'],
   manifest: one,
@@ -110,6 +111,7 @@ function namesOf(command: Command): readonly string[] {
   const { args } = command;
   switch (command.name()) {
     case 'build':
+    case 'lock':
     case 'plan':
       throw new TsbuildError('USAGE', `--tls-verify=false does not say of which registry`, {
         hint: 'name each one that is not to be checked: --insecure-registry HOST[:PORT]',

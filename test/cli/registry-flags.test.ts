@@ -69,6 +69,8 @@ describe('who asks', () => {
     const build = ['build', '-q', '--pull', '--no-cache', context];
     expect(await asking([...build, '--authfile', file])).toMatchObject({ status: 0 });
     expect((await asking(build)).stderr).toContain('REGISTRY_DENIED');
+    const lock = await asking(['lock', '--check', '--authfile', file, context]);
+    expect(lock.stdout).toContain(`+ docker-image://${name} sha256:`);
     const empty = join(home, 'empty.json');
     writeFileSync(empty, '{}');
     mkdirSync(join(home, 'docker'));
