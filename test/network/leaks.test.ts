@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { parsePublish } from '../../src/network/index.ts';
+import { tryFlock } from '../../src/sys/index.ts';
 import { idleProcess } from '../support/network-talk.ts';
 import { withNetworkWorld, type NetworkWorld } from '../support/network-world.ts';
 
@@ -55,6 +56,20 @@ describe('what processes leave behind', () => {
     const again = await next.attach({ ports: parsePublish('8080:80') });
     expect(again.address).toBe(address);
     await next.close();
+    expect(await world.traces()).toBe(before);
+  });
+
+  it('R-53 a sweep waits for nobody who makes or ends a network; the next one takes what is left', async () => {
+    const agent = world.agent();
+    const { bridge } = await agent.open('containers');
+    await agent.kill();
+    const lock = tryFlock(join(world.folder, 'lock'));
+    expect(lock).toBeDefined();
+    const next = world.agent();
+    await next.ask({ do: 'sweep' });
+    expect(await world.traces()).toContain(bridge);
+    lock?.release();
+    await next.ask({ do: 'sweep' });
     expect(await world.traces()).toBe(before);
   });
 
