@@ -1,8 +1,8 @@
-import { isJsonObject, toText, TsbuildError, type ByteString, type Json } from '../core/index.ts';
+import { isJsonObject, toText, TsbuildError, type Json } from '../core/index.ts';
 import { maxStatementBytes, type Attestation } from '../image/index.ts';
 import { parseBoundedJson } from '../oci/index.ts';
 import type { RootDir } from '../sys/rootdir.ts';
-import { readImageFile } from './packages/read.ts';
+import { listImageFolder, readImageFile } from './packages/read.ts';
 import type { SbomRequest } from './types.ts';
 
 const folder = 'run/out';
@@ -16,10 +16,12 @@ const spdxType = 'https://spdx.dev/Document';
  * of statements are left out: the image is known only when it goes out. Throws ATTESTATION_FAILED.
  */
 export function scansIn(root: RootDir, { filename }: SbomRequest): readonly Attestation[] {
-  const names = root.list(folder as ByteString).filter((name) => name.endsWith(suffix));
+  const names = listImageFolder(root, folder).filter((name) => name.endsWith(suffix));
   if (names.length === 0)
     throw failed('wrote nothing', 'it must write NAME.spdx.json to BUILDKIT_SCAN_DESTINATION');
   if (names.length > maxScans) throw failed(`wrote ${names.length} files, more than ${maxScans}`);
+  if (filename !== `sbom${suffix}` && names.some((name) => toText(name) === filename))
+    throw failed(`wrote ${filename} itself`, 'name another one: --sbom=generator=IMAGE,filename=NAME');
   let left = maxStatementBytes;
   return names.sort().map((name) => {
     const shown = toText(name);

@@ -29,8 +29,16 @@ describe('what a scanner leaves', () => {
     ]);
   });
 
+  it('O-81 does not take the name that was asked for', () => {
+    const names = ['run/out/sbom.spdx.json', 'run/out/mine.spdx.json'];
+    using root = imageTree(Object.fromEntries(names.map((name) => [name, JSON.stringify(spdx)])));
+    expect(() => scansIn(root, { filename: 'mine.spdx.json' })).toThrow('wrote mine.spdx.json itself');
+    expect(scansIn(root, { filename: 'sbom.spdx.json' })).toHaveLength(2);
+  });
+
   it.each<[what: string, files: Readonly<Record<string, string>>, said: RegExp]>([
     ['nothing', { 'run/out/log': '' }, /wrote nothing/],
+    ['no folder', { 'run/other': '' }, /wrote nothing/],
     ['no JSON', { 'run/out/sbom.spdx.json': '{' }, /is not JSON/],
     ['something else', { 'run/out/sbom.spdx.json': '{"a":1}' }, /neither SPDX nor/],
     [

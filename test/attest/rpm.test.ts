@@ -123,6 +123,35 @@ describe('packages of rpm', () => {
     expect(read).toThrow(expect.objectContaining({ code: 'ATTESTATION_FAILED' }));
   });
 
+  it('O-81 S-61 rows that share their pages say no more than the file has', () => {
+    const path = 'var/lib/rpm/rpmdb.sqlite';
+    const large = ['a', 'b', 'c', 'd'].map((name) =>
+      header({ ...bash, 1000: `bas${name}`, 1014: 'x'.repeat(102_650) }),
+    );
+    const file = database(large);
+    expect(purlsOf(sbom({ [path]: file }).document)).toHaveLength(4);
+    // Cells lie one before the other from the end of the page on; each ends in the number of the page where it goes on.
+    const page = file.subarray(4096, 8192);
+    const ends = [4096, page.readUInt16BE(8), page.readUInt16BE(10), page.readUInt16BE(12)];
+    const [first = 0, second = 0] = ends.map((end) => page.readUInt32BE(end - 4));
+    for (const end of ends) page.writeUInt32BE(first, end - 4);
+    file.writeUInt32BE(second - 1, 28);
+    const read = (): unknown => sbom({ [path]: file.subarray(0, (second - 1) * 4096) });
+    expect(read).toThrow(expect.objectContaining({ code: 'ATTESTATION_FAILED' }));
+  });
+
+  it('O-81 S-61 what is no header, or has endless texts, is left out', () => {
+    const path = join(tempFolder('rpm').path, 'rpmdb.sqlite');
+    {
+      using made = new DatabaseSync(path);
+      made.exec(`${table}; INSERT INTO Packages (blob) VALUES (1 << 62), ('text')`);
+      made.prepare('INSERT INTO Packages (blob) VALUES (?)').run(header({ ...bash, 1000: ' '.repeat(1e5) }));
+    }
+    const { document, warnings } = sbom({ 'var/lib/rpm/rpmdb.sqlite': readFileSync(path) });
+    expect(purlsOf(document)).toEqual([]);
+    expect(warnings).toEqual([expect.stringContaining('leaves out 3 entries')]);
+  });
+
   it('O-81 headers that point anywhere are left out', () => {
     const far = header(bash);
     far.writeUInt32BE(0xffff_fff0, 8 + 8);

@@ -15,6 +15,8 @@ const epochTag = 1003;
 const [stringType, i18nType, int32Type] = [6, 9, 4];
 const entryBytes = 16;
 const maxEntries = 65_536;
+/** Several entries may point to one text. */
+const maxTextBytes = 4096;
 
 /**
  * A header as rpm keeps it (rpm.org, "Header format"): two counts, entries of tag, type, offset and count, and the data
@@ -37,8 +39,9 @@ export function rpmHeader(blob: Uint8Array): RpmHeader | undefined {
   const text = (tag: number): string | undefined => {
     const entry = entries.get(tag);
     if (entry?.type !== stringType && entry?.type !== i18nType) return undefined;
-    const end = data.indexOf(0, entry.offset);
-    return end === -1 ? undefined : data.toString('utf8', entry.offset, end);
+    const bytes = data.subarray(entry.offset, entry.offset + maxTextBytes);
+    const end = bytes.indexOf(0);
+    return end === -1 ? undefined : bytes.toString('utf8', 0, end);
   };
   const epoch = entries.get(epochTag);
   const hasEpoch = epoch?.type === int32Type && epoch.offset + 4 <= data.byteLength;

@@ -79,8 +79,13 @@ function headersIn(bytes: Buffer, from: string): readonly (RpmHeader | undefined
     const sql = known.get()?.['sql'];
     if (typeof sql !== 'string' || !tableSql.test(sql)) throw unreadable(from);
     const found: (RpmHeader | undefined)[] = [];
-    for (const { blob } of database.prepare('SELECT blob FROM Packages ORDER BY hnum').iterate()) {
-      if (found.length >= maxPackages) throw unreadable(from);
+    // Whatever is there in its place: a number may be too large for JavaScript.
+    const rows = database.prepare('SELECT CAST(blob AS BLOB) AS blob FROM Packages ORDER BY hnum');
+    let left = bytes.byteLength;
+    for (const { blob } of rows.iterate()) {
+      // Rows may share pages, so that a small file says as much as it likes.
+      left -= blob instanceof Uint8Array ? blob.byteLength : 0;
+      if (found.length >= maxPackages || left < 0) throw unreadable(from);
       found.push(blob instanceof Uint8Array ? rpmHeader(blob) : undefined);
     }
     return found;
