@@ -98,18 +98,39 @@ export function download(
 }
 
 async function ask(
-  { secrets }: Service,
+  { name, secrets }: Service,
   { method, url, headers, body, signal }: Asking & { readonly signal: AbortSignal },
 ): Promise<Response> {
+  const sent = headers();
+  // An error of the HTTP library would quote the header it cannot send.
+  if (!Object.values(sent).every((value) => /^[\x20-\x7e]*$/.test(value.trim()))) throw unsendable(name);
   const response = await send(url, {
     ...{ method, body, signal },
-    headers: headers(),
+    headers: sent,
     // What proves who asks is in headers of many names here, and in none that another host should see.
     redirects: 'same-origin',
     plainHttp: url.protocol === 'http:' ? 'any' : undefined,
   });
   if (response.ok) return response;
-  throw await statusError(response, secrets);
+  throw await statusError(response, [...secrets, ...signaturesIn(url)]);
+}
+
+/** Whoever has what a signed URL proves itself by may do what we may; as it stands there, and decoded. */
+function signaturesIn({ search, searchParams }: URL): readonly string[] {
+  const isProof = (name: string): boolean => /sig|token|credential/i.test(name);
+  const raw = search
+    .slice(1)
+    .split('&')
+    .map((pair) => pair.split('='));
+  return [...raw.map(([name = '', ...value]) => [name, value.join('=')] as const), ...searchParams]
+    .filter(([name, value]) => isProof(name) && value !== '')
+    .map(([, value]) => value);
+}
+
+function unsendable(name: string): TsbuildError {
+  return new TsbuildError('CACHE_SERVICE_DENIED', `the credentials for ${name} are none that can be sent`, {
+    hint: 'is there a line break in a token?',
+  });
 }
 
 function tooLarge({ name }: Service, limit: number): TsbuildError {

@@ -87,12 +87,39 @@ export async function within<T>(
   timeout: number,
   task: (service: Service) => Promise<T>,
 ): Promise<T> {
+  const limit = limitOf(service, timeout);
+  try {
+    return await task(limit.timed);
+  } catch (error) {
+    throw limit.reason(error);
+  }
+}
+
+/** The same of bytes that come. */
+export async function* bytesWithin(
+  service: Service,
+  timeout: number,
+  open: (service: Service) => AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const limit = limitOf(service, timeout);
+  try {
+    yield* open(limit.timed);
+  } catch (error) {
+    throw limit.reason(error);
+  }
+}
+
+function limitOf(
+  service: Service,
+  timeout: number,
+): { readonly timed: Service; readonly reason: (error: unknown) => unknown } {
   const deadline = AbortSignal.timeout(Math.min(timeout, longestTimer));
   const signal = AbortSignal.any([service.signal, deadline]);
-  try {
-    return await task({ ...service, signal });
-  } catch (error) {
-    if (!deadline.aborted || service.signal.aborted) throw error;
-    throw new CutOffError(`it took longer than ${Math.round(timeout / 1000)} s`, { cause: error });
-  }
+  return {
+    timed: { ...service, signal },
+    reason: (error) =>
+      !deadline.aborted || service.signal.aborted
+        ? error
+        : new CutOffError(`it took longer than ${Math.round(timeout / 1000)} s`, { cause: error }),
+  };
 }

@@ -1,6 +1,5 @@
 import * as z from 'zod/mini';
 
-import { HttpStatusError } from '../http/index.ts';
 import { exchange, type Service } from './exchange.ts';
 import type { GhaSpec } from './types.ts';
 
@@ -45,9 +44,9 @@ export async function listedKeys(
       }
     }
   } catch (error) {
+    if (service.signal.aborted) throw error;
     // It only saves questions.
-    if (error instanceof HttpStatusError || error instanceof SyntaxError) return undefined;
-    throw error;
+    return undefined;
   }
   return keys;
 }

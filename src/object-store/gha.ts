@@ -5,7 +5,7 @@ import { HttpStatusError } from '../http/index.ts';
 import { presigned } from './azure-blob.ts';
 import { crowded, maxDocumentBytes } from './document.ts';
 import { download, exchange, type Service } from './exchange.ts';
-import { telling, tellingBlob, within } from './failure.ts';
+import { bytesWithin, telling, tellingBlob, within } from './failure.ts';
 import { listedKeys } from './gha-listing.ts';
 import { ghaEntriesV1, ghaEntriesV2, type GhaEntry } from './gha-service.ts';
 import { scopesOf } from './gha-token.ts';
@@ -62,6 +62,7 @@ export function ghaPlace(spec: GhaSpec, options: PlaceOptions): BlobPlace {
     // Begun by somebody who was killed, it stays unfinished; what begins with the key is found, too.
     for (let number = 2; number < 2 + maxSkipped; number++)
       if (await entries.put(timed, `${key}#${number}`, blob)) return;
+    throw crowded(service.name);
   };
 
   let listed: Promise<ReadonlySet<string> | undefined> | undefined;
@@ -78,11 +79,13 @@ export function ghaPlace(spec: GhaSpec, options: PlaceOptions): BlobPlace {
       tellingBlob(
         service,
         blob,
-        download(service, blob, async () => {
-          const entry = await entries.find(service, blobKey(blob));
-          if (entry === undefined) throw new HttpStatusError({ status: 404, detail: '' });
-          return presigned({ method: 'GET', url: entry.url });
-        }),
+        bytesWithin(service, timeout, (timed) =>
+          download(timed, blob, async () => {
+            const entry = await entries.find(timed, blobKey(blob));
+            if (entry === undefined) throw new HttpStatusError({ status: 404, detail: '' });
+            return presigned({ method: 'GET', url: entry.url });
+          }),
+        ),
       ),
     documents: async () =>
       inTime(async (timed) => {

@@ -81,6 +81,30 @@ describe('what goes wrong with services', () => {
     expect(message).not.toMatch(/AKIA|\u001b/);
   });
 
+  it('S-61 a token that no header takes is not told', async () => {
+    await using server = await startGha();
+    const place = placeOf(`type=gha,version=2,url_v2=http://${server.host}/results,token=hush\nhush`);
+    const { code, message, cause } = await failureOf(place.has(blob));
+    expect(code).toBe('CACHE_SERVICE_DENIED');
+    expect(message + String(cause)).not.toContain('hush');
+  });
+
+  it('S-61 what signs an address is not told when a server repeats the address', async () => {
+    await using server = await startGha({
+      intercept: ({ method, path, query }) => {
+        if (method !== 'GET' || !path.startsWith('/entry/')) return undefined;
+        return {
+          status: 403,
+          body: `no: ${path}?sig=${encodeURIComponent(new Map(query).get('sig') ?? '')}`,
+        };
+      },
+    });
+    const place = placeOf(server.options(2, 'main'));
+    await place.put(blob);
+    const { message } = await failureOf(bytesIn(place, blob));
+    expect(message).toMatch(/refused: no: \/entry\/0\?sig=xxxxx \(status 403\)$/);
+  });
+
   it('O-14 a blob whose transfer is cut goes on where it stopped', async () => {
     const large = blobOf(Buffer.alloc(200_000, 'large'));
     let cuts = 0;

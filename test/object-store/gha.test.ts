@@ -46,6 +46,19 @@ describe.each([1, 2] as const)('the cache of GitHub Actions, version %i', (versi
     expect((await place.documents()).map(String)).toEqual(['one three four']);
   });
 
+  it('O-13 a blob that finds no place is a failure', async () => {
+    await using server = await startGha();
+    const place = placeOf(server.options(version, 'main'));
+    const blob = blobOf('a blob');
+    await place.put(blob);
+    for (let number = 2; number <= 10; number++) {
+      for (const entry of server.entries) entry.size = undefined;
+      await place.put(blob);
+    }
+    for (const entry of server.entries) entry.size = undefined;
+    await expect(place.put(blob)).rejects.toMatchObject({ code: 'CACHE_SERVICE_ERROR' });
+  });
+
   it('O-13 caches of other scopes are other caches', async () => {
     await using server = await startGha();
     const options = server.options(version, 'main');
@@ -60,6 +73,8 @@ describe.each([1, 2] as const)('the cache of GitHub Actions, version %i', (versi
     });
     const place = placeOf(`${server.options(version, 'main')},timeout=50ms`);
     await expect(place.documents()).rejects.toMatchObject({ code: 'CACHE_SERVICE_UNREACHABLE' });
+    const reading = bytesIn(place, blobOf('a blob'));
+    await expect(reading).rejects.toMatchObject({ code: 'CACHE_SERVICE_UNREACHABLE' });
   });
 });
 
@@ -113,5 +128,10 @@ describe('what a job is told', () => {
     const place = placeOf(`${server.options(2, 'main')},repository=owner/name,ghtoken=ghp`);
     expect([await place.has(blob), await place.has(blobOf('other'))]).toEqual([true, false]);
     expect(asked).toHaveLength(1);
+    // It only saves questions.
+    vi.stubEnv('GITHUB_API_URL', 'http://127.0.0.1:3');
+    const unlisted = placeOf(`${server.options(2, 'main')},repository=owner/name,ghtoken=ghp`);
+    await unlisted.put(blob);
+    expect([await unlisted.has(blob), await unlisted.has(blobOf('other'))]).toEqual([true, false]);
   });
 });
