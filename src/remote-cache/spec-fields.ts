@@ -106,7 +106,17 @@ export function invalid(flag: string, text: string, expected: string): TsbuildEr
   );
 }
 
+const secretNames = /token|key|secret|sas|sig|pass|url/i;
+
 /** Logs of pipelines are read by many, and keep what an error repeats. */
 function withoutSecrets(text: string): string {
-  return text.replace(/((?:token|key|key_id|url|url_v2)=)[^,"]*/gi, '$1…');
+  let isSecret = false;
+  const words = (splitCsv(text) ?? text.split(',')).map((word) => {
+    const name = /^[^=]*(?==)/.exec(word)?.[0];
+    // What has no name may be the rest of a value with a comma in it.
+    isSecret = name === undefined ? isSecret : secretNames.test(name);
+    if (!isSecret) return word;
+    return name === undefined ? '…' : `${name}=…`;
+  });
+  return words.join(',');
 }

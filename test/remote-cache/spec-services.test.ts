@@ -88,6 +88,11 @@ describe('services as sources and aims', () => {
     expect(message).not.toContain('hush');
     expect(failureOf(`type=azblob,account_url=${url}?sig=hush,contaner=x`).message).not.toContain('hush');
     expect(failureOf('type=gha,token=hush,ghtoken=hush,scop=x').message).not.toContain('hush');
+    expect(failureOf('type=gha,"token=a,hush""b",scop=x').message).not.toContain('hush');
+    expect(failureOf('type=gha,token=a,hush,scop=x').message).not.toContain('hush');
+    expect(failureOf('type=gha,"token=hush').message).not.toContain('hush');
+    expect(failureOf('type=azblob,sas=sv=1&sig=hush').message).not.toContain('hush');
+    expect(failureOf('type=gha,token=hush,scop=x').message).toContain('token=…,scop=x');
   });
 });
 
