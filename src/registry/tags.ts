@@ -20,8 +20,9 @@ const pageSchema = z.object({ tags: z.optional(z.nullable(z.array(tag))) });
 
 /** Registries give fewer where they have a limit of their own. */
 const pageSize = 1000;
-/** A registry that hands out pages without end is stopped. */
+/** A registry that hands out pages without end is stopped, and one whose pages are larger than was asked for. */
 const maxPages = 1000;
+const maxTags = maxPages * pageSize;
 
 /**
  * The tags of a repository in the registry's order (end-8), page after page. Throws IMAGE_NOT_FOUND where there is no such
@@ -42,8 +43,8 @@ export async function listTags(
       const answer: Page = await readPage(open, next);
       for (const one of answer.tags) found.add(one);
       // Also where each page leads to itself.
-      const isEndless = page >= maxPages || (answer.next !== undefined && found.size === before);
-      if (isEndless) throw endless(repository);
+      const isEndless = answer.next !== undefined && found.size === before;
+      if (isEndless || page >= maxPages || found.size > maxTags) throw endless(repository);
       next = answer.next;
     }
     return [...found].slice(0, limit);
