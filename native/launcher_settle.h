@@ -6,8 +6,8 @@
  * Descriptor 3 is the store's folder of marks (src/store/settled.ts, which has their format and what they promise). The
  * clock is read, the store's file system is synced, and the time becomes the boot's newer mark. Whatever fails leaves no
  * mark, which costs no more than a look at what was written. A sync that fails ends the marks of this boot: the kernel
- * tells of what it could not write once, and the next sync would succeed without it. One syncs at a time and one more waits for it: whoever finds
- * one waiting may go, since that one has yet to read its clock.
+ * tells of what it could not write once, and the next sync would succeed without it. One syncs at a time and one more
+ * waits for it: whoever finds one waiting may go, since that one has yet to read its clock.
  */
 #ifndef LAUNCHER_SETTLE_H
 #define LAUNCHER_SETTLE_H

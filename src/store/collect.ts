@@ -2,7 +2,6 @@ import { statSync } from 'node:fs';
 
 import { fromErrno, type Digest } from '../core/index.ts';
 import { maxManifestBytes, parseManifestOrIndex } from '../oci/index.ts';
-import { syncFileSystem } from '../sys/index.ts';
 import { readIfThere } from './files.ts';
 import { storePaths, type StorePaths } from './format.ts';
 import { readLeases, type LeasedItem } from './leases.ts';
@@ -41,7 +40,7 @@ export async function collectGarbage(store: Store, options: CollectOptions): Pro
     trash.restore((item) => after.keeps(item));
     // A name may have got a new image a moment ago, or may have gone: were the old one taken from the disk before the disk
     // has that, a power loss would leave the name without either.
-    if (trash.holdsAny()) syncFileSystem(paths.root);
+    if (trash.holdsAny()) await store.sync();
   } catch (error) {
     trash.restore();
     throw fromErrno(error, 'collecting garbage');

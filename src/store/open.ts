@@ -82,6 +82,9 @@ export async function openStore(root: string): Promise<Store> {
         removeDeadLocks(paths.locks);
         await clear(dead);
       }),
+    async sync() {
+      settled.sync();
+    },
     async settle() {
       await mend();
       settled.settle();

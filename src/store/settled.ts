@@ -31,7 +31,9 @@ export interface Settled {
   isOnDisk(stamp: Stamp): boolean;
   /** Whether nothing of the running boot was settled yet. */
   isFirst(): boolean;
-  /** Waits for the disk. */
+  /** Waits for the disk, and marks nothing: a full one takes no mark. */
+  sync(): void;
+  /** Waits for the disk, and marks that it did. */
   settle(): void;
   /** Leaves the wait to a process of its own, if one can be had, and if none had to tell of a disk that failed. */
   settleAside(): void;
@@ -71,15 +73,19 @@ export function openSettled(options: SettledOptions): Settled {
   const failed = (): string => join(folder, `${boot()}.failed`);
   const hasFailed = (): boolean => existsSync(failed());
 
-  const settle = (): void => {
-    const at = now();
-    const times = timesOf(boot());
+  const sync = (): void => {
     try {
       options.sync();
     } catch (error) {
       noteFailure(failed());
       throw fromErrno(error, 'writing the store to the disk');
     }
+  };
+
+  const settle = (): void => {
+    const at = now();
+    const times = timesOf(boot());
+    sync();
     if (hasFailed()) return;
     // Two builds may end together: the later clock stands for both.
     if (at <= Math.max(...times)) return;
@@ -92,6 +98,7 @@ export function openSettled(options: SettledOptions): Settled {
     trusts: (stamp) => stamp.boot === boot() || isOnDisk(stamp),
     isOnDisk,
     isFirst: () => Math.max(...timesOf(boot())) < 0,
+    sync,
     settle,
     settleAside() {
       if (hasFailed() || !options.syncAside(boot())) settle();

@@ -172,6 +172,8 @@ export interface Store extends AsyncDisposable {
    * store know of, told the ids of the leases. The next caller tries again if that fails.
    */
   afterDeaths(clear: (leases: readonly string[]) => Promise<unknown>): Promise<void>;
+  /** Waits until the disk has all that was written before the call; takes no room, and nothing is trusted the more for it. */
+  sync(): Promise<void>;
   /**
    * One syncfs, after which all that was written before the call outlives a power loss, and the records of it are
    * trusted after a reboot. For what can be had a second time from nowhere.

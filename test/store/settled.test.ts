@@ -29,7 +29,7 @@ function recordsOf(store: Store, boot: string, sync: () => void = () => undefine
     syncAside,
   });
   const records = openRecords({ folder: join(store.root, 'records'), staging, settled });
-  return { records, settle: () => settled.settle(), settleAside: () => settled.settleAside() };
+  return { ...settled, records };
 }
 
 describe('power loss (records and boots)', () => {
@@ -99,15 +99,18 @@ describe('power loss (records and boots)', () => {
     },
   );
 
-  it('S-72 a sync that fails settles nothing, and ends the marks of its boot', async () => {
+  it.each([
+    ['settling', ['settle', 'settleAside'] as const],
+    ['a collector', ['sync'] as const],
+  ])('S-72 a sync that fails %s settles nothing, and ends the marks of its boot', async (_, ways) => {
     using folder = tempFolder('boot');
     await using store = await openStore(folder.path);
     const failing = recordsOf(store, thisBoot, () => {
       throw Object.assign(new Error('EIO: i/o error, syncfs'), { code: 'EIO' });
     });
     await failing.records.put('results', key, 1);
-    for (const settle of [failing.settle, failing.settleAside])
-      expect(settle).toThrow(expect.objectContaining({ code: 'IO_ERROR' }) as Error);
+    for (const way of ways)
+      expect(() => failing[way]()).toThrow(expect.objectContaining({ code: 'IO_ERROR' }) as Error);
     recordsOf(store, thisBoot).settle();
     expect(await recordsOf(store, laterBoot).records.get('results', key)).toBeUndefined();
   });
@@ -265,9 +268,9 @@ describe('S-70 settling in a process of its own', () => {
     later.settleAside();
     expect(syncs).toBe(2);
     expect(marks(store)).toEqual([]);
-    const { records, settle } = recordsOf(store, laterBoot);
-    expect(await records.find('results', key)).toEqual({ value: 1, settled: false });
-    settle();
+    const next = recordsOf(store, laterBoot);
+    expect(await next.records.find('results', key)).toEqual({ value: 1, settled: false });
+    next.settle();
     expect(marks(store)).toEqual([`${laterBoot}.json`]);
   });
 
