@@ -7,6 +7,7 @@ export { buildChecks, checkOptionsOf, checkOptionsWithStore, type CheckRequest }
 export type { BuildContext, ContextModes } from './context.ts';
 export * from './doctor/index.ts';
 export { openStatCaches, type StatCaches } from './copy/stat-caches.ts';
+export { earlyUnpack } from './early-unpack.ts';
 export { emulationOf, isNative, requireEmulators } from './emulation.ts';
 export { countBaseLayers, finishImage } from './finish.ts';
 export { chainContent, stateOfLayers } from './layer-stack.ts';

@@ -1,15 +1,18 @@
 import type { ServerResponse } from 'node:http';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { digestOf } from '../../src/core/index.ts';
+import { digestOf, digestParts } from '../../src/core/index.ts';
 import { pushImage } from '../../src/image/index.ts';
 import { parsePlatform } from '../../src/oci/index.ts';
 import { baseResolver } from '../../src/ops/index.ts';
 import { snapshotFromJson } from '../../src/ops/state-json.ts';
 import { overlaySnapshotter } from '../../src/snapshot/index.ts';
 import type { Store } from '../../src/store/index.ts';
+import { pathOf } from '../../src/store/records.ts';
+import { tsbuild } from '../support/cli.ts';
 import { startFaultProxy, type Intercept } from '../support/fault-proxy.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { requires } from '../support/requires.ts';
@@ -18,7 +21,7 @@ import { makeTinyImage, type TinyImage } from '../support/tiny-image.ts';
 import { withStore } from '../support/with-store.ts';
 
 describe('the lowest layer of a base, unpacked while it arrives', () => {
-  requires('tool:docker-registry');
+  requires('root', 'overlay', 'tool:docker-registry');
   // Does not shrink, so that a cut in the middle is one.
   const content = Array.from({ length: 4000 }, (_, n) => digestOf(String(n))).join('\n');
   const images = new Map<string, TinyImage>();
@@ -119,6 +122,20 @@ describe('the lowest layer of a base, unpacked while it arrives', () => {
     });
     expect(found.error).toMatchObject({ code: 'IMAGE_NOT_FOUND' });
     expect(found).toMatchObject({ text: undefined, left: [] });
+  });
+
+  it('is begun for a container, too, before the layers above it are there', async ({ signal }) => {
+    const [lowest, upper] = images.get('gzip')!.layers;
+    const root = tempFolder('root').path;
+    const record = pathOf(join(root, 'records'), 'chains', digestParts(lowest!.diffId).hex);
+    await using proxy = await startFaultProxy(registry.host, async ({ url = '' }) => {
+      const isUpper = url.includes(upper!.descriptor.digest);
+      while (isUpper && !existsSync(record) && !signal.aborted) await setTimeout(20);
+      return false;
+    });
+    const image = `${proxy.host}/team/base:gzip`;
+    expect(await tsbuild(root).ok(['create', image, 'true'])).toMatch(/^[0-9a-f]{64}$/);
+    expect(existsSync(record)).toBe(true);
   });
 
   it('is left to another build that has its lock', async () => {

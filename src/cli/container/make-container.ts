@@ -5,6 +5,7 @@ import { findImage, openImage, type Image } from '../../image/index.ts';
 import { formatPlatform, hostPlatform } from '../../oci/index.ts';
 import {
   clearAfterDeaths,
+  earlyUnpack,
   prepareContainer,
   type ContainerOptions,
   type ContainerRecord,
@@ -34,7 +35,7 @@ export async function makeContainer(store: Store, wanted: ContainerToMake): Prom
   // Before anything is pulled for nothing.
   const snapshotter = containerSnapshotter(store);
   await using lease = await store.lease();
-  const image = await imageToRun(store, wanted, signal);
+  const image = await imageToRun({ store, snapshotter, signal }, wanted);
   warnOfPlatform(wanted.imageName, { wanted: wanted.platform ?? hostPlatform(), is: image.config });
   await readyEmulator(store, { name: wanted.imageName, is: image.config });
   await clearAfterDeaths({ store, snapshotter }, wanted.container.limits.cgroupParent);
@@ -87,7 +88,11 @@ function openCidfile(path: string): Disposable & { write(id: string): void } {
   };
 }
 
-async function imageToRun(store: Store, wanted: ContainerToMake, signal: AbortSignal): Promise<Image> {
+async function imageToRun(
+  services: Parameters<typeof earlyUnpack>[0],
+  wanted: ContainerToMake,
+): Promise<Image> {
+  const { store, signal } = services;
   const { imageName: name, pull } = wanted;
   const { platform } = wanted;
   const isId = /^(sha256:)?[0-9a-f]{12,64}$/.test(name);
@@ -106,6 +111,7 @@ async function imageToRun(store: Store, wanted: ContainerToMake, signal: AbortSi
     platform: platform ?? hostPlatform(),
     signal,
     onProgress: pullProgress(),
+    tapLowest: earlyUnpack(services),
   });
   return openImage(store, pulled.manifest);
 }
