@@ -23,7 +23,6 @@ export async function carryOutDifferences(
     times.willChange(parentOf(path));
     if (to.lstat(path).type === 'directory') to.removeAll(path);
     else to.unlink(path);
-    times.forget(path);
   }
   using near = new NearFolder(to);
   for (const [target, item] of put) {
@@ -55,11 +54,6 @@ class FolderTimes {
 
   set(path: ByteString, time: FileTime): void {
     this.#times.set(path, time);
-  }
-
-  forget(path: ByteString): void {
-    for (const each of this.#times.keys())
-      if (each === path || each.startsWith(`${path}/`)) this.#times.delete(each);
   }
 
   willChange(path: ByteString): void {

@@ -88,7 +88,7 @@ async function changedLayer(
 }
 
 function isTaken(root: RootDir, { added, removed }: Differences): boolean {
-  return added.some((target) => !removed.includes(target) && root.tryLstat(target) !== undefined);
+  return added.some((target) => root.tryLstat(target) !== undefined && !removed.includes(target));
 }
 
 function transferOf(
