@@ -7,6 +7,7 @@ import type { CopyStep } from '../../src/graph/index.ts';
 import { againWorld, topOf } from '../support/copy-again.ts';
 import { randomEdits, tryEdits } from '../support/random-edits.ts';
 import { requires } from '../support/requires.ts';
+import { runs } from '../support/series.ts';
 import { bytes, editTree } from '../support/tree-edits.ts';
 
 const source = [
@@ -81,7 +82,7 @@ describe('COPY of a context that was copied before', () => {
           }
         },
       ),
-      { numRuns: 15 },
+      runs(5, 200),
     );
   });
 

@@ -44,7 +44,7 @@ export async function againWorld(edits: readonly string[]): Promise<AgainWorld> 
   const source = openRootDir(folder);
   editTree(source, ['dir src 0755', ...edits]);
   // Else a whole copy is so cheap that nothing is noted.
-  source.write(bytes('src/z-filler'), Buffer.alloc(4 << 20, 'filler'), 0o644);
+  source.write(bytes('src/z-filler'), Buffer.alloc(5 << 19, 'filler'), 0o644);
   const world = await opsWorld(folder);
   return {
     world,
