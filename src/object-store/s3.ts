@@ -26,6 +26,8 @@ import type { Blob, BlobBytes, BlobPlace, ChangeDocument, PlaceOptions, S3Spec }
 /** "Amazon S3 multipart upload limits"; what is larger cannot be copied in one request, either. */
 const maxPartCount = 10_000;
 const maxCopyBytes = 5 * 2 ** 30;
+/** Milliseconds: who stopped a build does not wait longer for what it cleans up. */
+const abortTime = 5000;
 
 interface S3Request {
   readonly method: Asking['method'];
@@ -103,8 +105,9 @@ export function s3Place(spec: S3Spec, options: PlaceOptions): BlobPlace {
       if (/<Error>/.test(done.bytes.toString()))
         throw new HttpStatusError({ status: 500, detail: xmlText(done.bytes, 'Code') });
     } catch (error) {
-      // Parts of what is never completed are kept, and paid for.
-      await request({ method: 'DELETE', key, query: upload }).catch(() => undefined);
+      // Parts of what is never completed are kept, and paid for: also where the user has stopped it.
+      const last = { ...service, signal: AbortSignal.timeout(abortTime) };
+      await exchange(last, asking({ method: 'DELETE', key, query: upload })).catch(() => undefined);
       throw error;
     }
   };

@@ -132,6 +132,21 @@ describe('what goes wrong with services', () => {
     expect([...server.uploads]).toEqual([]);
   });
 
+  it('O-14 nor does one that is stopped', async () => {
+    const stop = new AbortController();
+    await using server = await startS3({
+      ...bucket,
+      intercept: ({ query }) => {
+        if (new Map(query).get('partNumber') === '2') stop.abort();
+        return undefined;
+      },
+    });
+    const place = placeOf(s3Spec(server.host), { signal: stop.signal });
+    const failed = await failureOf(place.put(blobOf(Buffer.alloc(600_000))));
+    expect(failed.code).toBe('INTERRUPTED');
+    expect([...server.uploads]).toEqual([]);
+  });
+
   it('O-14 B-20 what another wrote over is put there again, where conditions are ignored', async () => {
     let isFirst = true;
     await using server = await startS3({

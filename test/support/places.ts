@@ -3,9 +3,11 @@ import { openPlace, type BlobBytes, type BlobPlace, type ServiceSpec } from '../
 import { parseCacheFrom } from '../../src/remote-cache/index.ts';
 
 /** The place that `--cache-from` of this value reads. `patience`: milliseconds, of which a quarter is waited for others. */
-export function placeOf(spec: string, { patience = 60_000, stall = 20_000 } = {}): BlobPlace {
+export function placeOf(
+  spec: string,
+  { patience = 60_000, stall = 20_000, signal = new AbortController().signal } = {},
+): BlobPlace {
   const { service } = parseCacheFrom(spec) as { service: ServiceSpec };
-  const { signal } = new AbortController();
   return openPlace(service, {
     ...{ signal, stall, part: 2 ** 18 },
     retry: { tries: 3, first: 5, longest: 20, patience },
