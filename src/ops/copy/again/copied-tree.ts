@@ -34,6 +34,8 @@ interface OpenFolder extends CopiedFolder {
 const start: LayerPlace = { tar: 0, text: 0 };
 
 const atOnce = 1 << 16;
+/** Of notes, which are read as a whole: some 800 000 entries. */
+const mostBytes = 128 << 20;
 
 export interface CopiedLogOptions {
   /** A new file, which becomes the text and, after it, the folders. */
@@ -110,10 +112,11 @@ export class CopiedLog implements LayerLog, Disposable {
     this.#open.length = 0;
   }
 
-  /** Ends it. Undefined where it holds what a later copy cannot go by: files with several names. */
+  /** Ends it. Undefined where it holds what a later copy cannot go by, files with several names, or too much. */
   result(): Noted | undefined {
     if (this.#hasLinks) return undefined;
     this.#flush();
+    if (this.#length > mostBytes) return undefined;
     const text = this.#length;
     this.#waiting = canonicalJson(folderToJson(this.#root));
     this.#flush();
