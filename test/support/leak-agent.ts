@@ -158,11 +158,12 @@ const isKeeper = (id: string): boolean =>
   (JSON.parse(readFileSync(join(root, 'containers', id, 'container.json'), 'utf8')) as { name: string })
     .name === 'keeper';
 
-/** When the last process that ended has been waited for. */
+/** When the last process that ended has been waited for, and of the monitors only the keeper's goes on. */
 async function quiet(): Promise<Traces> {
   for (;;) {
     const traces = tracesOf(root);
-    if (!traces.processes.some((text) => text.endsWith(', ended)'))) return traces;
+    const monitors = traces.processes.filter((text) => text.includes('/monitor.cjs '));
+    if (monitors.length === 1 && !traces.processes.some((text) => text.endsWith(', ended)'))) return traces;
     await sleep(100);
   }
 }

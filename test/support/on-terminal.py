@@ -14,15 +14,16 @@ if pid == 0:
     os.close(master)
     os.execv(sys.argv[2], sys.argv[2:])
 
-output, code = b'', None
+output, code, tries = b'', None, 3000
 while True:
     ready, _, _ = select.select([master], [], [], 0.05)
     if ready:
         output += os.read(master, 65536)
     while keys and keys[0][0].encode() in output:
         typed = keys.pop(0)[1]
-        if typed == 'KILL':
+        if typed in ('KILL', 'ABANDON'):
             os.kill(pid, 9)
+            tries = 3000 if typed == 'KILL' else 1
         elif typed.startswith('RESIZE'):
             rows, columns = map(int, typed.split()[1:])
             fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack('HHHH', rows, columns, 0, 0))
@@ -34,7 +35,7 @@ while True:
             code = os.waitstatus_to_exitcode(status)
     elif not ready:
         break
-for _ in range(3000):
+for _ in range(tries):
     if termios.tcgetattr(slave) == before:
         break
     time.sleep(0.02)

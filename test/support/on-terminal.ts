@@ -13,7 +13,8 @@ export interface OnTerminal {
 
 /**
  * Runs a program, by its path, on a real pseudo-terminal of 33 rows and 101 columns. `keys`: what to type once the
- * output holds a text; `KILL` kills the program, `RESIZE rows columns` resizes the window instead.
+ * output holds a text; `KILL` kills the program, `ABANDON` too, and does not wait until somebody restores its terminal,
+ * `RESIZE rows columns` resizes the window instead.
  */
 export async function onTerminal(
   argv: readonly string[],
