@@ -1,4 +1,4 @@
-import type { NetworkNamespace } from '../sys/index.ts';
+import { randomHex, type NetworkNamespace } from '../sys/index.ts';
 import { addressBytes, subnetPrefix, type Subnet } from './address.ts';
 import { Connection, type Within } from './netlink/connection.ts';
 import {
@@ -17,7 +17,6 @@ import {
 } from './netlink/nft-expressions.ts';
 import { addBaseChain, addOwnedTable, addRule, commit, type Hook } from './netlink/nftables.ts';
 import type { BoundPort, NetworkKind, Protocol } from './types.ts';
-import { randomHex } from '../sys/index.ts';
 
 /** A table of nf_tables that lives as long as this process holds it. */
 export type OwnedRules = Disposable & AsyncDisposable;

@@ -1,3 +1,4 @@
+export { readIfThere } from './files.ts';
 export { collectGarbage, type CollectOptions } from './collect.ts';
 export { DiskMeter, type DiskUse } from './disk-use.ts';
 export { storePaths, type StorePaths } from './format.ts';

@@ -1,16 +1,14 @@
-import { readFileSync } from 'node:fs';
-
 import {
   canonicalJson,
   digestOf,
   digestParts,
   isDigest,
-  isErrno,
   isJsonObject,
   type Json,
 } from '../../../core/index.ts';
 import type { KeyParts } from '../../../solver/index.ts';
 import type { PackedLayer, Snapshot } from '../../../snapshot/index.ts';
+import { readIfThere } from '../../../store/index.ts';
 import { removeFile, version } from '../../../sys/index.ts';
 import type { BuildContext } from '../../context.ts';
 import { snapshotFromJson } from '../../state-json.ts';
@@ -90,13 +88,4 @@ function notedFromJson(value: Json | undefined): Noted | undefined {
   const { digest, text, entries } = value;
   if (typeof digest !== 'string' || !isDigest(digest)) return undefined;
   return typeof text === 'number' && typeof entries === 'number' ? { digest, text, entries } : undefined;
-}
-
-function readIfThere(path: string): Buffer | undefined {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
-    throw error;
-  }
 }
