@@ -49,7 +49,8 @@ function spec(command: string, limits?: ResourceConfig, capabilities?: readonly 
   const { lower, upper, work } = busyboxLayers(join(folder, id));
   const config = containerConfig({
     purpose: 'build',
-    args: ['/bin/sh', '-c', command],
+    // One pipe for all: between two of them the lines have no order.
+    args: ['/bin/sh', '-c', `exec 2>&1; ${command}`],
     user: { uid: 0, gid: 0, additionalGids: [0], home: '/root' },
     hostname: 'vm',
     network: 'none',
