@@ -2,7 +2,8 @@
 # `npm test`: installs what is missing, builds, checks style and types, runs all tests. Its last line is
 # `N passed, N failed, N skipped`; style, format and types count as one test each.
 #   npm test -- test/store        only the tests of a folder, without the checks; arguments go to vitest
-# TSBUILD_MUST_RUN=1 makes a test fail whose need (root, a tool, the network) is missing, instead of skipping it.
+# TSBUILD_MUST_RUN=1 (continuous integration) makes a test fail whose need (root, a tool, the network) is missing,
+# instead of skipping it; a test that fails is tried once more, and its line `unsteady: …` is to be taken seriously.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/install.sh

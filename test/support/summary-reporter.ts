@@ -9,7 +9,7 @@ export interface Summary {
 }
 
 /**
- * Prints why tests were skipped and ends the output with `N passed, N failed, N skipped`. A hook, describe, file or
+ * Prints why tests were skipped, which passed at their second try only, and ends the output with `N passed, N failed, N skipped`. A hook, describe, file or
  * process that failed counts as a failed test: its tests never ran, and a sum without them would look clean.
  * The counts also go, as three words, to the file that TSBUILD_TEST_SUMMARY names.
  */
@@ -26,6 +26,8 @@ export class SummaryReporter implements Reporter {
         // A test still pending was cut off by a failure that is counted above, or by the end of the run.
         if (state === 'pending') counts.failed += 1;
         else counts[state] += 1;
+        if (test.diagnostic()?.flaky === true)
+          process.stdout.write(`unsteady: ${test.fullName}: ${firstError(test)}\n`);
         if (state !== 'skipped') continue;
         const reason = skipReason(test);
         reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
@@ -36,6 +38,10 @@ export class SummaryReporter implements Reporter {
     if (file === undefined) process.stdout.write(`${sentence(counts)}\n`);
     else writeFileSync(file, `${counts.passed} ${counts.failed} ${counts.skipped}\n`);
   }
+}
+
+function firstError(test: TestCase): string {
+  return test.result().errors?.[0]?.message ?? 'no error kept';
 }
 
 function skipReason(test: TestCase): string {
