@@ -4,17 +4,18 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { tsbuildProgram, tsbuildWithBusybox, type Tsbuild } from '../support/cli.ts';
-import { pidOf, until } from '../support/holdings.ts';
+import { sleeper, until } from '../support/holdings.ts';
 import { onTerminal, type OnTerminal } from '../support/on-terminal.ts';
 import { requires } from '../support/requires.ts';
 
 describe('exec', () => {
   requires('root', 'overlay', 'tool:busybox');
   let cli: Tsbuild;
+  const main = sleeper();
   beforeAll(async () => {
     cli = await tsbuildWithBusybox();
     const flags = ['--name', 'box', '-e', 'OWN=1', '-w', '/var', '-m', '64m', '--hostname', 'boxed'];
-    await cli.ok(['run', '-d', ...flags, 'busybox:1', 'sleep', '100000']);
+    await cli.ok(['run', '-d', ...flags, 'busybox:1', ...main.argv]);
   });
   afterAll(async () => {
     await cli.ok(['rm', '-f', 'box']);
@@ -25,7 +26,7 @@ describe('exec', () => {
 
   it('C-71 runs beside the program of the container, in all of its namespaces', async () => {
     expect(await sh('cat /proc/1/cmdline | tr "\\0" " "; hostname; pwd; echo $OWN')).toBe(
-      'sleep 100000 boxed\n/var\n1',
+      `${main.line} boxed\n/var\n1`,
     );
     const kinds = ['pid', 'mnt', 'uts', 'ipc', 'cgroup'];
     const links = await sh(
@@ -37,12 +38,12 @@ describe('exec', () => {
   });
 
   it('R-16 C-71 is counted in the container’s cgroups', async () => {
-    const child = cli.start(['exec', 'box', 'sleep', '54321']);
-    const pid = await until(() => pidOf(['sleep', '54321']));
-    const main = await until(() => pidOf(['sleep', '100000']));
-    expect(readFileSync(`/proc/${pid}/cgroup`, 'utf8')).toBe(readFileSync(`/proc/${main}/cgroup`, 'utf8'));
+    const beside = sleeper();
+    const child = cli.start(['exec', 'box', ...beside.argv]);
+    const [pid, first] = [await until(beside.pid), await until(main.pid)];
+    expect(readFileSync(`/proc/${pid}/cgroup`, 'utf8')).toBe(readFileSync(`/proc/${first}/cgroup`, 'utf8'));
     child.kill('SIGKILL');
-    await until(() => pidOf(['sleep', '54321']) === undefined);
+    await until(() => beside.pid() === undefined);
   });
 
   it('R-20 R-31 S-09 has the privileges of the container and no others', async () => {
@@ -100,27 +101,29 @@ describe('exec', () => {
 
   it('C-71 leaves what its command started in the background, as the container’s', async () => {
     await sh('sleep 77777 >/dev/null 2>&1 &');
-    expect(await sh('pidof sleep | wc -w')).toBe('2');
+    // It is sleep a moment after its shell has ended.
+    await expect.poll(() => sh('pidof sleep | wc -w')).toBe('2');
     await sh('for pid in $(pidof sleep); do test $pid = 1 || kill $pid; done');
   });
 
   it('C-71 -d runs on behind its command, and ends with the container', async () => {
-    await cli.ok(['run', '-d', '--name', 'short', 'busybox:1', 'sleep', '100001']);
-    expect(await cli.ok(['exec', '-d', 'short', 'sleep', '88888'])).toBe('');
-    const pid = await until(() => pidOf(['sleep', '88888']));
-    expect(pid).toBeGreaterThan(1);
+    await cli.ok(['run', '-d', '--name', 'short', 'busybox:1', 'sleep', '1000']);
+    const left = sleeper();
+    expect(await cli.ok(['exec', '-d', 'short', ...left.argv])).toBe('');
+    expect(await until(left.pid)).toBeGreaterThan(1);
     expect(await cli.run(['exec', '-d', 'short', 'nothing-there'])).toMatchObject({ status: 127 });
     expect(await cli.run(['exec', '-d', '-i', 'short', 'cat'])).toMatchObject({ status: 2 });
     await cli.ok(['rm', '-f', 'short']);
-    expect(pidOf(['sleep', '88888'])).toBeUndefined();
+    expect(left.pid()).toBeUndefined();
   });
 
   it('S-73 C-71 dies with the command that asked for it, with all that it started', async () => {
-    const child = cli.start(['exec', 'box', 'sh', '-c', 'sleep 66666 & exec sleep 66667']);
-    await until(() => pidOf(['sleep', '66666']));
-    await until(() => pidOf(['sleep', '66667']));
+    const [behind, command] = [sleeper(), sleeper()];
+    const child = cli.start(['exec', 'box', 'sh', '-c', `${behind.line} & exec ${command.line}`]);
+    await until(behind.pid);
+    await until(command.pid);
     child.kill('SIGKILL');
-    await until(() => pidOf(['sleep', '66667']) === undefined && pidOf(['sleep', '66666']) === undefined);
+    await until(() => command.pid() === undefined && behind.pid() === undefined);
     expect(await sh('echo alive')).toBe('alive');
   });
 
@@ -138,7 +141,7 @@ describe('exec', () => {
   });
 
   it('C-71 is refused by what is paused, has ended or does not exist', async () => {
-    await cli.ok(['run', '-d', '--name', 'halted', 'busybox:1', 'sleep', '100002']);
+    await cli.ok(['run', '-d', '--name', 'halted', 'busybox:1', 'sleep', '1000']);
     await cli.ok(['pause', 'halted']);
     const paused = await cli.run(['exec', 'halted', 'true']);
     expect(paused).toMatchObject({ status: 1 });
@@ -155,7 +158,7 @@ describe('exec', () => {
   });
 
   it('C-71 a state file with the pid of another process leads nowhere', async () => {
-    await cli.ok(['run', '-d', '--name', 'forged', 'busybox:1', 'sleep', '100003']);
+    await cli.ok(['run', '-d', '--name', 'forged', 'busybox:1', 'sleep', '1000']);
     const id = (await cli.ok(['ps', '-q', '--no-trunc'])).split('\n')[0] ?? '';
     const file = join(cli.root, 'containers', id, 'state.json');
     const state = readFileSync(file, 'utf8');
@@ -199,7 +202,8 @@ describe('exec', () => {
 
     it('C-71 --detach-keys leave it running; who is killed takes it along', async () => {
       const keys = ['exec', '-it', '--detach-keys', 'ctrl-a,x', 'box', 'sh', '-c'];
-      const script = 'stty size; echo ready; read line; echo "read $line" >/tmp/left; exec sleep 65432';
+      const running = sleeper();
+      const script = `stty size; echo ready; read line; echo "read $line" >/tmp/left; exec ${running.line}`;
       const left = await typed(
         [...keys, script],
         [
@@ -209,22 +213,24 @@ describe('exec', () => {
       );
       expect(left.output).toMatch(/^33 101\r\nready\r\n/);
       expect(left).toMatchObject({ code: 0, restored: true });
-      const pid = await until(() => pidOf(['sleep', '65432']));
+      const pid = await until(running.pid);
       expect(await sh('cat /tmp/left')).toBe('read one ctrl-p');
       process.kill(pid);
       const ended = await typed([...keys, 'echo ready; read line; exit 6'], [['ready', 'x\r']]);
       expect(ended).toMatchObject({ code: 6, restored: true });
       expect((await typed([...keys.slice(0, -2), 'nothing'], [])).output).toContain('[COMMAND_NOT_FOUND]');
       // Who looks for keys in what is typed has the terminal to itself: nobody is left to restore it.
-      await typed([...keys, 'echo ready; exec sleep 65433'], [['ready', 'ABANDON']]);
-      await until(() => pidOf(['sleep', '65433']) === undefined);
+      const taken = sleeper();
+      await typed([...keys, `echo ready; exec ${taken.line}`], [['ready', 'ABANDON']]);
+      await until(() => taken.pid() === undefined);
     });
 
     it('C-71 the terminal is restored when the command line is killed', async () => {
-      const script = 'echo ready; exec sleep 55555';
+      const taken = sleeper();
+      const script = `echo ready; exec ${taken.line}`;
       const { restored } = await typed(['exec', '-it', 'box', 'sh', '-c', script], [['ready', 'KILL']]);
       expect(restored).toBe(true);
-      await until(() => pidOf(['sleep', '55555']) === undefined);
+      await until(() => taken.pid() === undefined);
     });
   });
 });

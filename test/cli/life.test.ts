@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 
 import { DetachKeys, parseDetachKeys } from '../../src/cli/detach-keys.ts';
 import { tsbuildProgram, tsbuildWithBusybox, type Tsbuild } from '../support/cli.ts';
-import { allGone, holdingsOf, pidOf, until } from '../support/holdings.ts';
+import { allGone, holdingsOf, sleeper, until } from '../support/holdings.ts';
 import { onTerminal, type OnTerminal } from '../support/on-terminal.ts';
 import { requires } from '../support/requires.ts';
 
@@ -219,18 +219,21 @@ describe('the life of a container', () => {
   });
 
   it('C-71 top shows the processes of the container and no others', async () => {
-    await cli.ok(['run', '-d', '--name', 'busy', 'busybox:1', 'sh', '-c', 'sleep 43210 & exec sleep 43211']);
-    const pid = await until(() => pidOf(['sleep', '43210']));
+    const [behind, first] = [sleeper(), sleeper()];
+    const script = `${behind.line} & exec ${first.line}`;
+    await cli.ok(['run', '-d', '--name', 'busy', 'busybox:1', 'sh', '-c', script]);
+    const pid = await until(behind.pid);
+    await until(first.pid);
     const lines = (await cli.ok(['top', 'busy'])).split('\n');
     expect(lines[0]).toMatch(/^UID +PID +PPID +C +STIME +TTY +TIME +CMD$/);
     expect(lines.slice(1).map((line) => line.replace(/^.*\d\d:\d\d:\d\d +/, ''))).toEqual([
-      'sleep 43211',
-      'sleep 43210',
+      first.line,
+      behind.line,
     ]);
     expect(lines[2]).toMatch(new RegExp(`^0 +${pid} `));
     const columns = (await cli.ok(['top', 'busy', '-o', 'pid,args'])).split('\n');
     expect(columns).toHaveLength(3);
-    expect(columns[2]).toMatch(new RegExp(`^${pid} +sleep 43210$`));
+    expect(columns[2]).toMatch(new RegExp(`^${pid} +${behind.line}$`));
     expect((await cli.run(['top', 'busy', '-o', 'args'])).stderr).toContain('leave out the column PID');
     expect(await cli.run(['top', 'busy', '--no-such-option'])).toMatchObject({ status: 2 });
     await cli.ok(['rm', '-f', 'busy']);
@@ -238,18 +241,18 @@ describe('the life of a container', () => {
 
   it('S-18 nothing of a container that was restarted, paused and executed in is left', async () => {
     await cli.ok(['run', '-d', '--name', 'worn', 'busybox:1', 'sh', '-c', obedient]);
-    await cli.ok(['exec', '-d', 'worn', 'sleep', '43212']);
+    const [early, late] = [sleeper(), sleeper()];
+    await cli.ok(['exec', '-d', 'worn', ...early.argv]);
     await cli.ok(['restart', 'worn']);
-    expect(pidOf(['sleep', '43212'])).toBeUndefined();
+    expect(early.pid()).toBeUndefined();
     await cli.ok(['pause', 'worn']);
     await cli.ok(['unpause', 'worn']);
-    await cli.ok(['exec', '-d', 'worn', 'sleep', '43213']);
+    await cli.ok(['exec', '-d', 'worn', ...late.argv]);
     const { Pid } = (await inspect(cli, 'worn')).State;
     const held = holdingsOf(Pid);
     await cli.ok(['rm', '-f', 'worn']);
     await allGone(held);
-    expect(existsSync(`/proc/${Pid}`)).toBe(false);
-    expect(pidOf(['sleep', '43213'])).toBeUndefined();
+    expect(late.pid()).toBeUndefined();
   });
 
   describe('in a terminal', () => {

@@ -8,7 +8,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { socketPath } from '../../src/cli/container/protocol.ts';
 import { tryFlock } from '../../src/sys/index.ts';
 import { tsbuildProgram, tsbuildWithBusybox, type Tsbuild } from '../support/cli.ts';
-import { allGone, holdingsOf, pidOf, until } from '../support/holdings.ts';
+import { allGone, holdingsOf, sleeper, until } from '../support/holdings.ts';
 import { monitorOf } from '../support/monitor.ts';
 import { requires } from '../support/requires.ts';
 import { processesOf } from '../support/run-folder.ts';
@@ -75,8 +75,9 @@ describe('the monitor of a detached container', () => {
   });
 
   it('S-70 killed, it takes the container along, and ps -a tells Dead', async () => {
-    const id = await cli.ok(['run', '-d', '--name', 'dead', '-m', '64m', 'busybox:1', 'sleep', '86101']);
-    const held = holdingsOf(await until(() => pidOf(['sleep', '86101'])));
+    const program = sleeper();
+    const id = await cli.ok(['run', '-d', '--name', 'dead', '-m', '64m', 'busybox:1', ...program.argv]);
+    const held = holdingsOf(await until(program.pid));
     expect(held.cgroups.length).toBeGreaterThan(0);
     process.kill(monitorOf(id), 'SIGKILL');
     await allGone(held);
@@ -93,16 +94,10 @@ describe('the monitor of a detached container', () => {
   });
 
   it('S-70 killed with --rm, its files go with the next command', async () => {
-    const id = await cli.ok([
-      'run',
-      '-d',
-      '--rm',
-      'busybox:1',
-      'sh',
-      '-c',
-      'mkdir -p /a/b; echo x > /a/b/c; exec sleep 86102',
-    ]);
-    const held = holdingsOf(await until(() => pidOf(['sleep', '86102'])));
+    const program = sleeper();
+    const script = `mkdir -p /a/b; echo x > /a/b/c; exec ${program.line}`;
+    const id = await cli.ok(['run', '-d', '--rm', 'busybox:1', 'sh', '-c', script]);
+    const held = holdingsOf(await until(program.pid));
     process.kill(monitorOf(id), 'SIGKILL');
     await allGone(held);
     expect(readdirSync(join(cli.root, 'containers'))).toEqual([id]);
@@ -111,23 +106,14 @@ describe('the monitor of a detached container', () => {
   });
 
   it('S-70 a killed run in the foreground leaves no process, cgroup or mount', async () => {
-    const argv = [
-      'run',
-      '--name',
-      'front',
-      '-m',
-      '64m',
-      'busybox:1',
-      'sh',
-      '-c',
-      'sleep 86113 & sleep 86103',
-    ];
-    const child = cli.start(argv);
-    const held = holdingsOf(await until(() => pidOf(['sleep', '86103'])));
+    const [behind, program] = [sleeper(), sleeper()];
+    const script = `${behind.line} & ${program.line}`;
+    const child = cli.start(['run', '--name', 'front', '-m', '64m', 'busybox:1', 'sh', '-c', script]);
+    const held = holdingsOf(await until(program.pid));
     child.kill('SIGKILL');
     await once(child, 'exit');
     await allGone(held);
-    expect(pidOf(['sleep', '86113'])).toBeUndefined();
+    expect(behind.pid()).toBeUndefined();
     await until(() => processesOf(cli.root).length === 0);
     expect(readFileSync('/proc/self/mounts', 'utf8')).not.toContain(cli.root);
     expect(await ps(cli)).toMatchObject([{ Names: 'front', State: 'dead' }]);

@@ -127,7 +127,7 @@ describe('networks of containers', () => {
     const name = `tsbuild-test-${process.pid}`;
     await using _abstract = await listenAbstract(world.host.path, name);
     using _tcp = await serve(world.host.path, { name: 'secret', port: 81, address: '127.0.0.1' });
-    const script = `${talk('127.0.0.1', 81)}; ${talk('$GATE', 81)}; grep -o ${name} /proc/net/unix || echo none`;
+    const script = `${talk('127.0.0.1', 81)}; ${talk('$GATE', 81, 3)}; grep -o ${name} /proc/net/unix || echo none`;
     const gate = 'GATE=$(ip route | sed -n "s/default via \\([^ ]*\\).*/\\1/p")';
     const apart = await net.sh(`${gate}; ${script}`);
     expect(apart).not.toContain('secret');

@@ -4,15 +4,15 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { tsbuild, tsbuildWithBusybox, type Tsbuild } from '../support/cli.ts';
 import { makeContext } from '../support/context.ts';
-import { pidOf, until } from '../support/holdings.ts';
+import { sleeper, until } from '../support/holdings.ts';
 import { listenAbstract, serve, serveNames } from '../support/network-talk.ts';
 import { hostAddress, internetAddress, NetworkWorld } from '../support/network-world.ts';
 import { stepOutcomes } from '../support/progress-lines.ts';
 import { requires } from '../support/requires.ts';
 
-/** What the server there answers, or `nothing`. */
-function talk(address: string, port: number): string {
-  return `{ echo | nc -w 2 ${address} ${port} 2>/dev/null || echo nothing; }`;
+/** What the server there answers, or `nothing`; `within`: seconds, which one that must not answer takes. */
+function talk(address: string, port: number, within = 60): string {
+  return `{ echo | nc -w ${within} ${address} ${port} 2>/dev/null || echo nothing; }`;
 }
 
 /** The addresses of a step's own network that are not loopback. */
@@ -90,7 +90,7 @@ describe('networks of RUN steps', () => {
       `RUN --mount=type=cache,target=/c nc -ll -p 80 -e echo ${own} & ` +
       `until netstat -ltn | grep -q ":80 "; do sleep 0.05; done; ${ownAddress} >/c/${own}; ` +
       `until [ -s /c/${other} ]; do sleep 0.05; done; readlink /proc/self/ns/net; echo; ` +
-      `${talk('127.0.0.1', 80)}; ${talk(`$(cat /c/${other})`, 80)}; ` +
+      `${talk('127.0.0.1', 80)}; ${talk(`$(cat /c/${other})`, 80, 2)}; ` +
       `touch /c/${own}-done; until [ -e /c/${other}-done ]; do sleep 0.05; done; touch /${own}`;
     const lines = [meet('one', 'two'), 'FROM busybox:1 AS b', meet('two', 'one'), 'FROM busybox:1'];
     const dockerfile = ['FROM busybox:1 AS a', ...lines, 'COPY --from=a /one /', 'COPY --from=b /two /', ''];
@@ -191,14 +191,14 @@ describe('networks of RUN steps', () => {
   it.each(['SIGINT', 'SIGKILL'] as const)(
     'S-70 S-73 %s leaves nothing of them, at the latest after the next build',
     async (signal) => {
-      const marker = signal === 'SIGINT' ? '86104' : '86105';
-      const building = cli.start(['build', contextOf(`RUN sleep ${marker}`)]);
-      await until(() => pidOf(['sleep', marker]));
+      const step = sleeper();
+      const building = cli.start(['build', contextOf(`RUN ${step.line}`)]);
+      await until(step.pid);
       // One step, one network: none is made for steps that will not come.
       expect((await world.traces()).match(/^tsv/gm)).toHaveLength(1);
       building.kill(signal);
       await once(building, 'exit');
-      await until(() => pidOf(['sleep', marker]) === undefined);
+      await until(() => step.pid() === undefined);
       if (signal === 'SIGKILL') {
         // The kernel ends them with their owner, but not at once; the bridge is for the next command.
         await vi.waitFor(async () => expect(await world.traces()).not.toMatch(/tsv|table/), 60_000);

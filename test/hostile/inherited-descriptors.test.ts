@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tsbuildProgram, tsbuildWithBusybox, type Tsbuild } from '../support/cli.ts';
 import { makeContext } from '../support/context.ts';
-import { pidOf, until } from '../support/holdings.ts';
+import { sleeper, until } from '../support/holdings.ts';
 import { requires } from '../support/requires.ts';
 import { runOk } from '../support/run-command.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -59,10 +59,11 @@ describe('S-02 what the caller’s shell has open', () => {
   });
 
   it('is held by the command alone while its container runs', async () => {
-    const [program = '', ...args] = argv(['run', '--name', 'attached', 'busybox:1', 'sleep', '1000021']);
+    const inside = sleeper();
+    const [program = '', ...args] = argv(['run', '--name', 'attached', 'busybox:1', ...inside.argv]);
     const child = spawn(program, args, { env: env(), stdio: 'ignore' });
     const closed = once(child, 'exit');
-    await until(() => pidOf(['sleep', '1000021']));
+    await until(inside.pid);
     // Not by the launcher, which is a process of the host, and whose other half was inside before the program.
     expect(holdersOf(secret)).toEqual([String(child.pid)]);
     child.kill('SIGKILL');

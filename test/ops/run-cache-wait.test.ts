@@ -18,7 +18,7 @@ function mounts(name: string): string {
 
 /** Ends when some step has said go; fails when none does. */
 const holds =
-  'touch /gate/held; i=0; until test -e /gate/go; do i=$((i+1)); test $i -lt 200 || exit 1; sleep 0.1; done';
+  'touch /gate/held; i=0; until test -e /gate/go; do i=$((i+1)); test $i -lt 1200 || exit 1; sleep 0.1; done';
 
 /** Two steps come before it, so that those which want the cache are at it by then. */
 function goes(name: string): readonly string[] {

@@ -6,7 +6,7 @@ import type { BuildOptions } from '../../src/build.ts';
 import { built, type Built } from '../support/built-tree.ts';
 import { tsbuild, tsbuildWithBusybox } from '../support/cli.ts';
 import { makeContext } from '../support/context.ts';
-import { pidOf, until } from '../support/holdings.ts';
+import { sleeper, until } from '../support/holdings.ts';
 import { requires } from '../support/requires.ts';
 import { runCommand } from '../support/run-command.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -89,23 +89,29 @@ describe('RUN in a chroot', () => {
   });
 
   it('is out of the way of capabilities that leave it, and of everything that ended the step’s own process', async () => {
+    const left = [sleeper(), sleeper(), sleeper()] as const;
+    const [plain, session, deaf] = left;
     const { output } = await run(
       [
         'RUN grep ^CapBnd /proc/self/status || echo no proc; chroot / true || echo kept',
-        'RUN sleep 98701 & (setsid sleep 98702 &) ; (trap "" HUP TERM; setsid sh -c "sleep 98703; true" &) ; true',
+        `RUN ${plain.line} & (setsid ${session.line} &) ; (trap "" HUP TERM; setsid sh -c "${deaf.line}; true" &) ; true`,
       ],
       { isolation: 'chroot' },
     );
     expect(output).toMatch(/no proc\n.*kept\n/s);
-    for (const seconds of ['98701', '98702', '98703']) expect(pidOf(['sleep', seconds])).toBeUndefined();
+    for (const { pid } of left) expect(pid()).toBeUndefined();
   });
 
   it('leaves no process of a builder that was killed', async () => {
-    const context = makeContext({ Dockerfile: 'FROM busybox:1\nRUN (setsid sleep 98711 &); sleep 98712\n' });
+    const [session, shell] = [sleeper(), sleeper()];
+    const context = makeContext({
+      Dockerfile: `FROM busybox:1\nRUN (setsid ${session.line} &); ${shell.line}\n`,
+    });
     const child = tsbuild(root).start(['build', '--isolation', 'chroot', '--no-cache', context]);
-    await until(() => pidOf(['sleep', '98711']) !== undefined && pidOf(['sleep', '98712']) !== undefined);
+    await until(session.pid);
+    await until(shell.pid);
     child.kill('SIGKILL');
-    await until(() => pidOf(['sleep', '98711']) === undefined && pidOf(['sleep', '98712']) === undefined);
+    await until(() => session.pid() === undefined && shell.pid() === undefined);
   });
 
   it('a secret is nowhere after the step, and a step that moves or links it fails', async () => {

@@ -21,8 +21,17 @@ function needs(): void {
  * pasta of 2023 loses the answer to whoever has ended his side before.
  */
 function talk(address: string, port = 80): string {
-  return `[ -p /tmp/open ] || mkfifo /tmp/open; timeout 3 nc ${address} ${port} 0<>/tmp/open 2>/dev/null || true`;
+  const asked = `${opened}; timeout 60 nc ${address} ${port} 0<>/tmp/open 2>/dev/null`;
+  // A container that was just started may not listen yet.
+  return `for i in $(seq 300); do ${asked} | grep . && break; sleep 0.1; done`;
 }
+
+/** Of one that must not answer. */
+function talkInVain(address: string, port: number): string {
+  return `${opened}; timeout 3 nc ${address} ${port} 0<>/tmp/open 2>/dev/null || true`;
+}
+
+const opened = '[ -p /tmp/open ] || mkfifo /tmp/open';
 
 function serving(name: string): string[] {
   return ['busybox:1', 'nc', '-ll', '-p', '80', '-e', 'echo', name];
@@ -62,7 +71,7 @@ describe.each(['pasta', 'slirp4netns'] as const)('networks of an ordinary user b
   const programs = (): string[] => place.processes().filter((line) => line.includes('tap0'));
   /** Of a shell on the host. */
   const ask = async (address: string, port: number): Promise<string> =>
-    (await place.world.onHost(`echo | busybox nc -w 3 ${address} ${port} || true`)).trim();
+    (await place.world.onHost(`echo | busybox nc -w 10 ${address} ${port} || true`)).trim();
 
   const networkOf = async (name: string): Promise<string> => {
     const [found] = JSON.parse(await cli.ok(['inspect', name])) as [
@@ -85,7 +94,7 @@ describe.each(['pasta', 'slirp4netns'] as const)('networks of an ordinary user b
   });
 
   it('R-54 a RUN step does so, too, and the build says nothing about it', async () => {
-    const input = `FROM busybox:1\nRUN ${talk(internetAddress)}\nRUN ${talk('10.89.255.1', 81)}; ip link | grep -c eth0\n`;
+    const input = `FROM busybox:1\nRUN ${talk(internetAddress)}\nRUN ${talkInVain('10.89.255.1', 81)}; ip link | grep -c eth0\n`;
     const built = await runBuild(input);
     expect(built).toContain(` internet ${hostAddress}\n`);
     expect(built).toMatch(/^#\d+ \S+ 1$/m);
@@ -126,7 +135,7 @@ describe.each(['pasta', 'slirp4netns'] as const)('networks of an ordinary user b
       '127.0.0.1:8081:80',
       ...serving('web'),
     ]);
-    expect(await ask('127.0.0.1', 8080)).toBe('web');
+    await expect.poll(() => ask('127.0.0.1', 8080)).toBe('web');
     expect(await ask('::1', 8080)).toBe('web');
     expect(await ask(hostAddress, 8080)).toBe('web');
     expect(await ask('127.0.0.1', 8081)).toBe('web');
@@ -168,7 +177,7 @@ describe.each(['pasta', 'slirp4netns'] as const)('networks of an ordinary user b
     await cli.ok(['run', '-d', '--name', 'two', '-p', '8080:80', ...serving('two')]);
     process.kill(monitor, 'SIGKILL');
     await until(() => !place.processes().some((line) => line.includes('-e echo one')));
-    expect(await ask('127.0.0.1', 8080)).toBe('two');
+    await expect.poll(() => ask('127.0.0.1', 8080)).toBe('two');
     expect(await cli.ok(['exec', 'two', 'sh', '-c', talk(internetAddress)])).toBe(`internet ${hostAddress}`);
     await cli.ok(['start', 'one']);
     expect(await cli.ok(['exec', 'two', 'sh', '-c', talk('one')])).toBe('one');

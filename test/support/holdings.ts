@@ -56,11 +56,27 @@ function processIds(): string[] {
   return readdirSync('/proc').filter((name) => /^\d+$/.test(name));
 }
 
-/** The process with exactly this command line. */
-export function pidOf(argv: readonly string[]): number | undefined {
-  const cmdline = `${argv.join('\0')}\0`;
-  const pid = processIds().find((id) => tryRead(`/proc/${id}/cmdline`) === cmdline);
-  return pid === undefined ? undefined : Number(pid);
+/** A program that does nothing for long, to be found among all processes of the machine. */
+export interface Sleeper {
+  readonly argv: readonly ['sleep', string];
+  /** For `sh -c`. */
+  readonly line: string;
+  /** Its number on the host, while it runs. */
+  readonly pid: () => number | undefined;
+}
+
+let sleepers = 0;
+
+/** Its seconds are no other's: not of a test that runs beside this one, nor of another run of the tests. */
+export function sleeper(): Sleeper {
+  sleepers += 1;
+  const seconds = `${process.pid}${String(sleepers).padStart(4, '0')}`;
+  const cmdline = `sleep\0${seconds}\0`;
+  const pid = (): number | undefined => {
+    const found = processIds().find((id) => tryRead(`/proc/${id}/cmdline`) === cmdline);
+    return found === undefined ? undefined : Number(found);
+  };
+  return { argv: ['sleep', seconds], line: `sleep ${seconds}`, pid };
 }
 
 function namespaceOf(pid: string, kind: HeldNamespace['kind']): string | undefined {

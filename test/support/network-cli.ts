@@ -41,9 +41,9 @@ function serving(name: string): string {
   return `exec nc -ll -p 80 -e sh -c "read x; echo ${name}"`;
 }
 
-/** Shell command that asks such a server. */
-export function talk(address: string, port = 80): string {
-  return `echo | nc -w 3 ${address} ${port}`;
+/** Shell command that asks such a server; `within`: seconds, which one that must not answer takes. */
+export function talk(address: string, port = 80, within = 60): string {
+  return `echo | nc -w ${within} ${address} ${port}`;
 }
 
 /** First line of a describe; `use` is given the command line before the first test. */
