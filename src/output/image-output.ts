@@ -1,6 +1,6 @@
 import { TsbuildError } from '../core/index.ts';
 import { keepAttestations, keepImage, nameTarget, pushImage, type KeptImage } from '../image/index.ts';
-import { parseReference } from '../oci/index.ts';
+import { parseReference, repositoryName } from '../oci/index.ts';
 import { registrySettings, registryVariables } from '../registry/index.ts';
 import type { RegistrySettings } from '../registry/settings.ts';
 import type { Store } from '../store/index.ts';
@@ -30,8 +30,9 @@ export async function writeImageOutput(
   await store.settleAside();
   const repoDigests: string[] = [];
   let descriptor = target;
-  for (const name of names) {
+  for (const [name, moreTags] of byRepository(names)) {
     const pushed = await pushImage(store, name, {
+      moreTags,
       // Never what the name points to: another build may have moved it meanwhile.
       image: target,
       byDigest: spec.byDigest,
@@ -43,9 +44,19 @@ export async function writeImageOutput(
       onWarning: (message) => emit({ type: 'warning', message }),
     });
     descriptor = pushed.manifest;
-    repoDigests.push(pushed.repoDigest);
+    repoDigests.push(...[name, ...moreTags].map(() => pushed.repoDigest));
   }
   return { ...written, descriptor, repoDigests };
+}
+
+/** Content goes to a repository once, whatever tags it gets there: by the first name of each, the tags of its others. */
+function byRepository(names: readonly string[]): ReadonlyMap<string, readonly string[]> {
+  const groups = Map.groupBy(names, (name) => repositoryName(parseReference(name)));
+  return new Map(
+    [...groups.values()].flatMap(([first, ...others]) =>
+      first === undefined ? [] : [[first, others.flatMap((name) => parseReference(name).tag ?? [])]],
+    ),
+  );
 }
 
 /** The names of several images are those of their index. */

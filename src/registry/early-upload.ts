@@ -1,4 +1,5 @@
-import { beginUpload, sendStream, type Session, type UploadWork } from './upload.ts';
+import type { Session } from './upload-session.ts';
+import { beginUpload, sendStream, type UploadWork } from './upload.ts';
 import { waitingStream, type EarlyBytes } from './waiting-bytes.ts';
 
 /** An upload that goes on while its bytes are made, so that neither digest nor size is known yet. */

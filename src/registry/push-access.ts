@@ -3,7 +3,7 @@ import { discard, HttpStatusError, withRetries } from '../http/index.ts';
 import { familiarName, type Reference } from '../oci/index.ts';
 import { withDeadline } from './conversation.ts';
 import { withRepository, type OpenRepository, type RegistryOptions } from './repository.ts';
-import { uploadLocation } from './upload.ts';
+import { uploadLocation } from './upload-session.ts';
 
 /**
  * Whether the user may push there, before a long build: an upload is begun and cancelled (end-4a, end-14), which is the one

@@ -1,23 +1,16 @@
 import PQueue from 'p-queue';
 
-import { digestOf, type Digest } from '../core/index.ts';
+import type { Digest } from '../core/index.ts';
 import { withRetries, type RetryPolicy } from '../http/index.ts';
 import type { Descriptor, Reference } from '../oci/index.ts';
 import { beginEarlyUpload } from './early-upload.ts';
-import { putManifest, type OutgoingManifest } from './put-manifest.ts';
-import { withRepository, type OpenRepository, type RegistryOptions } from './repository.ts';
-import {
-  hasBlob,
-  mountBlob,
-  pushBlob,
-  type Arrival,
-  type BlobSource,
-  type Session,
-  type UploadWork,
-} from './upload.ts';
+import { putUnderTags, tagsOf, type OutgoingManifest, type TaggedPushOptions } from './put-manifest.ts';
+import { withRepository, type OpenRepository } from './repository.ts';
+import type { Session } from './upload-session.ts';
+import { hasBlob, mountBlob, pushBlob, type Arrival, type BlobSource, type UploadWork } from './upload.ts';
 import type { EarlyBytes } from './waiting-bytes.ts';
 
-export interface PushOptions extends RegistryOptions {
+export interface PushOptions extends TaggedPushOptions {
   readonly onProgress?: ((progress: PushProgress) => void) | undefined;
   /** Largest piece of a blob that is sent in one request, in bytes; 32 MiB unless told. */
   readonly chunk?: number | undefined;
@@ -73,7 +66,7 @@ const worthStreaming = 8 * 2 ** 20;
 const defaultChunk = 32 * 2 ** 20;
 
 /**
- * Sends an image: blobs that the repository lacks, at most four at once, then the manifest under the tag (G-30, G-31).
+ * Sends an image: blobs that the repository lacks, at most four at once, then the manifest under the tags (G-30, G-31).
  * Throws DIGEST_MISMATCH when the registry says another digest, INTERRUPTED and the REGISTRY_ codes.
  */
 export async function pushContent(
@@ -84,16 +77,17 @@ export async function pushContent(
   const visit = { ...options, access: 'push' as const, alsoRead: image.mountRepositories };
   return withRepository(reference, visit, async (repository) => {
     const { onProgress, chunk = defaultChunk } = options;
-    return push(reference, image, { ...repository, onProgress, chunk });
+    return push(image, { ...repository, onProgress, chunk, tags: tagsOf(reference, options) });
   });
 }
 
 interface PushWork extends OpenRepository {
   readonly onProgress: PushOptions['onProgress'];
   readonly chunk: number;
+  readonly tags: readonly string[];
 }
 
-async function push(reference: Reference, image: OutgoingImage, work: PushWork): Promise<PushedContent> {
+async function push(image: OutgoingImage, work: PushWork): Promise<PushedContent> {
   const queue = new PQueue({ concurrency: parallelTransfers });
   const counter = { transferred: 0 };
   const distinct = new Map(
@@ -117,10 +111,8 @@ async function push(reference: Reference, image: OutgoingImage, work: PushWork):
   });
   const layers = arrived.flatMap((descriptor) => descriptor ?? []);
   if (typeof config === 'function') await sendConfig(await config(layers));
-  const outgoing = image.manifest(layers);
-  const tag = reference.tag ?? digestOf(outgoing.bytes);
-  const { descriptor } = await putManifest(work, tag, outgoing);
-  return { manifest: descriptor, layers, transferred: counter.transferred };
+  const manifest = await putUnderTags(work, work.tags, image.manifest(layers));
+  return { manifest, layers, transferred: counter.transferred };
 }
 
 async function sendLayer(

@@ -13,6 +13,8 @@ export interface OutgoingManifest {
 
 export interface StoredManifest {
   readonly descriptor: Descriptor;
+  /** Which of the tags of the query the registry says that it set (the answer has OCI-Tag). */
+  readonly tagged: readonly string[];
   /** The registry lists it among the referrers of its subject (the answer has OCI-Subject). */
   readonly listed: boolean;
 }
@@ -25,22 +27,48 @@ export interface StoredManifest {
 export async function pushManifest(
   reference: Reference,
   manifest: OutgoingManifest,
-  options: RegistryOptions = {},
+  options: TaggedPushOptions = {},
 ): Promise<Descriptor> {
   const digest = digestOf(manifest.bytes);
   if (reference.digest !== undefined && reference.digest !== digest) {
     throw new TsbuildError('DIGEST_MISMATCH', `the manifest is ${digest}, not ${reference.digest}`);
   }
   return withRepository(reference, { ...options, access: 'push' }, async (repository) => {
-    const { descriptor } = await putManifest(repository, reference.tag ?? digest, manifest);
-    return descriptor;
+    return putUnderTags(repository, tagsOf(reference, options), manifest);
   });
 }
 
-/** end-7a. The registry's digest of it must be ours: it is the name by which others will ask. */
+export interface TaggedPushOptions extends RegistryOptions {
+  /** Further tags of the repository, where the reference has one. */
+  readonly moreTags?: readonly string[] | undefined;
+}
+
+export function tagsOf({ tag }: Reference, { moreTags = [] }: TaggedPushOptions): readonly string[] {
+  return tag === undefined ? [] : [...new Set([tag, ...moreTags])];
+}
+
+/**
+ * Under its digest where there are no tags. Several go in one request where the registry knows how (end-7b), and else in one
+ * each: by digest it takes the manifest in any case.
+ */
+export async function putUnderTags(
+  repository: OpenRepository,
+  tags: readonly string[],
+  manifest: OutgoingManifest,
+): Promise<Descriptor> {
+  const digest = digestOf(manifest.bytes);
+  const [only = digest] = tags;
+  if (tags.length < 2) return (await putManifest(repository, only, manifest)).descriptor;
+  const query = new URLSearchParams(tags.map((tag): [string, string] => ['tag', tag])).toString();
+  const { descriptor, tagged } = await putManifest(repository, `${digest}?${query}`, manifest);
+  for (const tag of tags) if (!tagged.includes(tag)) await putManifest(repository, tag, manifest);
+  return descriptor;
+}
+
+/** end-7a. `place` is a tag or the digest. The registry's digest of it must be ours: it is the name by which others will ask. */
 export async function putManifest(
   repository: OpenRepository,
-  tagOrDigest: string,
+  place: string,
   { bytes, mediaType }: OutgoingManifest,
 ): Promise<StoredManifest> {
   const { conversation, retry, signal: stopped } = repository;
@@ -48,7 +76,7 @@ export async function putManifest(
   const headers = await withRetries(
     async () =>
       withDeadline(repository, async (signal) => {
-        const response = await conversation.request(`manifests/${tagOrDigest}`, {
+        const response = await conversation.request(`manifests/${place}`, {
           method: 'PUT',
           headers: { 'content-type': mediaType },
           body: { size: bytes.byteLength, open: () => once(bytes) },
@@ -69,6 +97,7 @@ export async function putManifest(
   }
   return {
     descriptor: { mediaType, digest, size: bytes.byteLength },
+    tagged: (headers.get('oci-tag') ?? '').split(',').map((tag) => tag.trim()),
     listed: headers.get('oci-subject') !== null,
   };
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Digest } from '../core/index.ts';
+import { digestParts, type Digest } from '../core/index.ts';
 import {
   countTries,
   CutOffError,
@@ -9,7 +9,10 @@ import {
   withRetries,
   type RetryPolicy,
 } from '../http/index.ts';
-import { withDeadline, type Conversation } from './conversation.ts';
+import { withDeadline } from './conversation.ts';
+import { sendBytes, type SendingWork } from './send-bytes.ts';
+import { sendWhole } from './single-post.ts';
+import { offsetOf, sessionOf, type Session } from './upload-session.ts';
 
 /** A blob that can be read from anywhere, as often as it takes. */
 export interface BlobSource {
@@ -20,29 +23,15 @@ export interface BlobSource {
   read(start: number, end: number): AsyncIterable<Uint8Array>;
 }
 
-export interface UploadWork {
-  readonly conversation: Conversation;
-  readonly signal: AbortSignal;
+export interface UploadWork extends SendingWork {
   readonly retry: RetryPolicy;
-  /** Milliseconds without progress after which a request is begun anew. */
-  readonly stall: number;
   /** Largest piece that is sent in one request, in bytes. */
   readonly chunk: number;
   /** Repositories of this registry that may have the blob. */
   readonly mounts: readonly string[];
-  /** Called with every piece that was handed to the network: bytes of this piece, and how far the blob is. */
-  readonly onBytes: (count: number, reached: number) => void;
 }
 
 export type Arrival = 'present' | 'mounted' | 'sent';
-
-/** What an upload session of the registry has (distribution-spec, "Pushing blobs"). */
-export interface Session {
-  readonly location: URL;
-  readonly offset: number;
-  /** OCI-Chunk-Min-Length. */
-  readonly least: number;
-}
 
 /** Whether the repository has the blob (end-2). */
 export async function hasBlob(
@@ -79,8 +68,8 @@ export async function pushBlob(source: BlobSource, work: UploadWork, begun?: Ses
       isSure = false;
       if (session !== undefined && session.offset > source.size) session = undefined;
       if (session === undefined) {
-        const begun = await begin(source.digest, work);
-        if (begun === 'mounted') return begun;
+        const begun = await begin(source, work);
+        if (begun === 'mounted' || begun === 'sent') return begun;
         session = begun;
       }
       while (source.size - session.offset > Math.max(work.chunk, session.least)) {
@@ -149,17 +138,25 @@ export async function sendStream(
   return sessionOf(response, reached);
 }
 
-/** A new session; or none, where another repository lends the blob (end-4a, end-11). */
-async function begin(digest: Digest, work: UploadWork): Promise<Session | 'mounted'> {
-  const answer = await lent(digest, work);
-  return answer ?? sessionOf(await small('blobs/uploads/', 'POST', work), 0);
+/** A new session; or none, where another repository lends the blob or it was small enough to go along (end-4a, end-4b, end-11). */
+async function begin(source: BlobSource, work: UploadWork): Promise<Session | 'mounted' | 'sent'> {
+  const answer = (await lent(source.digest, work)) ?? (await sendWhole(source, work));
+  if (answer !== undefined) return answer;
+  const query = new URLSearchParams(algorithmQuery(source.digest)).toString();
+  return sessionOf(await small(`blobs/uploads/${query && `?${query}`}`, 'POST', work), 0);
+}
+
+/** What a registry does not reckon with by itself it is told when the upload begins (end-4c). */
+function algorithmQuery(digest: Digest): Readonly<Record<string, string>> {
+  const { algorithm } = digestParts(digest);
+  return algorithm === 'sha256' ? {} : { 'digest-algorithm': algorithm };
 }
 
 /** A registry that cannot lend it answers with the session for sending it. */
 async function lent(digest: Digest, work: UploadWork): Promise<Session | 'mounted' | undefined> {
   let session: Session | undefined;
   for (const from of work.mounts) {
-    const query = new URLSearchParams({ mount: digest, from });
+    const query = new URLSearchParams({ mount: digest, from, ...algorithmQuery(digest) });
     try {
       const response = await small(`blobs/uploads/?${query.toString()}`, 'POST', work);
       if (response.status === 201) return 'mounted';
@@ -213,78 +210,10 @@ async function finish(source: BlobSource, { location, offset }: Session, work: U
   );
 }
 
-interface Sending {
-  readonly location: URL;
-  readonly start: number;
-  /** Undefined when it is not known. */
-  readonly end?: number | undefined;
-  readonly method: 'PATCH' | 'PUT';
-  readonly headers: Record<string, string>;
-  read(): AsyncIterable<Uint8Array>;
-}
-
-/** One request with bytes of the blob; given up when the network takes none of them for too long. */
-async function sendBytes(sending: Sending, work: UploadWork): Promise<Response> {
-  const { location, start, end, method, headers } = sending;
-  const silence = new AbortController();
-  const timer = setTimeout(() => silence.abort(), work.stall);
-  const open = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
-    let reached = start;
-    for await (const bytes of sending.read()) {
-      timer.refresh();
-      reached += bytes.byteLength;
-      work.onBytes(bytes.byteLength, reached);
-      yield bytes;
-    }
-  };
-  try {
-    const response = await work.conversation.request(location, {
-      method,
-      headers: { 'content-type': 'application/octet-stream', ...headers },
-      body: { size: end === undefined ? undefined : end - start, open },
-      signal: AbortSignal.any([work.signal, silence.signal]),
-    });
-    await discard(response);
-    return response;
-  } catch (error) {
-    if (!silence.signal.aborted || work.signal.aborted) throw error;
-    throw new CutOffError(`the registry took nothing for ${work.stall} ms`);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 async function small(path: string | URL, method: 'POST' | 'GET', work: UploadWork): Promise<Response> {
   return withDeadline(work, async (signal) => {
     const response = await work.conversation.request(path, { method, signal });
     await discard(response);
     return response;
   });
-}
-
-function sessionOf(response: Response, offset: number, earlier?: Session): Session {
-  const url = uploadLocation(response) ?? earlier?.location;
-  if (url === undefined) {
-    throw new HttpStatusError({
-      status: response.status,
-      detail: 'the registry names no place for the upload',
-    });
-  }
-  const least = Number(response.headers.get('oci-chunk-min-length') ?? earlier?.least ?? 0);
-  return { location: url, offset, least: Number.isSafeInteger(least) && least > 0 ? least : 0 };
-}
-
-/** Where the upload goes on. A URL that could not be meant honestly is none. */
-export function uploadLocation(response: Response): URL | undefined {
-  const location = response.headers.get('location');
-  if (location === null || !URL.canParse(location, response.url)) return undefined;
-  const url = new URL(location, response.url);
-  const isPlain = url.username === '' && url.password === '';
-  return isPlain && /^https?:$/.test(url.protocol) ? url : undefined;
-}
-
-/** `Range: 0-999` says that 1000 bytes are there; some servers write `bytes=0-999`. */
-function offsetOf(response: Response): number | undefined {
-  const last = /^(?:bytes=)?0-(\d{1,15})$/.exec(response.headers.get('range') ?? '')?.[1];
-  return last === undefined ? undefined : Number(last) + 1;
 }
