@@ -79,6 +79,9 @@ static void carry_out(uint32_t code, struct cursor *fields) {
     case OP_READONLY_ROOT: return op_readonly_root();
     case OP_NODEV_ROOT: return op_nodev_root();
     case OP_TERMINAL: return op_terminal(fields);
+    case OP_HOOK_POINT: return op_hook_point();
+    case OP_HOOK: return op_hook(fields);
+    case OP_START_HOOK: return op_start_hook(fields);
     case OP_PIVOT: return op_pivot();
     case OP_CHROOT: return op_chroot();
     case OP_HOSTNAME: return op_hostname(fields);
@@ -285,6 +288,7 @@ static bool hear_inner(void) {
     return true;
   }
   if (frame.bytes[0] == REPORT_ERROR) outer.failed = true;
+  if (frame.bytes[0] == REPORT_HOOKS) put_u32(&frame, (uint32_t)outer.pid);
   if (frame.bytes[0] == REPORT_READY) {
     outer.ready = true;
     put_u32(&frame, (uint32_t)outer.pid);
@@ -307,6 +311,9 @@ static void obey(uint32_t command, uint32_t argument) {
       outer.killed = true;
       SYS(pidfd_send_signal, outer.pidfd, SIGKILL, 0, 0);
       thaw();
+      return;
+    case COMMAND_CONTINUE:
+      SYS(write, self.sync, "c", 1);
       return;
     case COMMAND_RESIZE:
       resize((uint16_t)(argument >> 16), (uint16_t)argument);

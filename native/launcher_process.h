@@ -2,7 +2,7 @@
 #ifndef LAUNCHER_PROCESS_H
 #define LAUNCHER_PROCESS_H
 
-#include "launcher_overlay.h"
+#include "launcher_hooks.h"
 #include "launcher_reaper.h"
 #include <asm/ioctls.h>
 #include <linux/capability.h>
@@ -268,6 +268,7 @@ static __attribute__((noreturn)) void op_exec(struct cursor *fields) {
   char word;
   /* End of file: the outer process is gone, and with it whoever wanted this. */
   if (SYS(read, self.sync, &word, 1) != 1) leave(1);
+  run_start_hooks();
   if (self.reaper) become_reaper();
   uint64_t none = 0;
   check(SYS(rt_sigprocmask, SIG_SETMASK, &none, 0, sizeof none), "unblock signals", "");

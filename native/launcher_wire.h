@@ -65,13 +65,17 @@ enum operation {
   OP_LABEL = 50,
   OP_ROOT_FOLDER = 51,
   OP_CHROOT = 52,
+  OP_HOOK_POINT = 53,
+  OP_HOOK = 54,
+  OP_START_HOOK = 55,
 };
 
-enum command { COMMAND_START = 1, COMMAND_SIGNAL = 2, COMMAND_KILL = 3, COMMAND_RESIZE = 4 };
+enum command { COMMAND_START = 1, COMMAND_SIGNAL = 2, COMMAND_KILL = 3, COMMAND_RESIZE = 4, COMMAND_CONTINUE = 5 };
 
 /* Kinds of reports. The lower-case ones stay between the launcher's two processes. */
 enum report {
   REPORT_READY = 'R',   /* u32 process id */
+  REPORT_HOOKS = 'H',   /* u32 process id: it waits for COMMAND_CONTINUE, while the builder runs hooks */
   REPORT_STARTED = 'S', /* */
   REPORT_ERROR = 'E',   /* i32 index of the operation, i32 errno, u32 is it about executing the program, text */
   REPORT_CREATED = 'P', /* u32 is it a directory, the parent's mtime before and after (each i64 seconds, i64 nanoseconds), path */

@@ -5,6 +5,7 @@ import type { Platform } from '../oci/types.ts';
 import type { ContainerOptions } from '../ops/index.ts';
 import { collect } from './command.ts';
 import { dockerProxies } from './docker-proxies.ts';
+import { addHookOptions, hooksOf, type HookFlags } from './hook-flags.ts';
 import { addLimitOptions, limitsOf, type LimitFlags } from './limits.ts';
 import { addLifeOptions, lifeOf, type LifeFlags } from './run-flags-life.ts';
 import { addMountOptions, mountsOf, type MountFlags } from './run-flags-mounts.ts';
@@ -13,7 +14,7 @@ import { addSecurityOptions, securityOf, type SecurityFlags } from './run-flags-
 import { parseEnv, readEnvFile } from './run-values.ts';
 
 /** The flags that `run` and `create` share, as commander gives them. */
-export interface RunFlags extends MountFlags, NetworkFlags, SecurityFlags, LifeFlags, LimitFlags {
+export interface RunFlags extends MountFlags, NetworkFlags, SecurityFlags, LifeFlags, LimitFlags, HookFlags {
   readonly interactive?: boolean;
   readonly tty?: boolean;
   readonly name?: string;
@@ -65,6 +66,7 @@ export function addRunOptions(command: Command): Command {
   addMountOptions(command.optionsGroup('Mounts:'));
   addNetworkOptions(command.optionsGroup('Network:'));
   addSecurityOptions(command.optionsGroup('Security:'));
+  addHookOptions(command.optionsGroup('Hooks:'));
   addLimitOptions(command.optionsGroup('Limits:'));
   return command;
 }
@@ -92,6 +94,7 @@ export async function runChoices(flags: RunFlags, args: readonly string[]): Prom
       volumesFrom: flags.volumesFrom ?? [],
       readonlyRootfs: flags.readOnly === true,
       security: securityOf(flags),
+      hooks: await hooksOf(flags),
       limits: limitsOf(flags),
       ...(await lifeOf(flags)),
     },

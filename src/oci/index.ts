@@ -36,5 +36,6 @@ export {
   type Reference,
 } from './reference.ts';
 export type { DockerArchiveImage } from './schemas.ts';
+export { hookStages } from './hook-stages.ts';
 export { seccompActions, seccompOperators } from './seccomp-words.ts';
 export { validateImage, type BlobSource } from './validate.ts';

@@ -8,6 +8,7 @@ import type {
   RuntimeConfig,
   SeccompConfig,
 } from './runtime-spec.ts';
+import { hookStages } from './hook-stages.ts';
 import { seccompActions, seccompOperators } from './seccomp-words.ts';
 
 /** The spec lets most lists be left out; the types of this runtime always have them. */
@@ -164,6 +165,17 @@ function makeSchema(): z.ZodMiniType<RuntimeConfig> {
     readonlyPaths: optionalStrings,
   });
 
+  const hooks = z.optional(
+    z.array(
+      z.looseObject({
+        path: string.check(z.startsWith('/', { error: 'not an absolute path' })),
+        args: optionalStrings,
+        env: optionalStrings,
+        timeout: z.optional(z.int().check(z.minimum(1))),
+      }),
+    ),
+  );
+
   return z.looseObject({
     ociVersion: string,
     process: processSchema,
@@ -179,6 +191,7 @@ function makeSchema(): z.ZodMiniType<RuntimeConfig> {
       }),
     ),
     annotations: z.optional(z.record(string, string)),
+    hooks: z.optional(z.looseObject(Object.fromEntries(hookStages.map((stage) => [stage, hooks])))),
     linux,
   });
 }

@@ -1,3 +1,4 @@
+import type { hookStages } from './hook-stages.ts';
 import type { seccompActions, seccompOperators } from './seccomp-words.ts';
 
 /** runtime-spec config.md and config-linux.md: what this runtime reads of config.json. Kept in the spec's own names. */
@@ -9,8 +10,24 @@ export interface RuntimeConfig {
   readonly domainname?: string | undefined;
   readonly mounts: readonly MountConfig[];
   readonly annotations?: Readonly<Record<string, string>> | undefined;
+  readonly hooks?: HooksConfig | undefined;
   readonly linux: LinuxConfig;
 }
+
+/** runtime-spec config.md, "POSIX-platform Hooks". */
+export interface HookConfig {
+  readonly path: string;
+  /** As execve(2) has them, the name included; the path alone unless told. */
+  readonly args?: readonly string[] | undefined;
+  /** All of its environment. */
+  readonly env?: readonly string[] | undefined;
+  /** Seconds. */
+  readonly timeout?: number | undefined;
+}
+
+export type HookStage = (typeof hookStages)[number];
+
+export type HooksConfig = Readonly<Partial<Record<HookStage, readonly HookConfig[] | undefined>>>;
 
 export interface ProcessConfig {
   readonly terminal?: boolean | undefined;

@@ -67,6 +67,7 @@ export {
 export type * from './container/network/types.ts';
 export { discardContainer } from './container/discard.ts';
 export type { SecurityChoices } from './container/security.ts';
+export type { HookChoices } from './container/hooks.ts';
 export * from './volumes/index.ts';
 export type * from './container/types.ts';
 export { healthCheckOf, type LifeChoices } from './container/life-options.ts';

@@ -4,6 +4,7 @@ import { assertNever, TsbuildError } from '../core/index.ts';
 import type {
   CapabilitySets,
   DeviceRule,
+  HooksConfig,
   IdMapping,
   LinuxConfig,
   MountConfig,
@@ -26,6 +27,7 @@ import {
 } from './defaults.ts';
 import { deviceRules, withDevices, type GrantedDevice } from './devices.ts';
 import { containerEnv } from './env.ts';
+import { hasHooks } from './hooks/merge.ts';
 import { insecureCapabilitySets, insecureDevices, writable, type InsecureOptions } from './insecure.ts';
 import type { Rlimit } from './ulimits.ts';
 import type { SelinuxLabels } from './selinux.ts';
@@ -95,6 +97,8 @@ export interface ContainerRequest {
     { readonly uids: readonly IdMapping[]; readonly gids: readonly IdMapping[] } | undefined;
   readonly cgroupsPath?: string | undefined;
   readonly annotations?: Readonly<Record<string, string>> | undefined;
+  /** Programs of the host that run on its way; never from an image. */
+  readonly hooks?: HooksConfig | undefined;
   /** `root.path` of the printed bundle. */
   readonly rootPath?: string | undefined;
 }
@@ -111,6 +115,7 @@ export function containerConfig(request: ContainerRequest): RuntimeConfig {
     ...(request.sharedNamespaces?.includes('uts') !== true && { hostname: request.hostname }),
     mounts: containerMounts(request),
     ...(request.annotations !== undefined && { annotations: request.annotations }),
+    ...(hasHooks(request.hooks) && { hooks: request.hooks }),
     linux: insecure === undefined ? linuxConfig(request, capabilities) : insecureLinux(request, insecure),
   };
 }

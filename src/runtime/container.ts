@@ -5,6 +5,7 @@ import type { ResourceConfig } from '../oci/runtime-spec.ts';
 import type { Launcher } from '../sys/index.ts';
 import type { Cgroup } from './cgroup/types.ts';
 import { describeErrno, setupError } from './errors.ts';
+import type { HostHooks } from './hooks/host-hooks.ts';
 import type { SetupOp } from './plan/ops.ts';
 import { encodeCommand, ReportReader, type Report } from './reports.ts';
 import type { Container, CreatedPoint, ExitStatus, Usage } from './types.ts';
@@ -16,6 +17,8 @@ export interface LaunchedParts {
   readonly cgroup: Cgroup;
   readonly warnings: readonly string[];
   readonly startAtOnce: boolean;
+  readonly hooks?: HostHooks | undefined;
+  readonly warn?: ((message: string) => void) | undefined;
 }
 
 /**
@@ -32,6 +35,9 @@ export class LaunchedContainer implements Container {
   readonly #plan: readonly SetupOp[];
   readonly #launcher: Launcher;
   readonly #cgroup: Cgroup;
+  #hooks: HostHooks | undefined;
+  #startedHooks: Promise<void> | undefined;
+  readonly #warn: (message: string) => void;
   readonly #ready = Promise.withResolvers<undefined>();
   readonly #started = Promise.withResolvers<undefined>();
   readonly #exited = Promise.withResolvers<ExitStatus>();
@@ -47,6 +53,8 @@ export class LaunchedContainer implements Container {
     this.#plan = parts.plan;
     this.#launcher = parts.launcher;
     this.#cgroup = parts.cgroup;
+    this.#hooks = parts.hooks;
+    this.#warn = parts.warn ?? ((message) => this.warnings.push(message));
     this.warnings = [...parts.warnings];
     this.#startAsked = parts.startAtOnce;
     this.stdin = parts.launcher.stdin;
@@ -121,10 +129,32 @@ export class LaunchedContainer implements Container {
     this.#abort?.signal.removeEventListener('abort', this.#abort.listener);
     const { control, ended } = this.#launcher;
     control.end();
+    using hooks = this.#hooks;
+    this.#hooks = undefined;
     // It has removed the cgroups, unless it was killed itself.
-    if ((await ended) === 'complete') return;
-    this.#cgroup.kill();
-    this.#cgroup.remove();
+    if ((await ended) !== 'complete') {
+      this.#cgroup.kill();
+      this.#cgroup.remove();
+    }
+    // A program may have ended before them; those of its end come after all others.
+    await this.#startedHooks;
+    for (const warning of (await hooks?.afterEnd()) ?? []) this.#warn(warning);
+  }
+
+  /** Whatever comes of it, the launcher is told: it waits for nothing else. */
+  async #runHooks(pid: number): Promise<void> {
+    try {
+      await this.#hooks?.beforeStart(pid);
+      this.#send(encodeCommand('continue'));
+    } catch (error) {
+      this.#send(encodeCommand('kill'));
+      this.#fail(error);
+    }
+  }
+
+  async #runStartedHooks(): Promise<void> {
+    for (const warning of (await this.#hooks?.afterStart(this.#pid)) ?? []) this.#warn(warning);
+    this.#started.resolve(undefined);
   }
 
   #send(command: Buffer): void {
@@ -148,8 +178,12 @@ export class LaunchedContainer implements Container {
         this.#pid = report.pid;
         this.#ready.resolve(undefined);
         return;
+      case 'hooks':
+        void this.#runHooks(report.pid);
+        return;
       case 'started':
-        this.#started.resolve(undefined);
+        if (this.#hooks === undefined) this.#started.resolve(undefined);
+        else this.#startedHooks = this.#runStartedHooks();
         return;
       case 'warning':
         this.warnings.push(`${report.text}: ${describeErrno(report.errno)}`);
@@ -180,7 +214,7 @@ export class LaunchedContainer implements Container {
     }
   }
 
-  #fail(error: TsbuildError): void {
+  #fail(error: unknown): void {
     this.#ended = true;
     for (const deferred of [this.#ready, this.#started, this.#exited]) deferred.reject(error);
   }

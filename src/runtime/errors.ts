@@ -3,6 +3,7 @@ import { getSystemErrorMap } from 'node:util';
 
 import { TsbuildError } from '../core/index.ts';
 import type { SetupOp } from './plan/ops.ts';
+import { hookError } from './hooks/failure.ts';
 import type { Report } from './reports.ts';
 
 type ErrorReport = Extract<Report, { kind: 'error' }>;
@@ -41,6 +42,10 @@ export function setupError(report: ErrorReport, plan: readonly SetupOp[]): Tsbui
             : 'it must be a file with the permission to execute, of a format the kernel knows',
       });
     }
+  }
+  if (op?.kind === 'hook' || op?.kind === 'start-hook') {
+    const stage = op.kind === 'hook' ? 'createContainer' : 'startContainer';
+    if (report.errno === 0) return hookError(stage, op.hook, report.text);
   }
   const step = op === undefined ? 'reading the request' : op.kind;
   return new TsbuildError(

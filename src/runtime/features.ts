@@ -1,5 +1,5 @@
 import type { Json } from '../core/index.ts';
-import { seccompActions, seccompOperators } from '../oci/index.ts';
+import { hookStages, seccompActions, seccompOperators } from '../oci/index.ts';
 import { cgroupManager } from './cgroup/index.ts';
 import { mountOptionWords } from './plan/mount-options.ts';
 import { capabilityNames, namespaceFlags } from './plan/numbers.ts';
@@ -26,8 +26,7 @@ export function runtimeFeatures(): Json {
   return {
     ociVersionMin: '1.0.0',
     ociVersionMax: '1.2.0',
-    // None is ever run: they are programs of the host's.
-    hooks: [],
+    hooks: [...hookStages],
     mountOptions: [...mountOptionWords],
     linux: {
       namespaces: Object.keys(namespaceFlags).toSorted(),

@@ -7,6 +7,7 @@ export { cdiFolders, deviceEdits, isCdiName, type DeviceEdits, type DeviceReques
 export { deviceSources, type GrantedDevice } from './devices.ts';
 export { containerEnv, defaultPath } from './env.ts';
 export { allHostDevices, parseDeviceRules, parseDevices } from './host-devices.ts';
+export { matchHooks, mergeHooks, readHookFolders, type HookFile } from './hooks/index.ts';
 export { runtimeFeatures } from './features.ts';
 export type { InsecureOptions } from './insecure.ts';
 export { parseLimits, type LimitOptions } from './limits.ts';

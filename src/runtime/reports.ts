@@ -3,6 +3,8 @@ import type { FileTime } from '../sys/index.ts';
 /** What the launcher says; see native/launcher_wire.h. */
 export type Report =
   | { readonly kind: 'ready'; readonly pid: number }
+  /** It waits for `continue`; `pid` as in `ready`. */
+  | { readonly kind: 'hooks'; readonly pid: number }
   | { readonly kind: 'started' }
   | {
       readonly kind: 'error';
@@ -56,6 +58,8 @@ function parseReport(frame: Buffer): Report {
   switch (kind) {
     case 'R':
       return { kind: 'ready', pid: frame.readUInt32LE(1) };
+    case 'H':
+      return { kind: 'hooks', pid: frame.readUInt32LE(1) };
     case 'S':
       return { kind: 'started' };
     case 'E':
@@ -97,8 +101,8 @@ function readTime(frame: Buffer, at: number): FileTime {
   return { seconds: Number(frame.readBigInt64LE(at)), nanos: Number(frame.readBigInt64LE(at + 8)) };
 }
 
-/** `start`, `signal`, `kill` and `resize` for the control socket. */
-export const commands = { start: 1, signal: 2, kill: 3, resize: 4 } as const;
+/** For the control socket. */
+export const commands = { start: 1, signal: 2, kill: 3, resize: 4, continue: 5 } as const;
 
 export function encodeCommand(command: keyof typeof commands, argument = 0): Buffer {
   const bytes = Buffer.alloc(8);

@@ -8,6 +8,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onStdout?: ((chunk: Buffer) => void) | undefined;
   readonly onStderr?: ((chunk: Buffer) => void) | undefined;
+  /** Told of hooks that failed when nothing depends on them any more. */
+  readonly warn?: ((message: string) => void) | undefined;
   /** Given, it gets the end of the launcher and of the cgroups, which is then not waited for: no program is left in them. */
   readonly aside?: ((gone: Promise<void>) => void) | undefined;
 }
@@ -26,7 +28,9 @@ export async function runContainer(
   options: RunOptions = {},
 ): Promise<RunResult> {
   await using held = new AsyncDisposableStack();
-  const container = held.use(await runtime.create(spec, { signal: options.signal, start: true }));
+  const container = held.use(
+    await runtime.create(spec, { signal: options.signal, start: true, warn: options.warn }),
+  );
   const output = [deliver(container.stdout, options.onStdout), deliver(container.stderr, options.onStderr)];
   const status = await container.wait();
   await Promise.all(output);

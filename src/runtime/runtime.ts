@@ -10,6 +10,7 @@ import { coveredMounts, coveredProcWarning } from './covered-mounts.ts';
 import { hasSingleId, ownMappedIds, singleIdWarning } from './mapped-ids.ts';
 import { ownCapabilities } from './own-capabilities.ts';
 import { encodeRequest } from './plan/encode.ts';
+import { openHostHooks } from './hooks/host-hooks.ts';
 import type { Isolation } from './isolation.ts';
 import { planChroot } from './plan/chroot.ts';
 import type { HostFacts } from './plan/host.ts';
@@ -120,7 +121,7 @@ const validId = /^[A-Za-z0-9_.-]{1,128}$/;
 async function createContainer(
   machine: Machine,
   spec: ContainerSpec,
-  { signal, start = false }: CreateOptions = {},
+  { signal, start = false, warn }: CreateOptions = {},
 ): Promise<Container> {
   if (!validId.test(spec.id) || spec.id === '.' || spec.id === '..') {
     throw new TsbuildError('RUNTIME_SETUP', `the container id ${JSON.stringify(spec.id)} is malformed`);
@@ -129,7 +130,7 @@ async function createContainer(
   const { resources = {}, cgroupsPath } = spec.config.linux;
   const cgroup = machine.cgroups.create({ id: spec.id, path: cgroupsPath }, resources);
   try {
-    return await launch(machine, spec, { cgroup, signal, start });
+    return await launch(machine, spec, { cgroup, signal, start, warn });
   } catch (error) {
     cgroup.remove();
     throw error;
@@ -141,12 +142,15 @@ async function launch(
   spec: ContainerSpec,
   run: { readonly cgroup: Cgroup } & CreateOptions,
 ): Promise<Container> {
-  const { cgroup, signal, start = false } = run;
+  const { cgroup, signal, start = false, warn } = run;
+  using opened = new DisposableStack();
+  const { stubs: folder } = machine.options;
+  const rootPath = machine.facts.scratch.root;
+  const hooks = openHostHooks(spec, { folder: join(folder, 'hooks'), rootPath, signal });
+  opened.use(hooks);
   const stubs =
-    spec.rootfs.kind === 'overlay'
-      ? ensureStubs(join(machine.options.stubs, 'stubs'), stubTargets(spec))
-      : undefined;
-  const facts = { ...machine.facts, stubs, cgroup: cgroup.placement };
+    spec.rootfs.kind === 'overlay' ? ensureStubs(join(folder, 'stubs'), stubTargets(spec)) : undefined;
+  const facts = { ...machine.facts, stubs, cgroup: cgroup.placement, bundle: hooks?.bundle };
   const plan = machine.options.isolation === 'chroot' ? planChroot(spec, facts) : planSetup(spec, facts);
   const request = encodeRequest(plan);
   const { stdio: output, stdin, streams, muted } = spec;
@@ -166,7 +170,10 @@ async function launch(
     cgroup,
     warnings,
     startAtOnce: start,
+    hooks,
+    warn,
   });
+  opened.move();
   launcher.control.write(start ? Buffer.concat([request, encodeCommand('start')]) : request);
   container.killOn(signal);
   try {

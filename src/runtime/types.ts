@@ -101,6 +101,8 @@ export interface CreateOptions {
   readonly signal?: AbortSignal | undefined;
   /** Starts as soon as it is set up, which saves a round trip; `start` then only waits for that. */
   readonly start?: boolean | undefined;
+  /** Told of hooks that failed when that changes nothing any more; else they are among the container's warnings. */
+  readonly warn?: ((message: string) => void) | undefined;
 }
 
 /** Disposing ends what was begun for containers that never came; nothing is left where none was expected. */

@@ -206,7 +206,7 @@ describe('how far run shuts a container in', () => {
     expect(await sh('ls /d | sort', '--device', '/dev/net:/d')).toEqual(readdirSync('/dev/net').sort());
   });
 
-  it('L-126 --device takes CDI names, and inspect tells where a device is on this machine', async () => {
+  it('L-126 R-03 --device takes CDI names, hooks of theirs run only if asked for, and inspect tells where a device is on this machine', async () => {
     const vendor = `tsbuild-run-${process.pid}.test`;
     const file = join('/var/run/cdi', `${vendor}.json`);
     mkdirSync('/var/run/cdi', { recursive: true });
@@ -217,7 +217,8 @@ describe('how far run shuts a container in', () => {
       mounts: [{ hostPath: file, containerPath: '/opt/spec.json', options: ['ro', 'bind'] }],
       additionalGids: [4321],
     };
-    const hooked = { hooks: [{ hookName: 'createContainer', path: '/bin/true' }] };
+    const marker = join(tempFolder('marker').path, 'hooked');
+    const hooked = { hooks: [{ hookName: 'createContainer', path: '/bin/touch', args: ['touch', marker] }] };
     const devices = [device('one', edits), device('hooked', hooked)];
     writeFileSync(file, JSON.stringify({ cdiVersion: '0.7.0', kind: `${vendor}/thing`, devices }));
     try {
@@ -233,7 +234,10 @@ describe('how far run shuts a container in', () => {
         'true',
       ]);
       expect(refused).toMatchObject({ status: 125 });
-      expect(refused.stderr).toContain('wants hooks, which are not supported');
+      expect(refused.stderr).toContain('wants hooks, which are not allowed');
+      expect(existsSync(marker)).toBe(false);
+      await cli.ok(['run', '--rm', '--device', `${vendor}/thing=hooked`, '--cdi-hooks', 'busybox:1', 'true']);
+      expect(existsSync(marker)).toBe(true);
       const absent = await cli.run(['run', '--rm', '--device', `${vendor}/thing=on`, 'busybox:1', 'true']);
       expect(absent.stderr).toContain(`did you mean ${vendor}/thing=one?`);
       const flags = ['--device', `${vendor}/thing=one`, '--device', '/dev/null:/dev/other:r'];

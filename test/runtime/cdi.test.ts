@@ -124,6 +124,25 @@ devices:
     expect(made.additionalGids).toEqual([44]);
   });
 
+  it('R-03 L-126 hooks are programs of the host: only for those who allow them, stage by stage', async () => {
+    const hook = { path: '/bin/true', args: ['true', 'x'], env: ['A=b'], timeout: 3 };
+    const hooks = [
+      { hookName: 'createContainer', ...hook },
+      { hookName: 'prestart', path: '/bin/one' },
+      { hookName: 'prestart', path: '/bin/two' },
+    ];
+    const own = [nodeFolder({ hooks })];
+    await expect(deviceEdits(asked('v.com/d=x'), own)).rejects.toMatchObject({
+      code: 'HOST_UNSUPPORTED',
+      hint: expect.stringContaining('--cdi-hooks') as string,
+    });
+    const made = await deviceEdits(asked('v.com/d=x'), own, { hooksAllowed: true });
+    expect(made.hooks).toEqual({
+      prestart: [{ path: '/bin/one' }, { path: '/bin/two' }],
+      createContainer: [hook],
+    });
+  });
+
   it.each([
     ['hooks', { hooks: [{ hookName: 'prestart', path: '/bin/true' }] }, /wants hooks/],
     ['network devices', { netDevices: [{ hostInterfaceName: 'eth0', name: 'eth0' }] }, /network devices/],

@@ -22,6 +22,7 @@ import {
   type ContainerSpec,
 } from '../../runtime/index.ts';
 import type { Store } from '../../store/index.ts';
+import { printable } from '../terminal-text.ts';
 import type { Attachments } from './attachments.ts';
 import { ContainerControl } from './control.ts';
 import { watchHealth } from './health.ts';
@@ -165,7 +166,7 @@ async function untilLast(life: Pick<Run, 'store' | 'record' | 'control'> & LifeH
 async function runOnce(run: Run): Promise<Ended> {
   const { store, joined, control, attachments } = run;
   const runtime = createRuntime({ stubs: join(store.root, 'runtime') });
-  await using container = await runtime.create(joined.spec);
+  await using container = await runtime.create(joined.spec, { warn: warnOfHook });
   attachments?.serve(container);
   const { started, exitCode } = await attached(container, run).finally(() => {
     control.serve(undefined);
@@ -174,6 +175,11 @@ async function runOnce(run: Run): Promise<Ended> {
   await control.endBackground();
   const warning = killedForMemory(await container.usage());
   return { exitCode, started, warning, ...(warning !== undefined && { outOfMemory: true }) };
+}
+
+/** In the background nobody reads it: what a hook did not do after the start shows in what is missing. */
+function warnOfHook(message: string): void {
+  process.stderr.write(`warning: ${printable(message)}\n`);
 }
 
 async function attached(container: Container, run: Run): Promise<Ended> {

@@ -19,6 +19,7 @@ import { ImageOp, type ImageServices } from '../image.ts';
 import type { RunLimits } from '../types.ts';
 import { claimMounts, inheritMounts, type ClaimedMounts, type MountRequest } from '../volumes/index.ts';
 import { askedOf } from './asked.ts';
+import { hooksFor, type HookChoices } from './hooks.ts';
 import { writeHostFiles, type FilesNetwork } from './host-files.ts';
 import { lifeOptionsOf, type LifeChoices } from './life-options.ts';
 import { holdStarting, noteVolumes } from './making.ts';
@@ -55,6 +56,8 @@ export interface ContainerOptions extends LifeChoices {
   readonly init?: boolean | undefined;
   readonly oomScoreAdj?: number | undefined;
   readonly annotations?: Readonly<Record<string, string>> | undefined;
+  /** None unless told. */
+  readonly hooks?: HookChoices | undefined;
   readonly readonlyRootfs: boolean;
   readonly limits: RunLimits;
   readonly stdio: ContainerSpec['stdio'];
@@ -192,7 +195,7 @@ async function containerSpec(
   const user = resolveUser(root, options.user ?? defaults.User ?? '');
   const { security } = options;
   const wanted = (security?.cdiDevices ?? []).map((name) => ({ name, required: true }));
-  const edits = await deviceEdits(wanted);
+  const edits = await deviceEdits(wanted, undefined, { hooksAllowed: options.hooks?.cdi });
   const secured =
     security === undefined ? undefined : await securityRequest(security, { id, granted: edits.devices });
   const config = containerConfig({
@@ -210,6 +213,12 @@ async function containerSpec(
     mounts: [...edits.mounts, ...claimed.mounts],
     oomScoreAdj: options.oomScoreAdj,
     annotations: options.annotations,
+    hooks: hooksFor(options.hooks, {
+      args,
+      annotations: options.annotations,
+      mounts: options.mounts,
+      ofDevices: edits.hooks,
+    }),
     ...secured,
     readonlyRootfs: options.readonlyRootfs,
     limits: options.limits.resources,

@@ -1,9 +1,10 @@
 import { posix } from 'node:path';
 
 import { fromText, TsbuildError } from '../../core/index.ts';
-import type { MountConfig } from '../../oci/runtime-spec.ts';
+import type { HooksConfig, MountConfig } from '../../oci/runtime-spec.ts';
 import { openRootDir } from '../../sys/index.ts';
 import type { GrantedDevice } from '../devices.ts';
+import { mergeHooks } from '../hooks/merge.ts';
 import { findDevices, type DeviceRequest } from './find.ts';
 import { readCdiRegistry, type CdiDevice } from './registry.ts';
 import type { CdiEdits } from './schema.ts';
@@ -15,6 +16,7 @@ export interface DeviceEdits {
   readonly devices: readonly GrantedDevice[];
   readonly mounts: readonly MountConfig[];
   readonly additionalGids: readonly number[];
+  readonly hooks: HooksConfig;
   /** Optional devices that are not registered on this machine. */
   readonly missing: readonly string[];
 }
@@ -28,13 +30,16 @@ type CdiNode = CdiEdits['deviceNodes'][number];
 export async function deviceEdits(
   requests: readonly DeviceRequest[],
   folders?: readonly string[],
+  { hooksAllowed = false }: { readonly hooksAllowed?: boolean | undefined } = {},
 ): Promise<DeviceEdits> {
-  if (requests.length === 0) return { env: [], devices: [], mounts: [], additionalGids: [], missing: [] };
+  if (requests.length === 0) {
+    return { env: [], devices: [], mounts: [], additionalGids: [], hooks: {}, missing: [] };
+  }
   const { devices, missing } = findDevices(requests, await readCdiRegistry(folders));
   const specs = new Set<CdiEdits>();
   const edits: CdiEdits[] = [];
   for (const device of devices) {
-    for (const each of [device.spec, device.edits]) refuseUnsupported(device, each);
+    for (const each of [device.spec, device.edits]) refuseUnsupported(device, each, hooksAllowed);
     if (!specs.has(device.spec)) edits.push(device.spec);
     specs.add(device.spec);
     edits.push(device.edits);
@@ -44,14 +49,21 @@ export async function deviceEdits(
     devices: edits.flatMap(({ deviceNodes }) => deviceNodes.map(grantedDevice)),
     mounts: edits.flatMap(({ mounts }) => mounts.map(mountConfig)),
     additionalGids: edits.flatMap(({ additionalGids }) => additionalGids.filter((gid) => gid !== 0)),
+    hooks: mergeHooks(
+      edits.flatMap(({ hooks }) => hooks.map(({ hookName, ...hook }) => ({ [hookName]: [hook] }))),
+    ),
     missing,
   };
 }
 
 /** Leaving them out would start the program with half of its device. */
-function refuseUnsupported({ qualified }: CdiDevice, { hooks, netDevices, intelRdt }: CdiEdits): void {
+function refuseUnsupported(
+  { qualified }: CdiDevice,
+  { hooks, netDevices, intelRdt }: CdiEdits,
+  hooksAllowed: boolean,
+): void {
   const what =
-    hooks.length > 0
+    hooks.length > 0 && !hooksAllowed
       ? 'hooks'
       : netDevices.length > 0
         ? 'network devices'
@@ -61,10 +73,12 @@ function refuseUnsupported({ qualified }: CdiDevice, { hooks, netDevices, intelR
   if (what === undefined) return;
   throw new TsbuildError(
     'HOST_UNSUPPORTED',
-    `the CDI spec of ${qualified} wants ${what}, which are not supported`,
+    `the CDI spec of ${qualified} wants ${what}, which are ${what === 'hooks' ? 'not allowed' : 'not supported'}`,
     {
       hint:
-        what === 'hooks' ? 'hooks are programs that run on the host, outside of the container' : undefined,
+        what === 'hooks'
+          ? 'hooks are programs that run on the host, outside of the container: --cdi-hooks lets them'
+          : undefined,
     },
   );
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { hookStages } from '../../oci/index.ts';
 import { kindPattern } from './kind.ts';
 
 /**
@@ -33,6 +34,16 @@ const mount = z.strictObject({
   options: list(z.string().max(4096)),
 });
 
+const words = z.array(z.string().max(65_536)).max(1000);
+
+const hook = z.strictObject({
+  hookName: z.enum(hookStages),
+  path: absolute,
+  args: words.min(1).optional(),
+  env: words.optional(),
+  timeout: z.int().min(1).max(86_400).optional(),
+});
+
 const edits = z.strictObject({
   env: list(
     z
@@ -43,8 +54,9 @@ const edits = z.strictObject({
   deviceNodes: list(deviceNode),
   mounts: list(mount),
   additionalGids: list(id),
-  // Read to be refused by name when a device that has them is asked for.
-  hooks: list(z.unknown()),
+  // Read to be refused by name, unless they are allowed, when a device that has them is asked for.
+  hooks: list(hook),
+  // The same for these, always.
   netDevices: list(z.unknown()),
   intelRdt: z.unknown().optional(),
 });

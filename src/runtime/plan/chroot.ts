@@ -44,10 +44,12 @@ export function planChroot(spec: ContainerSpec, host: HostFacts): readonly Setup
 
 function refuseImpossible({ config, stdio }: ContainerSpec): void {
   const { linux, root } = config;
+  const hooks = Object.values(config.hooks ?? {}).some((list) => (list ?? []).length > 0);
   const refusals: readonly (readonly [boolean, string])[] = [
     [linux.namespaces.some(({ type }) => type === 'network'), 'a network of its own (--network none)'],
     [stdio === 'terminal', 'a terminal'],
     [root.readonly === true, 'a read-only root'],
+    [hooks, 'a container with hooks'],
   ];
   for (const [asked, what] of refusals) {
     if (!asked) continue;

@@ -11,6 +11,7 @@ import {
   rlimits,
 } from './numbers.ts';
 import type {
+  HookOp,
   MountAttribute,
   MountChanges,
   NamespaceToJoin,
@@ -74,6 +75,9 @@ function writeFields(to: RequestWriter, op: SetupOp): RequestWriter {
     case 'device':
       to.string(op.path).u32(nodeTypes[op.type] | op.mode);
       return to.u32s([op.major, op.minor, op.uid, op.gid]);
+    case 'hook':
+    case 'start-hook':
+      return writeHook(to, op);
     case 'symlink':
       return to.string(op.target).string(op.path);
     case 'mask':
@@ -115,6 +119,7 @@ function writeFields(to: RequestWriter, op: SetupOp): RequestWriter {
     case 'readonly-root':
     case 'nodev-root':
     case 'pivot':
+    case 'hook-point':
     case 'loopback':
     case 'keyring':
     case 'no-new-privileges':
@@ -187,6 +192,16 @@ function attributesCleared(set: readonly MountAttribute[], clear: readonly Mount
 /** Of one mount: mount_setattr(2) has no word for the recursive ones, which the plan's binds get with their own. */
 function propagationNumber(propagation: Propagation | undefined): number {
   return propagation === undefined ? 0 : propagationFlags[propagation] & ~0x4000;
+}
+
+/** The spec's default for `args` is the path alone, and for `env` nothing. */
+function writeHook(to: RequestWriter, { hook, state }: HookOp<'hook' | 'start-hook'>): RequestWriter {
+  to.string(hook.path).strings(hook.args ?? [hook.path]);
+  return to
+    .strings(hook.env ?? [])
+    .u32(hook.timeout ?? 0)
+    .string(state[0])
+    .string(state[1]);
 }
 
 function writeRlimit(to: RequestWriter, op: SetupOp & { readonly kind: 'rlimit' }): RequestWriter {

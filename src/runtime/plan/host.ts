@@ -12,6 +12,8 @@ export interface HostFacts {
   /** A host folder with the mount points that an image may lack; the lowest layer. */
   readonly stubs: string | undefined;
   readonly cgroup: CgroupPlacement;
+  /** A host folder with the config.json of the container, as its hooks are told; where there are any. */
+  readonly bundle?: string | undefined;
   /** The builder itself runs in a user namespace. */
   readonly inUserNamespace: boolean;
   /** Those that the builder's user namespace has; undefined: all. */

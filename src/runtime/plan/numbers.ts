@@ -48,6 +48,9 @@ export const opCodes: Readonly<Record<SetupOpKind, number>> = {
   label: 50,
   'root-folder': 51,
   chroot: 52,
+  'hook-point': 53,
+  hook: 54,
+  'start-hook': 55,
 };
 
 /** CLONE_NEW… of linux/sched.h. */

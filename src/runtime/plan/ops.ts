@@ -1,4 +1,4 @@
-import type { NamespaceType } from '../../oci/runtime-spec.ts';
+import type { HookConfig, NamespaceType } from '../../oci/runtime-spec.ts';
 
 /** Flags of one mount, as mount_setattr(2) has them; of the access times the last one given counts. */
 export type MountAttribute =
@@ -134,6 +134,12 @@ export type SetupOp =
     }
   /** The pipes become the user's, and the host's /dev/null gives way to the container's own. */
   | { readonly kind: 'stdio'; readonly uid: number }
+  /** Waits while the builder runs the hooks that are its own. */
+  | { readonly kind: 'hook-point' }
+  /** A program of the host, in the container's namespaces. */
+  | HookOp<'hook'>
+  /** A program of the container, when the start is asked for: as the user, with all limits. */
+  | HookOp<'start-hook'>
   | { readonly kind: 'pivot' }
   /** Of who cannot pivot, having no mounts of its own. */
   | { readonly kind: 'chroot' }
@@ -185,6 +191,13 @@ export type SetupOp =
 export interface MountOption {
   readonly key: string;
   readonly value: string | undefined;
+}
+
+export interface HookOp<Kind extends string> {
+  readonly kind: Kind;
+  readonly hook: HookConfig;
+  /** The container's state as JSON (runtime-spec runtime.md): what is before its process id, and what is after. */
+  readonly state: readonly [before: string, after: string];
 }
 
 export type SetupOpKind = SetupOp['kind'];

@@ -4,6 +4,7 @@ import { joinFiles } from '../cgroup/place.ts';
 import { defaultDevices } from '../defaults.ts';
 import type { ContainerSpec } from '../types.ts';
 import type { HostFacts } from './host.ts';
+import { planHooks, planStartHooks } from './hooks.ts';
 import { planLabels } from './labels.ts';
 import { planDevices, planMounts } from './mounts.ts';
 import type { MountAttribute, Propagation, SetupOp } from './ops.ts';
@@ -29,6 +30,7 @@ export function planSetup(spec: ContainerSpec, host: HostFacts): readonly SetupO
       ? planWithoutRules(spec, host)
       : [...planMounts(spec, host), ...planDevices(spec, host)]),
     ...planMachine(spec, host),
+    ...planHooks(spec, host),
     planStdio(spec),
     ...(linux.readonlyPaths ?? []).map((path): SetupOp => ({ kind: 'readonly-path', path })),
     ...(linux.maskedPaths ?? []).map((path): SetupOp => ({ kind: 'mask', path })),
@@ -37,6 +39,7 @@ export function planSetup(spec: ContainerSpec, host: HostFacts): readonly SetupO
     planCwd(spec),
     ...(config.root.readonly === true ? [{ kind: 'readonly-root' } as const] : []),
     ...planPrivileges(spec, host),
+    ...planStartHooks(spec, host),
     ...(spec.init === true ? [{ kind: 'init' } as const] : []),
     { kind: 'exec', args: process.args, env: process.env },
   ];
