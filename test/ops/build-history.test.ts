@@ -71,6 +71,32 @@ describe('the history of builds', () => {
       expect(statSync(join(found.entry.path, file)).mode & 0o777).toBe(0o600);
   });
 
+  it('O-22 C-77 keeps of one build no more than of all', () => {
+    const { path: root } = tempFolder('history');
+    const limits = { ...unlimited, bytes: 10 };
+    using history = keepHistory(root, { started: new Date(start), emit: () => undefined, limits });
+    const print = (name: string, text: string): void =>
+      history.emit({
+        type: 'step-log',
+        step: { ...step, id: digestOf(name) },
+        stream: 'stdout',
+        data: Buffer.from(text),
+        time: 0,
+      });
+    for (const name of ['one', 'two', 'one', 'three', 'two']) print(name, `${name.padEnd(5)}\n`);
+    history.end(description, { image: digestOf('image'), steps: [] });
+    const path = pastBuilds(root)[0]?.entry.path ?? '';
+    const more = /\n\[more than .* MiB in this build: not kept\]\n$/;
+    const kept = ['1.log', '2.log', '3.log'].map((name) =>
+      readFileSync(join(path, name), 'utf8').split(more),
+    );
+    expect(kept).toEqual([
+      ['one  \n', ''],
+      ['two ', ''],
+      ['', ''],
+    ]);
+  });
+
   it('O-22 C-77 forgets by number, by age and by size, the oldest first', () => {
     const { path: root } = tempFolder('history');
     for (const [index, printed] of [[], ['x'.repeat(5000)], [], ['y'.repeat(5000)], []].entries())

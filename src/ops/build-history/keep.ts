@@ -14,8 +14,9 @@ import { tryFlock, type Flock } from '../../sys/index.ts';
 import { entryName, historyFolder, pruneHistory, recordFile, runningFile } from './folder.ts';
 import { defaultHistoryLimits, type HistoryLimits, type PastBuild } from './types.ts';
 
+const mebi = 2 ** 20;
 /** Of one step's output: what prints more than this is not read again. */
-const mostBytes = 64 * 2 ** 20;
+const mostBytes = 64 * mebi;
 
 export type BuildDescription = Pick<PastBuild, 'file' | 'context' | 'target' | 'platforms' | 'tags'>;
 
@@ -36,6 +37,7 @@ interface StepLog {
   readonly file: string;
   fd: number | undefined;
   bytes: number;
+  isFull: boolean;
 }
 
 /**
@@ -50,6 +52,7 @@ export function keepHistory(
   if (limits.builds === 0) return { emit, end: () => undefined, [Symbol.dispose]: () => undefined };
   const folder = join(historyFolder(root), entryName(started, randomBytes(3).toString('hex')));
   const logs = new Map<string, StepLog>();
+  let bytesOfAll = 0;
   let isMade = false;
   let running: Flock | undefined;
   let isBroken = false;
@@ -69,13 +72,20 @@ export function keepHistory(
       // Others that end meanwhile must not take this one for what a killed build left.
       running ??= tryFlock(join(folder, runningFile));
       const file = `${logs.size + 1}.log`;
-      log = { file, fd: openSync(join(folder, file), 'ax', 0o600), bytes: 0 };
+      log = { file, fd: openSync(join(folder, file), 'ax', 0o600), bytes: 0, isFull: false };
       logs.set(step, log);
     }
-    if (log.fd === undefined || log.bytes >= mostBytes) return;
-    log.bytes += data.byteLength;
-    writeSync(log.fd, data);
-    if (log.bytes >= mostBytes) writeSync(log.fd, `\n[more than ${mostBytes / 2 ** 20} MiB: not kept]\n`);
+    if (log.fd === undefined || log.isFull) return;
+    // The limits are applied at the end of a build: until then it must not fill the disk alone.
+    const most = Math.min(mostBytes, log.bytes + limits.bytes - bytesOfAll);
+    const kept = data.subarray(0, Math.max(0, most - log.bytes));
+    writeSync(log.fd, kept);
+    log.bytes += kept.byteLength;
+    bytesOfAll += kept.byteLength;
+    if (log.bytes < most) return;
+    log.isFull = true;
+    const limit = most === mostBytes ? `${mostBytes / mebi} MiB` : `${limits.bytes / mebi} MiB in this build`;
+    writeSync(log.fd, `\n[more than ${limit}: not kept]\n`);
   };
   const close = (log: StepLog | undefined): void => {
     if (log?.fd === undefined) return;
