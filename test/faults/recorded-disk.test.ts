@@ -1,0 +1,132 @@
+import { join } from 'node:path';
+import { mkdirSync } from 'node:fs';
+import { beforeAll, describe, expect, inject, it } from 'vitest';
+import { faultEnvironment, faultWorld, type FaultWorld } from '../support/fault-world.ts';
+import { stepOutcomes } from '../support/progress-lines.ts';
+import { canMake, diskKinds, type DiskKind, type DiskLoss } from '../support/recorded-disk.ts';
+import {
+  awakenStore,
+  recordStore,
+  type RecordedDeed,
+  type RecordedStore,
+  type StoreDeed,
+} from '../support/recorded-store.ts';
+import { requires } from '../support/requires.ts';
+import { numbersFrom, soak } from '../support/series.ts';
+
+/** A real file system on a real disk, of which every write is known: it is made again as it was at any moment. */
+describe('S-70 a disk that loses power', () => {
+  requires(
+    'root',
+    'overlay',
+    'tool:busybox',
+    'tool:unshare',
+    'tool:setpriv',
+    'tool:mkfs.ext4',
+    'tool:qemu-storage-daemon',
+  );
+  let world: FaultWorld;
+  /** Of a build that no recorded store has seen. */
+  let another: string;
+  const next = numbersFrom(inject('seed'));
+  const oneOf = <T>(list: readonly T[]): T => list[next(list.length)] as T;
+
+  beforeAll(async () => {
+    world = await faultWorld();
+    world.setFile('z');
+    another = await world.cli.ok(['build', '-q', '-t', 'app:1', world.context], {
+      env: { ...process.env, ...faultEnvironment },
+    });
+  });
+
+  const howMany = soak ? { recordings: 6, losses: 40, deeds: 8 } : { recordings: 1, losses: 1, deeds: 3 };
+  const kinds = (Object.keys(diskKinds) as DiskKind[]).filter(
+    (kind) => (soak && canMake(kind)) || kind === 'ext4',
+  );
+
+  it.each(kinds)(
+    'has what was built on %s, or builds the same',
+    async (kind) => {
+      for (let recording = 0; recording < howMany.recordings; recording++) {
+        const folder = join(world.folder, `${kind}-${recording}`.replaceAll(/\W+/g, '-'));
+        mkdirSync(folder);
+        const store = await recordStore(world, { kind, folder, deeds: someDeeds(howMany.deeds) });
+        for (let index = 0; index < howMany.losses; index++) await loseAndLook(store);
+      }
+    },
+    7_200_000,
+  );
+
+  function someDeeds(count: number): readonly StoreDeed[] {
+    const build = (): StoreDeed => ({
+      does: 'build',
+      content: oneOf(['a', 'b', 'c']),
+      disk: oneOf(['wait', 'aside', 'flushed']),
+    });
+    const any = (): StoreDeed =>
+      oneOf([
+        build,
+        build,
+        build,
+        () => ({ does: oneOf(['tag', 'untag', 'prune', 'image prune'] as const) }),
+      ])();
+    const deeds: StoreDeed[] = [build()];
+    while (deeds.length < count) {
+      const deed = any();
+      // Only a name that is there can go.
+      if (deed.does === 'untag' && !isThere(deeds)) continue;
+      deeds.push(deed);
+    }
+    return deeds;
+  }
+
+  async function loseAndLook(store: RecordedStore): Promise<void> {
+    const { disk, deeds, ids } = store;
+    const first = disk.writes.findIndex(({ after }) => after > (deeds[0]?.begin ?? 0));
+    const count = first + next(disk.writes.length - first + 1);
+    const lost = oneOf<DiskLoss>(['nothing', 'some', 'some', 'all']);
+    const loss = { kind: disk.kind, deeds: deeds.map(({ deed }) => deed), count, lost, seed: next(2 ** 31) };
+    const contents = [...ids.keys(), 'z'];
+    const { status, stderr, names, fsck, unsaved, builds, whole } = await awakenStore(world, store, {
+      ...loss,
+      contents,
+    });
+    expect({ loss, status, stderr }).toEqual({ loss, status: 0, stderr });
+    expect({ loss, unsaved, whole }).toEqual({ loss, unsaved: [], whole: 'the store is whole' });
+
+    const place = disk.writes[count - 1]?.after ?? 0;
+    const sure = deeds.findLastIndex(
+      ({ deed, end }) => deed.does === 'build' && deed.disk === 'wait' && end <= place,
+    );
+    const begun = deeds.filter(({ begin }, index) => index > sure && begin < place);
+    const possible = [deeds[sure]?.names ?? {}, ...begun.map((each) => each.names)];
+    for (const name of ['app:1', 'kept:1'])
+      expect({ loss, name, among: possible.map((each) => each[name]) }).toEqual({
+        loss,
+        name,
+        among: expect.arrayContaining([names[name]]) as unknown,
+      });
+    if (begun.length === 0)
+      expect({ loss, fsck }).toEqual({ loss, fsck: expect.not.stringMatching(/^damage /m) as string });
+    for (const [content, { id, said }] of builds) {
+      expect({ loss, content, id, said }).toEqual({ loss, content, id: ids.get(content) ?? another, said });
+      if (isSure(deeds.slice(0, sure + 1), begun, content))
+        expect({ loss, content, said, ran: stepOutcomes(said).ran }).toEqual({
+          loss,
+          content,
+          said,
+          ran: [],
+        });
+    }
+  }
+});
+
+function isThere(deeds: readonly StoreDeed[]): boolean {
+  return deeds.findLast(({ does }) => does === 'tag' || does === 'untag')?.does === 'tag';
+}
+
+/** Whether the disk has the results of a build, and nothing that came then can have taken them. */
+function isSure(done: readonly RecordedDeed[], begun: readonly RecordedDeed[], content: string): boolean {
+  const last = done.findLastIndex(({ deed }) => deed.does === 'build' && deed.content === content);
+  return last >= 0 && ![...done.slice(last), ...begun].some(({ deed }) => deed.does === 'prune');
+}
