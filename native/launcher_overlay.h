@@ -94,6 +94,12 @@ static int mount_overlay(const struct overlay *overlay, const char *scratch) {
     if (named < 0) fail("mount overlay", log.bytes, named);
     tree = host_directory(scratch);
   }
+  /* Without a folder of its own in the work folder, as on a full disk, the kernel mounts it read-only and tells its log. */
+  struct statfs about;
+  if (overlay->upper >= 0 && SYS(fstatfs, tree, &about) >= 0 && (about.f_flags & MS_RDONLY) != 0) {
+    long tried = SYS(mkdirat, overlay->work, "tried", 0700);
+    fail("mount overlay", "its work folder takes none of the kernel's", tried < 0 ? tried : -EROFS);
+  }
   for (uint32_t i = 0; i < overlay->count; i++) SYS(close, overlay->lowers[i]);
   if (overlay->upper >= 0) SYS(close, overlay->upper), SYS(close, overlay->work);
   return (int)tree;

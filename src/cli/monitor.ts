@@ -1,6 +1,6 @@
 import { closeSync, writeSync } from 'node:fs';
 
-import { TsbuildError } from '../core/index.ts';
+import { fromErrno, TsbuildError } from '../core/index.ts';
 import type { MonitorReady } from './container/detach.ts';
 import { monitorContainer, type MonitorMode } from './container/monitor-container.ts';
 import { holdNamespaces } from './rootless/hold.ts';
@@ -23,7 +23,8 @@ function tell(answer: MonitorReady): void {
 
 holdNamespaces();
 const onReady = (warnings: readonly string[]): void => tell({ ready: true, warnings });
-monitorContainer({ root, id, mode: mode as MonitorMode, onReady }).catch((error: unknown) => {
+monitorContainer({ root, id, mode: mode as MonitorMode, onReady }).catch((thrown: unknown) => {
+  const error = fromErrno(thrown, 'starting the container');
   const known = error instanceof TsbuildError;
   const message = error instanceof Error ? error.message : String(error);
   const [code, hint] = known ? ([error.code, error.hint] as const) : (['INTERNAL', undefined] as const);

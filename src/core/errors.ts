@@ -189,7 +189,10 @@ export function fromErrno(thrown: unknown, doing: string): unknown {
     });
   }
   if (isErrno(error, 'EACCES', 'EPERM', 'EROFS')) {
-    return new TsbuildError('PERMISSION_DENIED', `${doing}: ${error.message}`, { cause: error });
+    const hint = isErrno(error, 'EROFS')
+      ? 'the file system is read-only, as mounted or since its disk failed: mount it writable, or use another (--root or TSBUILD_ROOT for the store)'
+      : undefined;
+    return new TsbuildError('PERMISSION_DENIED', `${doing}: ${error.message}`, { hint, cause: error });
   }
   if (
     isUnnamed(error) ||

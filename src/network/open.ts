@@ -1,7 +1,14 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno, TsbuildError } from '../core/index.ts';
-import { flock, newNetworkNamespace, tryFlock, type NetworkNamespace, randomHex } from '../sys/index.ts';
+import {
+  flock,
+  makeFolder,
+  newNetworkNamespace,
+  tryFlock,
+  type NetworkNamespace,
+  randomHex,
+} from '../sys/index.ts';
 import { ensureBridge, hasLink, removeBridge, removeLinkAside, type BridgeName } from './bridge.ts';
 import { acceptForwarded, withdrawAcceptance } from './forward-policy.ts';
 import { allowForwarding, restoreForwarding } from './forwarding.ts';
@@ -44,7 +51,7 @@ export async function openNetworkOn(
 ): Promise<OpenedNetwork> {
   const within = ground?.namespace;
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
     using _lock = await lockFolder(folder, signal);
     // Whatever could be left from a killed process goes first, so that a bridge never outlives a change of routes.
     await sweepLocked(folder, within);

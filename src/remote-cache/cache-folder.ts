@@ -1,7 +1,6 @@
 import {
   closeSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -31,7 +30,7 @@ import {
   type Descriptor,
   type Index,
 } from '../oci/index.ts';
-import { removeFile } from '../sys/index.ts';
+import { makeFolder, removeFile } from '../sys/index.ts';
 import { cacheConfigType, decodeCache, maxCacheBytes } from './format.ts';
 import type { CachePart } from './types.ts';
 
@@ -49,7 +48,7 @@ export class CacheFolder {
   /** Makes it where there is none. Throws USAGE for a folder that has other things in it. */
   static open(path: string): CacheFolder {
     try {
-      mkdirSync(path, { recursive: true });
+      makeFolder(path, 0o777);
       const names = readdirSync(path).filter((name) => !name.startsWith('.tsbuild-'));
       if (names.length > 0 && !names.includes('oci-layout')) {
         throw new TsbuildError(
@@ -62,7 +61,7 @@ export class CacheFolder {
       }
       // First of all: it says whose folder this is, to whoever comes at the same moment or after a kill.
       markLayout(path);
-      mkdirSync(join(path, 'blobs', 'sha256'), { recursive: true });
+      makeFolder(join(path, 'blobs', 'sha256'), 0o777);
     } catch (error) {
       throw fromErrno(error, `opening the cache ${path}`);
     }

@@ -1,8 +1,8 @@
-import { constants, readSync } from 'node:fs';
-import { basename } from 'node:path';
+import { accessSync, constants, mkdirSync, readSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 
-import { fromText, TsbuildError } from '../core/index.ts';
+import { fromText, isErrno, TsbuildError } from '../core/index.ts';
 import { addon } from './addon.ts';
 import { checked, errno, errnoError } from './errno.ts';
 import {
@@ -53,11 +53,32 @@ export function mountOverlay(
   source: OverlaySource,
   { volatile = true }: { readonly volatile?: boolean } = {},
 ): number {
-  return mountDetached(source.lowers, (context) => {
+  const mount = mountDetached(source.lowers, (context) => {
     context.directory('upperdir', source.upper);
     context.directory('workdir', source.work);
     if (volatile) context.flag('volatile');
   });
+  try {
+    requireWritable(mount, source.work);
+  } catch (error) {
+    addon().close(mount);
+    throw error;
+  }
+  return mount;
+}
+
+/**
+ * Where the kernel cannot make a folder of its own in the work folder, as on a full disk, it mounts the overlay read-only
+ * and tells its log alone. The same is tried here, for its error.
+ */
+function requireWritable(mount: number, work: string): void {
+  try {
+    accessSync(`/proc/self/fd/${mount}`, constants.W_OK);
+  } catch (error) {
+    if (!isErrno(error, 'EROFS')) throw error;
+    mkdirSync(join(work, 'tried'));
+    throw error;
+  }
 }
 
 /** As `mountOverlay`, read-only and without upper. The kernel wants at least two lowers then. */

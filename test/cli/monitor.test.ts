@@ -202,6 +202,19 @@ describe('the monitor of a detached container', () => {
     await cli.ok(['rm', 'patient']);
   });
 
+  it('S-72 S-78 what keeps it from starting is told as what it is', async () => {
+    const broken = await tsbuildWithBusybox();
+    await broken.ok(['create', '--name', 'box', 'busybox:1', 'true']);
+    const runtime = join(broken.root, 'runtime');
+    rmSync(runtime, { recursive: true, force: true });
+    writeFileSync(runtime, '');
+    const { status, stderr } = await broken.run(['start', 'box']);
+    expect({ status, stderr }).toEqual({
+      status: 7,
+      stderr: expect.stringMatching(/^tsbuild: starting the container: ENOTDIR.* \[IO_ERROR\]\n$/) as string,
+    });
+  });
+
   it('C-71 rm -f of one that removes itself is no quarrel', async () => {
     for (const name of ['a1', 'a2', 'a3']) {
       await cli.ok(['run', '-d', '--rm', '--name', name, 'busybox:1', 'sleep', '1000']);

@@ -30,7 +30,11 @@ describe('S-78 of errors on top of each other the first one is told', () => {
     expect(fromErrno(thrown(first), 'copying')).toBe(first);
   });
 
-  it('as what a failed system call means', () => {
+  it('S-72 as what a failed system call means, with what to do', () => {
+    expect(fromErrno(thrown(failing('EROFS')), 'writing')).toMatchObject({
+      code: 'PERMISSION_DENIED',
+      hint: expect.stringContaining('mount it writable') as string,
+    });
     expect(fromErrno(thrown(failing('ENOSPC')), 'copying')).toMatchObject({ code: 'DISK_FULL' });
   });
 

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { mountOverlay, mountOverlayView, rootDirOf } from '../../src/sys/index.ts';
 import { mountIds, newlyMounted } from '../support/mount-table.ts';
 import { requires } from '../support/requires.ts';
+import { runCommand, runOk } from '../support/run-command.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { bytes } from '../support/tree-edits.ts';
 
@@ -46,6 +47,20 @@ describe('detached overlay mounts', () => {
     expect(() => root.rename(bytes('directory'), bytes('moved'))).toThrow('EXDEV');
     root.chmod(bytes('file'), 0o600);
     expect(readFileSync(join(upper, 'file'), 'utf8')).toBe('content');
+  });
+
+  it('S-72 is an error where the kernel would make it read-only, for want of a work folder', async ({ skip }) => {
+    requires('root', 'sound-disk', 'tool:chattr');
+    const [lower = '', upper = '', work = ''] = folders('lower', 'upper', 'work');
+    // As on a disk that is full, nothing can be made in it.
+    const { status } = await runCommand(['chattr', '+i', work]);
+    skip(status !== 0, 'files cannot be made immutable here');
+    try {
+      const mount = (): number => mountOverlay({ lowers: [lower], upper, work });
+      expect(mount).toThrow(/EPERM: .* mkdir '.*work/);
+    } finally {
+      await runOk(['chattr', '-i', work]);
+    }
   });
 
   it('a view cannot be written', () => {
