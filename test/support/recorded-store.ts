@@ -19,8 +19,8 @@ export type StoreDeed =
       readonly does: 'build';
       /** Of the file of the context. */
       readonly content: string;
-      /** It waits for the disk; leaves that to another process; or the disk gets all at once what it writes. */
-      readonly disk: 'wait' | 'aside' | 'flushed';
+      /** It waits for the disk; leaves that to another process; or the disk gets at once what it writes, or its names. */
+      readonly disk: 'wait' | 'aside' | 'flushed' | 'names first';
     }
   | { readonly does: 'tag' | 'untag' | 'prune' | 'image prune' };
 
@@ -85,7 +85,8 @@ function lineOf(deed: StoreDeed, index: number): string {
     case 'build': {
       const words = `build ${deed.content} id-${index} 2>log-${index}`;
       if (deed.disk === 'wait') return `TSBUILD_SYNC=wait; export TSBUILD_SYNC; ${words}; unset TSBUILD_SYNC`;
-      return deed.disk === 'flushed' ? `flushed ${words}` : words;
+      if (deed.disk === 'aside') return words;
+      return `flushed '${deed.disk === 'flushed' ? '-f mounted' : 'mounted/other'}' ${words}`;
     }
     case 'tag':
       return 'tsbuild tag app:1 kept:1';
