@@ -54,7 +54,7 @@ mark() { echo "$1 $(stat -c %s record)" >>marks; }
 const after = `
 rm -f flushing
 sync -f mounted
-until umount mounted 2>/dev/null; do sleep 0.1; done
+timeout 300 sh -c 'until umount mounted 2>/dev/null; do sleep 0.1; done'
 kill $daemon
 wait $daemon || true
 `;
