@@ -404,6 +404,7 @@ __attribute__((noreturn, used)) void launcher(const long *stack) {
       case OP_CLEANUP: op_cleanup(&fields); break;
       case OP_DEVICE_PROGRAM: op_device_program(&fields); break;
       case OP_OOM_SCORE: write_file(AT_FDCWD, "/proc/self/oom_score_adj", take_string(&fields)); break;
+      case OP_ID_MAP: op_id_map(&fields); break;
       case OP_LEAVE_REST: outer.leaves_rest = true; break;
       case OP_REAP_REST: op_reap_rest(), outer.reaps_rest = true; break;
       case OP_CLONE: op_clone(&fields, request); supervise();

@@ -6,7 +6,7 @@
 #ifndef LAUNCHER_MOUNTS_H
 #define LAUNCHER_MOUNTS_H
 
-#include "launcher_report.h"
+#include "launcher_idmap.h"
 #include <asm/statfs.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
@@ -18,6 +18,9 @@ struct mount_attr {
 };
 #endif
 #define MNT_DETACH 2
+#ifndef MOUNT_ATTR_IDMAP
+#define MOUNT_ATTR_IDMAP 0x00100000
+#endif
 #ifndef AT_RECURSIVE
 #define AT_RECURSIVE 0x8000
 #endif
@@ -267,14 +270,25 @@ static void attach_with(int tree, const char *destination, const struct attribut
   SYS(close, tree);
 }
 
+/* `map` counts from 1, in the order of the maps' operations; 0 is none. */
+static void map_ids(int tree, uint32_t map, bool recursive, const char *source) {
+  if (map == 0) return;
+  if (map > id_map_count) fail("an unknown map of ids", source, -EINVAL);
+  struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)id_maps[map - 1]};
+  check(SYS(mount_setattr, tree, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attributes, sizeof attributes),
+        "map the ids of", source);
+}
+
 static void op_bind(struct cursor *fields) {
   const char *source = take_string(fields), *subpath = take_string(fields), *destination = take_string(fields);
   uint32_t recursive = take_u32(fields);
   struct attributes attributes = take_attributes(fields);
+  uint32_t map = take_u32(fields), map_recursive = take_u32(fields);
   int fd = (int)check(SYS(openat, AT_FDCWD, source, O_PATH | O_CLOEXEC, 0), "open", source);
   fd = open_source(fd, subpath);
   int tree = clone_tree(fd, recursive, source);
   SYS(close, fd);
+  map_ids(tree, map, map_recursive, source);
   attach_with(tree, destination, &attributes);
 }
 

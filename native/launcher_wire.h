@@ -27,6 +27,7 @@ enum operation {
   OP_CLONE = 4,
   OP_LEAVE_REST = 5,
   OP_REAP_REST = 6,
+  OP_ID_MAP = 7,
   /* By the container's first process, in its new namespaces. */
   OP_JOIN_CGROUP = 16,
   OP_UNSHARE = 17,

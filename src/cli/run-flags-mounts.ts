@@ -14,7 +14,7 @@ export interface MountFlags {
 export function addMountOptions(command: Command): Command {
   return command
     .option(
-      '-v, --volume <[src:]dst[:ro]>',
+      '-v, --volume <[src:]dst[:ro,…]>',
       'mount a folder or file of this machine, or a named volume; without src a volume of its own; repeatable',
       collect,
     )

@@ -188,6 +188,8 @@ function makeSchema(): z.ZodMiniType<RuntimeConfig> {
         type: z.optional(string),
         source: z.optional(string),
         options: optionalStrings,
+        uidMappings: z.optional(z.array(mapping)),
+        gidMappings: z.optional(z.array(mapping)),
       }),
     ),
     annotations: z.optional(z.record(string, string)),

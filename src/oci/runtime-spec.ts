@@ -66,6 +66,9 @@ export interface MountConfig {
   readonly type?: string | undefined;
   readonly source?: string | undefined;
   readonly options?: readonly string[] | undefined;
+  /** From the ids of the files (`containerID`) to those that are seen (`hostID`). */
+  readonly uidMappings?: readonly IdMapping[] | undefined;
+  readonly gidMappings?: readonly IdMapping[] | undefined;
 }
 
 export interface LinuxConfig {

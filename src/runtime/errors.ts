@@ -47,6 +47,11 @@ export function setupError(report: ErrorReport, plan: readonly SetupOp[]): Tsbui
     const stage = op.kind === 'hook' ? 'createContainer' : 'startContainer';
     if (report.errno === 0) return hookError(stage, op.hook, report.text);
   }
+  if (op?.kind === 'bind' && op.ids !== undefined && report.text.startsWith('map the ids')) {
+    return new TsbuildError('HOST_UNSUPPORTED', `the owners of ${op.source} cannot be mapped: ${reason}`, {
+      hint: 'idmap takes root, and a file system that has it: ext4, xfs and btrfs, tmpfs since Linux 6.3, never overlay',
+    });
+  }
   const step = op === undefined ? 'reading the request' : op.kind;
   return new TsbuildError(
     'RUNTIME_SETUP',

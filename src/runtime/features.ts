@@ -49,7 +49,7 @@ export function runtimeFeatures(): Json {
       apparmor: { enabled: modules.includes('apparmor') },
       selinux: { enabled: modules.includes('selinux') },
       intelRdt: { enabled: false },
-      mountExtensions: { idmap: { enabled: false } },
+      mountExtensions: { idmap: { enabled: true } },
     },
     potentiallyUnsafeConfigAnnotations: [],
   };

@@ -172,7 +172,7 @@ describe('the plan of a container', () => {
     ],
     ['an unknown propagation', spec({}, linux(base.config, { rootfsPropagation: 'toString' }))],
     [
-      'an id-mapped mount',
+      'an id-mapped mount without a map',
       spec({}, { mounts: [{ destination: '/x', type: 'bind', source: '/', options: ['idmap'] }] }),
     ],
   ];

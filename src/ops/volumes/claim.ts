@@ -196,9 +196,11 @@ function mountOf(
     case 'tmpfs':
       return { destination, type: 'tmpfs', source: 'tmpfs', options: request.options };
     case 'bind': {
-      const { source, recursive, propagation, readOnly } = request;
-      const options = [recursive ? 'rbind' : 'bind', propagation, ...(readOnly ? ['ro'] : [])];
-      return { destination, type: 'bind', source, options };
+      const { source, recursive, propagation, readOnly, idMap } = request;
+      const access = [...(readOnly ? ['ro'] : []), ...(idMap === undefined ? [] : ['idmap'])];
+      const options = [recursive ? 'rbind' : 'bind', propagation, ...access];
+      const maps = idMap === undefined ? {} : { uidMappings: idMap.uids, gidMappings: idMap.gids };
+      return { destination, type: 'bind', source, options, ...maps };
     }
     case 'volume': {
       const { name, readOnly } = volumes.get(destination) ?? { name: '', readOnly: true };

@@ -2,7 +2,8 @@ import { posix, resolve } from 'node:path';
 
 import { nearestName, TsbuildError } from '../../core/index.ts';
 import { parseBytes } from '../../runtime/index.ts';
-import type { BindPropagation, MountRequest } from './requests.ts';
+import type { BindPropagation, MountIdMap, MountRequest } from './requests.ts';
+import { parseIdMap } from './id-map.ts';
 import { checkVolumeName } from './names.ts';
 import { tmpfsMount } from './tmpfs.ts';
 
@@ -13,6 +14,7 @@ interface VolumeModes {
   readOnly: boolean;
   noCopy: boolean;
   propagation: BindPropagation;
+  idMap: MountIdMap | undefined;
 }
 
 /**
@@ -27,13 +29,16 @@ export function parseVolumeFlag(text: string): MountRequest {
     return { kind: 'volume', destination: destinationOf('-v', text, first), readOnly: false, noCopy: false };
   }
   const destination = destinationOf('-v', text, second);
-  const { readOnly, noCopy, propagation } = modesOf(text, third);
+  const { readOnly, noCopy, propagation, idMap } = modesOf(text, third);
   if (first === '') throw invalid('-v', text, expectedVolume);
   if (!isPath(first)) {
+    if (idMap !== undefined)
+      throw invalid('-v', text, 'only folders and files of this machine can be mapped');
     return { kind: 'volume', name: checkVolumeName(first), destination, readOnly, noCopy };
   }
   const source = resolve(first);
-  return { kind: 'bind', source, destination, readOnly, createSource: true, recursive: true, propagation };
+  const more = { createSource: true, recursive: true, propagation, ...(idMap !== undefined && { idMap }) };
+  return { kind: 'bind', source, destination, readOnly, ...more };
 }
 
 function isPath(source: string): boolean {
@@ -41,14 +46,19 @@ function isPath(source: string): boolean {
 }
 
 function modesOf(text: string, words: string): VolumeModes {
-  const modes: VolumeModes = { readOnly: false, noCopy: false, propagation: 'rprivate' };
+  const modes: VolumeModes = { readOnly: false, noCopy: false, propagation: 'rprivate', idMap: undefined };
   for (const word of words === '' ? [] : words.split(',')) {
     if (word === 'ro') modes.readOnly = true;
     else if (word === 'nocopy') modes.noCopy = true;
     else if (isPropagation(word)) modes.propagation = word;
+    else if (/^idmap(=|$)/.test(word)) modes.idMap = parseIdMap('-v', text, word.slice('idmap='.length));
     // The last ones said something to Docker on other systems once; scripts for all of them still write them.
     else if (!['rw', 'consistent', 'cached', 'delegated'].includes(word)) {
-      throw invalid('-v', text, `the mode ${word} is not one of ro, rw, nocopy, rprivate and rslave`);
+      throw invalid(
+        '-v',
+        text,
+        `the mode ${word} is not one of ro, rw, nocopy, rprivate, rslave and idmap=…`,
+      );
     }
   }
   return modes;
@@ -67,6 +77,7 @@ const keysOf = {
     'bind-recursive',
     'bind-nonrecursive',
     'bind-create-src',
+    'idmap',
   ],
   volume: ['source', 'destination', 'readonly', 'volume-nocopy', 'volume-subpath'],
   tmpfs: ['destination', 'readonly', 'tmpfs-size', 'tmpfs-mode'],
@@ -144,7 +155,9 @@ function bindMount(text: string, fields: Fields, place: Place): MountRequest {
     !flagOf(text, fields, 'bind-nonrecursive') &&
     recursiveOf(text, fields.get('bind-recursive') ?? 'enabled');
   const createSource = flagOf(text, fields, 'bind-create-src');
-  return { kind: 'bind', source: resolve(source), ...place, createSource, recursive, propagation };
+  const [idMap] = valueOf(fields, 'idmap', (value) => parseIdMap('--mount', text, value));
+  const more = { createSource, recursive, propagation, ...(idMap !== undefined && { idMap }) };
+  return { kind: 'bind', source: resolve(source), ...place, ...more };
 }
 
 function recursiveOf(text: string, word: string): boolean {

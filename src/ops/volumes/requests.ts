@@ -1,3 +1,5 @@
+import type { IdMapping } from '../../oci/runtime-spec.ts';
+
 /** What a container is to have mounted, as it was asked for. Destinations are absolute paths of the container. */
 export type MountRequest = BindRequest | VolumeRequest | TmpfsRequest;
 
@@ -14,6 +16,14 @@ export interface BindRequest {
   /** What is mounted below the source comes with it. */
   readonly recursive: boolean;
   readonly propagation: BindPropagation;
+  /** Owners of its files are seen as others. */
+  readonly idMap?: MountIdMap | undefined;
+}
+
+/** From the ids that the files have (`containerID`) to those that the container sees (`hostID`). */
+export interface MountIdMap {
+  readonly uids: readonly IdMapping[];
+  readonly gids: readonly IdMapping[];
 }
 
 export interface VolumeRequest {

@@ -46,6 +46,8 @@ function writeFields(to: RequestWriter, op: SetupOp): RequestWriter {
       return to.string(op.folder).bytes(op.program);
     case 'oom-score':
       return to.string(String(op.value));
+    case 'id-map':
+      return to.string(op.uidMap).string(op.gidMap);
     case 'clone':
       return writeClone(to, op);
     case 'join-cgroup':
@@ -66,7 +68,8 @@ function writeFields(to: RequestWriter, op: SetupOp): RequestWriter {
       return writeMount(to, op);
     case 'bind':
       to.string(op.source).string(op.subpath).string(op.destination).flag(op.recursive);
-      return writeChanges(to, op.changes);
+      writeChanges(to, op.changes).u32(op.ids === undefined ? 0 : op.ids.map + 1);
+      return to.flag(op.ids?.recursive === true);
     case 'overlay':
       to.string(op.scratch).string(op.subpath).string(op.destination);
       return writeLayers(writeChanges(to, op.changes), op.layers);

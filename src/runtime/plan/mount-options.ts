@@ -4,6 +4,8 @@ import type { MountAttribute, MountChanges, MountOption, Propagation } from './o
 /** The options of a runtime-spec mount, sorted by what they speak of. */
 export interface ParsedOptions {
   readonly bind: 'no' | 'bind' | 'rbind';
+  /** Its ids are others, by the maps of the mount; `ridmap`: also those of the mounts below it. */
+  readonly mapped: 'no' | 'idmap' | 'ridmap';
   readonly changes: MountChanges;
   /** For the file system itself, unknown ones included, as the spec asks for. */
   readonly data: readonly MountOption[];
@@ -65,7 +67,7 @@ const withoutEffect: ReadonlySet<string> = new Set([
 ]);
 
 /** Ones that change how ids or contents are seen: ignoring them would run the container wrongly. */
-const unsupportedWords: ReadonlySet<string> = new Set(['idmap', 'ridmap', 'tmpcopyup']);
+const unsupportedWords: ReadonlySet<string> = new Set(['tmpcopyup']);
 
 /** Every word with a meaning of its own; others go to the file system as they are. */
 export const mountOptionWords: readonly string[] = [
@@ -74,12 +76,13 @@ export const mountOptionWords: readonly string[] = [
   ...propagations,
   ...superblockWords,
   ...withoutEffect,
-  ...['bind', 'rbind'],
+  ...['bind', 'rbind', 'idmap', 'ridmap'],
 ].toSorted();
 
 /** runtime-spec config.md, "Linux mount options". */
 export function parseMountOptions(options: readonly string[]): ParsedOptions {
   let bind: ParsedOptions['bind'] = 'no';
+  let mapped: ParsedOptions['mapped'] = 'no';
   let propagation: Propagation | undefined;
   const plain = new Map<MountAttribute, 'set' | 'clear'>();
   const recursive = new Map<MountAttribute, 'set' | 'clear'>();
@@ -89,6 +92,7 @@ export function parseMountOptions(options: readonly string[]): ParsedOptions {
     const below = option.startsWith('r') ? attributeWords[option.slice(1)] : undefined;
     if (attribute !== undefined) plain.set(attribute[1], attribute[0]);
     else if (option === 'bind' || option === 'rbind') bind = option;
+    else if (option === 'idmap' || option === 'ridmap') mapped = option;
     else if (isPropagation(option)) propagation = option;
     else if (below !== undefined) recursive.set(below[1], below[0]);
     else if (unsupportedWords.has(option)) throw unsupported(option);
@@ -96,6 +100,7 @@ export function parseMountOptions(options: readonly string[]): ParsedOptions {
   }
   return {
     bind,
+    mapped,
     changes: {
       set: pick(plain, 'set'),
       clear: pick(plain, 'clear'),

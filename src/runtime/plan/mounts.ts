@@ -50,11 +50,18 @@ function planRoot(spec: ContainerSpec, host: HostFacts): SetupOp {
 function planMount(mount: MountConfig, spec: ContainerSpec, host: HostFacts): SetupOp[] {
   const parsed = parseMountOptions(mount.options ?? []);
   const { destination } = mount;
+  const isBind = parsed.bind !== 'no' || mount.type === 'bind';
+  if (!isBind && (parsed.mapped !== 'no' || mappedMounts(spec).includes(mount))) {
+    throw new TsbuildError(
+      'RUNTIME_SETUP',
+      `the mount on ${destination} cannot be mapped: it is no bind mount`,
+    );
+  }
   if (!destination.startsWith('/')) {
     throw new TsbuildError('RUNTIME_SETUP', `the mount point ${destination} is not an absolute path`);
   }
   const subpath = spec.subpaths?.[destination] ?? '';
-  if (parsed.bind !== 'no' || mount.type === 'bind') return [planBind(mount, parsed, subpath)];
+  if (isBind) return [planBind(mount, parsed, { spec, subpath })];
   switch (mount.type) {
     case 'overlay':
       return [planOverlay(mount, parsed, { spec, host, subpath })];
@@ -103,13 +110,36 @@ function withMappedIds(op: MountOp, spec: ContainerSpec, host: HostFacts): Mount
   return { ...op, options };
 }
 
-function planBind(mount: MountConfig, parsed: ParsedOptions, subpath: string): SetupOp {
+/** In the order of their `id-map` operations. */
+export function mappedMounts({ config }: ContainerSpec): readonly MountConfig[] {
+  return config.mounts.filter(
+    ({ uidMappings = [], gidMappings = [] }) => uidMappings.length + gidMappings.length > 0,
+  );
+}
+
+function planBind(
+  mount: MountConfig,
+  parsed: ParsedOptions,
+  { spec, subpath }: { readonly spec: ContainerSpec; readonly subpath: string },
+): SetupOp {
   const { source, destination } = mount;
   if (source?.startsWith('/') !== true) {
     throw new TsbuildError('RUNTIME_SETUP', `the bind mount on ${destination} has no absolute source`);
   }
   const recursive = parsed.bind !== 'bind';
-  return { kind: 'bind', source, subpath, destination, recursive, changes: parsed.changes };
+  const map = mappedMounts(spec).indexOf(mount);
+  if (map < 0 && parsed.mapped !== 'no') {
+    throw new TsbuildError('RUNTIME_SETUP', `the mount on ${destination} is to be mapped, and says no ids`);
+  }
+  return {
+    kind: 'bind',
+    source,
+    subpath,
+    destination,
+    recursive,
+    changes: parsed.changes,
+    ...(map >= 0 && { ids: { map, recursive: parsed.mapped === 'ridmap' } }),
+  };
 }
 
 /** `lowerdir=`, `upperdir=` and `workdir=` as mount(8) has them: how another image's tree is mounted. */

@@ -11,6 +11,7 @@ export const opCodes: Readonly<Record<SetupOpKind, number>> = {
   clone: 4,
   'leave-rest': 5,
   'reap-rest': 6,
+  'id-map': 7,
   'join-cgroup': 16,
   unshare: 17,
   propagation: 18,

@@ -58,6 +58,8 @@ export type SetupOp =
   | { readonly kind: 'leave-rest' }
   /** Without a pid namespace: what the program leaves behind comes to the outer process, which ends it. */
   | { readonly kind: 'reap-rest' }
+  /** A user namespace for mounts that are mapped by it; contents of its uid_map and gid_map. */
+  | { readonly kind: 'id-map'; readonly uidMap: string; readonly gidMap: string }
   | {
       readonly kind: 'clone';
       readonly create: readonly NamespaceType[];
@@ -100,6 +102,8 @@ export type SetupOp =
       readonly destination: string;
       readonly recursive: boolean;
       readonly changes: MountChanges;
+      /** Which of the plan's `id-map` operations it is mapped by, from 0 on; `recursive`: the mounts below it, too. */
+      readonly ids?: { readonly map: number; readonly recursive: boolean } | undefined;
     }
   | {
       readonly kind: 'overlay';

@@ -6,7 +6,7 @@ import type { ContainerSpec } from '../types.ts';
 import type { HostFacts } from './host.ts';
 import { planHooks, planStartHooks } from './hooks.ts';
 import { planLabels } from './labels.ts';
-import { planDevices, planMounts } from './mounts.ts';
+import { mappedMounts, planDevices, planMounts } from './mounts.ts';
 import type { MountAttribute, Propagation, SetupOp } from './ops.ts';
 import { outputOf } from './output.ts';
 import { planCwd, planMachine, planPrivileges, planStdio } from './process.ts';
@@ -58,6 +58,11 @@ function planHostSide(spec: ContainerSpec, { cgroup }: HostFacts): SetupOp[] {
     ...(cgroup.deviceProgram !== undefined && unified !== undefined
       ? [{ kind: 'device-program', folder: unified, program: cgroup.deviceProgram } as const]
       : []),
+    ...mappedMounts(spec).map(({ uidMappings = [], gidMappings = [] }): SetupOp => ({
+      kind: 'id-map',
+      uidMap: idMap(uidMappings),
+      gidMap: idMap(gidMappings),
+    })),
     ...(oomScoreAdj === undefined ? [] : [{ kind: 'oom-score', value: oomScoreAdj } as const]),
   ];
 }
