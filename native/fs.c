@@ -157,6 +157,6 @@ NAPI_MODULE_INIT() {
   define_probe(env, exports);
   define_spawn(env, exports);
   define_hashes(env, exports);
-  define_deflate(env, exports);
+  define_packing(env, exports);
   return exports;
 }

@@ -102,6 +102,6 @@ void define_process(napi_env env, napi_value exports);
 void define_probe(napi_env env, napi_value exports);
 void define_spawn(napi_env env, napi_value exports);
 void define_hashes(napi_env env, napi_value exports);
-void define_deflate(napi_env env, napi_value exports);
+void define_packing(napi_env env, napi_value exports);
 
 #endif

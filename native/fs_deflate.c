@@ -3,7 +3,7 @@
  * Node, so that a layer would get another digest elsewhere; here the same bytes come out everywhere, in half of
  * the time. There is no state between calls.
  */
-#include "fs.h"
+#include "fs_pack.h"
 
 #include "deflate_quick.h"
 
@@ -130,91 +130,31 @@ static size_t room_for(size_t length) {
   return length + 6 * (length / BLOCK_TOKENS + 2) + 16;
 }
 
-struct job {
-  napi_async_work work;
-  napi_deferred deferred;
-  napi_ref out_kept, bytes_kept;
-  uint8_t *out;
-  const uint8_t *bytes;
-  uint32_t known, length;
-  unsigned level;
-  double result;
-};
-
-static void run_job(napi_env env, void *data) {
-  (void)env;
-  struct job *job = data;
-  bool is_quick = job->level <= QUICK_LEVELS;
+double deflate_piece(const struct piece *piece) {
+  size_t length = piece->length, known = piece->known;
+  if (length > INT32_MAX || known > length || piece->level < 1 || piece->level > HIGHEST_LEVEL) return -EINVAL;
+  if (piece->room < room_for(length - known)) return -ENOSPC;
+  bool is_quick = piece->level <= QUICK_LEVELS;
   struct quick *quick = is_quick ? calloc(1, sizeof *quick) : NULL;
   struct finder *finder = is_quick ? NULL : calloc(1, sizeof *finder);
   struct block *block = malloc(sizeof *block);
-  job->result = -ENOMEM;
-  if (block != NULL) begin_blocks(block, job->out);
+  double result = -ENOMEM;
+  if (block != NULL) begin_blocks(block, piece->out);
   if (quick != NULL && block != NULL) {
-    quick->bytes = job->bytes;
-    quick->end = job->length;
-    quick->takes_short = job->level > 1;
-    pack_quickly(quick, block, job->known);
-    job->result = (double)(block->out.at - job->out);
+    quick->bytes = piece->bytes;
+    quick->end = (uint32_t)length;
+    quick->takes_short = piece->level > 1;
+    pack_quickly(quick, block, (uint32_t)known);
+    result = (double)(block->out.at - piece->out);
   } else if (finder != NULL && block != NULL) {
-    finder->bytes = job->bytes;
-    finder->end = job->length;
-    finder->effort = efforts[job->level - QUICK_LEVELS - 1];
-    pack(finder, block, job->known);
-    job->result = (double)(block->out.at - job->out);
+    finder->bytes = piece->bytes;
+    finder->end = (uint32_t)length;
+    finder->effort = efforts[piece->level - QUICK_LEVELS - 1];
+    pack(finder, block, (uint32_t)known);
+    result = (double)(block->out.at - piece->out);
   }
   free(quick);
   free(finder);
   free(block);
-}
-
-static void end_job(napi_env env, napi_status status, void *data) {
-  struct job *job = data;
-  napi_resolve_deferred(env, job->deferred, give_number(env, status == napi_ok ? job->result : -ECANCELED));
-  napi_delete_reference(env, job->out_kept);
-  napi_delete_reference(env, job->bytes_kept);
-  napi_delete_async_work(env, job->work);
-  free(job);
-}
-
-static uint8_t *take_buffer(struct call *call, size_t index, size_t *length) {
-  napi_typedarray_type type;
-  void *bytes = NULL;
-  if (call->error != 0) return NULL;
-  if (index >= call->count ||
-      napi_get_typedarray_info(call->env, call->args[index], &type, length, &bytes, NULL, NULL) != napi_ok ||
-      type != napi_uint8_array) {
-    call->error = EINVAL;
-  }
-  return bytes;
-}
-
-/*
- * deflate(out, bytes, known, level) → a promise of the bytes written, or of -errno. The first `known` bytes only serve
- * to refer back to. Neither array may be touched meanwhile.
- */
-static napi_value run_deflate(napi_env env, napi_callback_info info) {
-  struct call call = begin_call(env, info);
-  size_t room = 0, length = 0;
-  uint8_t *out = take_buffer(&call, 0, &room), *bytes = take_buffer(&call, 1, &length);
-  uint32_t known = take_uint32(&call, 2), level = take_uint32(&call, 3);
-  if (length > INT32_MAX || known > length || level < 1 || level > HIGHEST_LEVEL) call.error = EINVAL;
-  if (call.error == 0 && room < room_for(length - known)) call.error = ENOSPC;
-  struct job *job = call.error == 0 ? calloc(1, sizeof *job) : NULL;
-  if (call.error == 0 && job == NULL) call.error = ENOMEM;
-  if (call.error != 0) return give_refusal(&call);
-  *job = (struct job){.out = out, .bytes = bytes, .known = known, .length = (uint32_t)length, .level = level};
-  napi_value promise = NULL, name = NULL;
-  napi_create_reference(env, call.args[0], 1, &job->out_kept);
-  napi_create_reference(env, call.args[1], 1, &job->bytes_kept);
-  napi_create_promise(env, &job->deferred, &promise);
-  napi_create_string_latin1(env, "deflate", NAPI_AUTO_LENGTH, &name);
-  napi_create_async_work(env, NULL, name, run_job, end_job, job, &job->work);
-  napi_queue_async_work(env, job->work);
-  return promise;
-}
-
-void define_deflate(napi_env env, napi_value exports) {
-  const struct function functions[] = {{"deflate", run_deflate}};
-  define_functions(env, exports, functions, sizeof functions / sizeof functions[0]);
+  return result;
 }

@@ -4,10 +4,11 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import * as z from 'zod/mini';
 
-import { createDigester, digestParts, isDigest, TsbuildError, type Digest } from '../core/index.ts';
+import { digestParts, isDigest, TsbuildError, type Digest } from '../core/index.ts';
 import type { Descriptor } from '../oci/types.ts';
 import type { BlobSource, EarlyBytes } from '../registry/index.ts';
 import type { Store } from '../store/types.ts';
+import { createAsideDigester } from '../sys/index.ts';
 import { compress } from '../tar/index.ts';
 import type { LayerParts } from './assemble.ts';
 import { layerChunks, openLayer } from './layer.ts';
@@ -83,7 +84,7 @@ export async function packLayer(
   const { compression, level } = form;
   const key = keyOf(layer.diffId, form);
   const path = join(folder, key);
-  const digester = createDigester('sha256');
+  const digester = createAsideDigester();
   let size = 0;
   // Packing copies every chunk before it asks for the next one; writing does not.
   const packed =
@@ -95,9 +96,9 @@ export async function packLayer(
       if (signal?.aborted === true) {
         throw new TsbuildError('INTERRUPTED', 'interrupted', { cause: signal.reason });
       }
-      digester.update(bytes);
       size += bytes.byteLength;
-      await early?.write(bytes);
+      // Both read what nobody changes.
+      await Promise.all([digester.update(bytes), early?.write(bytes)]);
       yield bytes;
     }
   };

@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 
 import { createDigester, digestParts, fromErrno, isErrno, TsbuildError, type Digest } from '../core/index.ts';
-import { removeFile } from '../sys/index.ts';
+import { createAsideDigester, removeFile } from '../sys/index.ts';
 
 const chunkSize = 512 * 1024;
 const defaultLimit = 8 * 1024 * 1024;
@@ -56,12 +56,15 @@ async function openSource(path: string, digest: Digest): Promise<Source> {
   const handle = await open(path).catch((error: unknown) => {
     throw notOpened(error, digest);
   });
-  const digester = createDigester(digestParts(digest).algorithm);
+  const digester = createAsideDigester(digestParts(digest).algorithm);
+  let hashing: Promise<unknown> | undefined;
   return {
     async read(room) {
+      // It may be the same memory.
+      await hashing;
       const { bytesRead } = await handle.read(room, 0, room.length);
       const chunk = room.subarray(0, bytesRead);
-      digester.update(chunk);
+      hashing = digester.update(chunk);
       if (bytesRead > 0) return chunk;
       const actual = digester.digest();
       if (actual !== digest) throw damaged(path, { digest, actual, opened: await handle.stat() });

@@ -2,7 +2,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 
 import { createDigester, digestParts, parseDigest, TsbuildError, type Digest } from '../core/index.ts';
-import { createAsideDigester, type AsideDigester } from '../sys/index.ts';
+import { createAsideDigester } from '../sys/index.ts';
 import { discard } from './files.ts';
 
 /** What the bytes were promised to be. */
@@ -56,7 +56,7 @@ export function checkContent(content: Content, expected: Expected): Content {
 
 /** The digest of bytes at hand, by the algorithm that is expected. */
 export function contentOf(bytes: Uint8Array, expected: Expected): Content {
-  const digester = digesterFor(expected);
+  const digester = createDigester(algorithmOf(expected));
   digester.update(bytes);
   return { digest: digester.digest(), size: bytes.length };
 }
@@ -72,7 +72,7 @@ async function copyHashed(
   expected: Expected,
   handle: FileHandle,
 ): Promise<Content> {
-  const digester = streamDigesterFor(expected);
+  const digester = createAsideDigester(algorithmOf(expected));
   const batch = Buffer.allocUnsafeSlow(batchSize);
   let filled = 0;
   let size = 0;
@@ -119,18 +119,9 @@ async function writeFully(handle: FileHandle, chunk: Uint8Array): Promise<void> 
   }
 }
 
-function streamDigesterFor(expected: Expected): Pick<AsideDigester, 'digest'> & {
-  readonly update: (bytes: Uint8Array) => unknown;
-} {
-  const isOther = expected.digest !== undefined && digestParts(expected.digest).algorithm !== 'sha256';
-  return isOther ? digesterFor(expected) : createAsideDigester();
-}
-
-function digesterFor(expected: Expected): ReturnType<typeof createDigester> {
+function algorithmOf(expected: Expected): string | undefined {
   // Foreign text reaches here through a cast once in a while; as an algorithm or a path it must not.
-  return createDigester(
-    expected.digest === undefined ? undefined : digestParts(parseDigest(expected.digest)).algorithm,
-  );
+  return expected.digest === undefined ? undefined : digestParts(parseDigest(expected.digest)).algorithm;
 }
 
 function mismatch(why: string): TsbuildError {

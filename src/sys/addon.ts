@@ -128,6 +128,13 @@ export interface Addon {
   readonly refusalOf: (call: number) => number;
   /** Results of the steps, with blanks between; see probe.ts. */
   readonly tryUserNamespace: (folder: string) => string | number;
+  /** See zstd.ts; the parameters are those of `deflate`. */
+  readonly zstdFrame: (
+    out: Uint8Array,
+    bytes: Uint8Array,
+    known: number,
+    level: number,
+  ) => Promise<number> | number;
   /** See deflate.ts. */
   readonly deflate: (
     out: Uint8Array,

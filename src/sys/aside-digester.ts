@@ -1,7 +1,7 @@
 import { createDigester, type Digest } from '../core/index.ts';
 import { addon } from './addon.ts';
 
-/** A sha256 of which other threads reckon the large pieces. */
+/** A digest of which, if it is a sha256, other threads reckon the large pieces. */
 export interface AsideDigester {
   /**
    * A promise while another thread is at work: the bytes are to stay as they are until it settles, and no other call may
@@ -16,10 +16,11 @@ const digestLength = 32;
 /** To hash less takes less than to ask another thread for it. */
 const worthAsking = 128 * 1024;
 
-export function createAsideDigester(): AsideDigester {
+export function createAsideDigester(algorithm = 'sha256'): AsideDigester {
+  if (algorithm !== 'sha256') return besideNobody(algorithm);
   const native = addon();
   const state = Buffer.allocUnsafeSlow(stateLength);
-  if (native.hashBegin(state) !== 0) return besideNobody();
+  if (native.hashBegin(state) !== 0) return besideNobody(algorithm);
   return {
     update(bytes) {
       if (bytes.length >= worthAsking) {
@@ -38,8 +39,8 @@ export function createAsideDigester(): AsideDigester {
 }
 
 /** Where Node does not let addons hash. */
-function besideNobody(): AsideDigester {
-  const digester = createDigester();
+function besideNobody(algorithm: string): AsideDigester {
+  const digester = createDigester(algorithm);
   return {
     update(bytes) {
       digester.update(bytes);

@@ -72,3 +72,4 @@ export {
   selfMapper,
   type WantedMaps,
 } from './user-namespace.ts';
+export { zstdFrame, zstdRoom } from './zstd.ts';

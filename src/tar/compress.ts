@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { crc32, constants, zstdCompress } from 'node:zlib';
 
-import { deflatePiece, deflateRoom } from '../sys/index.ts';
+import { deflatePiece, deflateRoom, zstdFrame, zstdRoom } from '../sys/index.ts';
 
 /** The lowest level is 1. */
 export const highestLevels = { gzip: 9, zstd: 22 } as const;
@@ -28,31 +28,36 @@ export function compress(
   return compression === 'gzip' ? gzip(source, level ?? 2) : zstd(source, level ?? 3);
 }
 
-/**
- * Frames side by side, which every reader takes for one stream (RFC 8878, 3.1). No nbWorkers: with it, Node 24 ends the
- * stream early without an error.
- */
+/** Frames side by side, which every reader takes for one stream (RFC 8878, 3.1). */
 async function* zstd(
   source: AsyncIterable<Uint8Array>,
   level: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const memory = new Memory(zstdPieces.size);
+  const rooms = new Memory(zstdRoom(zstdPieces.size));
   let frames = 0;
+  const pack = async (bytes: Uint8Array): Promise<Uint8Array> => {
+    const room = rooms.take();
+    const packed = await zstdFrame(room, { bytes, level });
+    const frame = packed === undefined ? await slowFrame(bytes, level) : copyOf(room, packed);
+    rooms.giveBack(room);
+    return frame;
+  };
   yield* sideBySide(inPieces(source, zstdPieces, memory), async ({ bytes }) => {
     frames += 1;
-    const frame = await zstdFrame(bytes, level);
+    const frame = await pack(bytes);
     memory.giveBack(bytes);
     return frame;
   });
   // Nothing at all is no stream.
-  if (frames === 0) yield await zstdFrame(Buffer.alloc(0), level);
+  if (frames === 0) yield await pack(Buffer.alloc(0));
 }
 
-function zstdFrame(piece: Uint8Array, level: number): Promise<Uint8Array> {
+/** The same frame by Node's own call, which makes a context for each and copies all bytes twice. */
+function slowFrame(piece: Uint8Array, level: number): Promise<Uint8Array> {
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
   const params = { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 };
-  // Mostly one chunk: of several, Node makes a copy.
-  zstdCompress(piece, { params, chunkSize: zstdPieces.size / 2 }, (error, bytes) => {
+  zstdCompress(piece, { params }, (error, bytes) => {
     if (error === null) resolve(bytes);
     else reject(error);
   });
@@ -80,7 +85,7 @@ async function* gzip(
     const room = rooms.take();
     const packed = await deflatePiece(room, { bytes, known, level });
     memory.giveBack(bytes);
-    const result = Uint8Array.prototype.slice.call(room, 0, packed);
+    const result = copyOf(room, packed);
     rooms.giveBack(room);
     return result;
   });
@@ -90,6 +95,10 @@ async function* gzip(
   end.writeUInt32LE(checksum, 2);
   end.writeUInt32LE(size % 2 ** 32, 6);
   yield end;
+}
+
+function copyOf(room: Uint8Array, length: number): Uint8Array {
+  return Uint8Array.prototype.slice.call(room, 0, length);
 }
 
 /** Packs pieces on as many threads as there are processors; what comes of them, in their order. */
