@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { TsbuildError, type Digest } from '../core/index.ts';
 import { countTries, CutOffError, type RetryPolicy } from './retry.ts';
+import type { HttpResponse } from './exchange.ts';
 import { bodyOf } from './transport.ts';
 
 export interface BlobTransfer {
@@ -10,7 +11,7 @@ export interface BlobTransfer {
   readonly retry: () => RetryPolicy;
   /** Milliseconds without a byte after which the transfer is begun anew. */
   readonly stall: number;
-  readonly request: (headers: Record<string, string>, signal: AbortSignal) => Promise<Response>;
+  readonly request: (headers: Record<string, string>, signal: AbortSignal) => Promise<HttpResponse>;
   /** Turns to the next place that has the blob; false when there is none. */
   readonly next?: ((why: unknown) => boolean) | undefined;
 }
@@ -78,7 +79,7 @@ async function* bytesFrom(
 }
 
 /** Where the answer begins: a server may ignore the range and send everything again. */
-function startOf(response: Response, asked: number): number {
+function startOf(response: HttpResponse, asked: number): number {
   if (response.status !== 206) return 0;
   const start = Number(/^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '')?.[1] ?? asked);
   if (start <= asked) return start;

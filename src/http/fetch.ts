@@ -1,3 +1,4 @@
+import { exchange, type ExchangeOptions, type HttpResponse } from './exchange.ts';
 import { isLoopback } from './hosts.ts';
 
 /** How the certificate of one host is checked, and ours shown to it. */
@@ -10,26 +11,17 @@ export interface TlsSettings {
   readonly verify: boolean;
 }
 
-interface FetchOptions {
-  readonly method: string;
-  readonly body?: AsyncIterable<Uint8Array>;
-  readonly duplex?: 'half';
-  readonly headers: Record<string, string>;
-  readonly redirect: 'manual';
-  readonly signal: AbortSignal;
-}
-
-type Fetch = (url: string, options: FetchOptions) => Promise<Response>;
+type Fetch = (url: string, options: ExchangeOptions) => Promise<HttpResponse>;
 
 /** By what they were made for: connections are kept and used again by the one fetch. */
 const special = new Map<string, Promise<Fetch>>();
 
-/** Node's own fetch; another one only for a proxy of the environment or a host of its own rules, since that needs a larger library. */
+/** A proxy of the environment, or a host of its own rules, needs a larger library. */
 export async function fetchFor(url: URL, tls: TlsSettings | undefined): Promise<Fetch> {
   const names = ['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy'];
   const direct = isLoopback(url) || names.every((name) => (process.env[name] ?? '') === '');
   const own = url.protocol === 'https:' ? tls : undefined;
-  if (direct && own === undefined) return fetch;
+  if (direct && own === undefined) return exchange;
   const key = JSON.stringify([direct, own]);
   const known = special.get(key) ?? makeFetch(direct, own);
   special.set(key, known);
@@ -42,7 +34,8 @@ async function makeFetch(direct: boolean, tls: TlsSettings | undefined): Promise
   const dispatcher = direct
     ? new undici.Agent({ connect })
     : new undici.EnvHttpProxyAgent({ connect, requestTls: connect });
-  return async (url, options) => undici.fetch(url, { ...options, dispatcher });
+  return async (url, options) =>
+    undici.fetch(url, { ...options, redirect: 'manual', duplex: 'half', dispatcher });
 }
 
 function connectOptions({ authorities, client, verify }: TlsSettings): object {

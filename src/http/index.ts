@@ -1,7 +1,8 @@
 export { readBlob, type BlobTransfer } from './download.ts';
+export type { HttpResponse } from './exchange.ts';
 export type { TlsSettings } from './fetch.ts';
 export { isLoopback, isPrivateLiteral } from './hosts.ts';
-export { certificateHint, failureReason, portHint, type FailureReason } from './reason.ts';
+export { certificateHint, failureReason, type FailureReason } from './reason.ts';
 export {
   countTries,
   CutOffError,

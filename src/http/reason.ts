@@ -22,7 +22,7 @@ const reasons = {
 
 export interface FailureReason {
   /** What went wrong: a code of the system or of the HTTP library, or one of the kinds below. */
-  readonly code: keyof typeof reasons | 'certificate' | 'cut' | 'port' | 'other';
+  readonly code: keyof typeof reasons | 'certificate' | 'cut' | 'other';
   /** For people; follows `cannot fetch …: `. */
   readonly why: string;
 }
@@ -36,16 +36,10 @@ export function failureReason(error: unknown): FailureReason | undefined {
   }
   const code = networkCode(error, Object.keys(reasons)) as keyof typeof reasons | undefined;
   if (code !== undefined) return { code, why: reasons[code] };
-  // Everything that fetch reports is a TypeError; what it was stands in the cause.
+  // A request that fails is a TypeError, as fetch has it; what it was stands in the cause.
   if (!(error instanceof TypeError)) return undefined;
-  // https://fetch.spec.whatwg.org/#port-blocking
-  if (error.cause instanceof Error && error.cause.message === 'bad port')
-    return { code: 'port', why: 'its port is one of those that no program for the web connects to' };
   return { code: 'other', why: error.cause instanceof Error ? error.cause.message : String(error) };
 }
-
-/** What users can do about a port that is blocked. */
-export const portHint = 'let the server listen on another port: browsers refuse this one, too';
 
 /** What users can do about a certificate that is not trusted. */
 export const certificateHint = 'name the file of the certificate authority in NODE_EXTRA_CA_CERTS';

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { isErrno, TsbuildError } from '../core/index.ts';
+import type { HttpResponse } from './exchange.ts';
 
 export interface RetryPolicy {
   /** In all, the first one included. */
@@ -148,7 +149,7 @@ export async function withRetries<T>(
 }
 
 /** The headers `ratelimit-limit: 100;w=21600` and `ratelimit-remaining` of Docker Hub and others. */
-export function parseRateLimits(headers: Headers): RateLimits | undefined {
+export function parseRateLimits(headers: HttpResponse['headers']): RateLimits | undefined {
   const number = (text: string | undefined): number | undefined =>
     text === undefined ? undefined : Number(text);
   const said = headers.get('ratelimit-limit');

@@ -1,4 +1,5 @@
 import { redactUrl, TsbuildError } from '../core/index.ts';
+import type { HttpResponse } from './exchange.ts';
 import { fetchFor, type TlsSettings } from './fetch.ts';
 import { isLoopback } from './hosts.ts';
 import { HttpStatusError, networkCode, parseRateLimits, parseRetryAfter } from './retry.ts';
@@ -34,7 +35,7 @@ const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 const keepingStatuses: ReadonlySet<number> = new Set([307, 308]);
 
 /** GET, as `send` does it. */
-export async function get(url: URL, request: HttpRequest): Promise<Response> {
+export async function get(url: URL, request: HttpRequest): Promise<HttpResponse> {
   return send(url, { ...request, method: 'GET' });
 }
 
@@ -42,7 +43,7 @@ export async function get(url: URL, request: HttpRequest): Promise<Response> {
  * One request, following redirects by hand: what proves who we are goes to no other origin than it was meant for (checklist
  * G-16, S-60), and no redirect leads from https to plain http.
  */
-export async function send(url: URL, request: HttpSending): Promise<Response> {
+export async function send(url: URL, request: HttpSending): Promise<HttpResponse> {
   const { method, body } = request;
   const followed = method === 'GET' || method === 'HEAD' ? redirectStatuses : keepingStatuses;
   let at = url;
@@ -59,9 +60,8 @@ export async function send(url: URL, request: HttpSending): Promise<Response> {
         ...lengthOf(request),
         ...headers,
       },
-      redirect: 'manual',
       signal: request.signal,
-      ...(body === undefined ? {} : { body: body.open(), duplex: 'half' as const }),
+      ...(body === undefined ? {} : { body: body.open() }),
     });
     const location = response.headers.get('location');
     if (!followed.has(response.status) || location === null) return response;
@@ -100,12 +100,12 @@ function withoutCredentials(headers: Readonly<Record<string, string>>): Record<s
 }
 
 /** Frees the connection of an answer that nobody reads. */
-export async function discard(response: Response): Promise<void> {
+export async function discard(response: HttpResponse): Promise<void> {
   await response.body?.cancel().catch(() => undefined);
 }
 
 /** A whole small body. Throws REGISTRY_ERROR beyond the limit, without reading on. */
-export async function readBody(response: Response, limit: number): Promise<Buffer> {
+export async function readBody(response: HttpResponse, limit: number): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of bodyOf(response)) {
@@ -116,13 +116,13 @@ export async function readBody(response: Response, limit: number): Promise<Buffe
   return Buffer.concat(chunks);
 }
 
-function tooLarge(response: Response, limit: number): TsbuildError {
+function tooLarge(response: HttpResponse, limit: number): TsbuildError {
   const { host } = new URL(response.url);
   return new TsbuildError('REGISTRY_ERROR', `the answer of ${host} is larger than ${limit} bytes`);
 }
 
 /** The body's bytes; leaving the loop early frees the connection. */
-export async function* bodyOf(response: Response): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* bodyOf(response: HttpResponse): AsyncGenerator<Uint8Array, void, undefined> {
   if (response.body === null) return;
   yield* response.body as unknown as AsyncIterable<Uint8Array>;
 }
@@ -131,7 +131,7 @@ const shownDetail = 256;
 
 /** What went wrong, from an answer that is no success: the registry's own code and words, cut short and without the secrets. */
 export async function statusError(
-  response: Response,
+  response: HttpResponse,
   secrets: readonly string[] = [],
 ): Promise<HttpStatusError> {
   const body = await readBody(response, 64 * 1024).catch(() => Buffer.alloc(0));

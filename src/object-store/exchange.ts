@@ -8,6 +8,7 @@ import {
   withRetries,
   type HttpBody,
   type HttpSending,
+  type HttpResponse,
 } from '../http/index.ts';
 import type { Blob, BlobBytes, PlaceOptions } from './types.ts';
 
@@ -30,7 +31,7 @@ export interface Asking {
 
 export interface Answer {
   readonly status: number;
-  readonly headers: Headers;
+  readonly headers: HttpResponse['headers'];
   readonly bytes: Buffer;
 }
 
@@ -100,7 +101,7 @@ export function download(
 async function ask(
   { name, secrets }: Service,
   { method, url, headers, body, signal }: Asking & { readonly signal: AbortSignal },
-): Promise<Response> {
+): Promise<HttpResponse> {
   const sent = headers();
   // An error of the HTTP library would quote the header it cannot send.
   if (!Object.values(sent).every((value) => /^[\x20-\x7e]*$/.test(value.trim()))) throw unsendable(name);

@@ -1,5 +1,12 @@
 import { createDigester, digestParts, isDigest, TsbuildError } from '../core/index.ts';
-import { failureReason, HttpStatusError, readBlob, readBody, withRetries } from '../http/index.ts';
+import {
+  failureReason,
+  HttpStatusError,
+  readBlob,
+  readBody,
+  withRetries,
+  type HttpResponse,
+} from '../http/index.ts';
 import type { Digest } from '../core/index.ts';
 import { maxManifestBytes, mediaTypes, parseManifestOrIndex } from '../oci/index.ts';
 import type { Descriptor, ManifestOrIndex } from '../oci/index.ts';
@@ -111,7 +118,7 @@ function reasonOf(error: unknown): string {
 }
 
 /** Content and header must say the same kind: one manifest read as two is how content is smuggled past a check (end-3). */
-async function readManifest(response: Response, reference: string): Promise<FetchedManifest> {
+async function readManifest(response: HttpResponse, reference: string): Promise<FetchedManifest> {
   const bytes = await readBody(response, maxManifestBytes);
   const digest = checkDigest(bytes, { reference, header: response.headers.get('docker-content-digest') });
   const parsed = parseManifestOrIndex(bytes, response.headers.get('content-type') ?? undefined);

@@ -10,6 +10,7 @@ import {
   type HttpSending,
   type RetryPolicy,
   type TlsSettings,
+  type HttpResponse,
 } from '../http/index.ts';
 import { findCredentials, metaHeaders, type CredentialLookup } from './credentials.ts';
 import { noticesOf } from './notices.ts';
@@ -49,7 +50,7 @@ export interface Conversation {
   readonly request: (
     path: string | URL,
     request: Partial<HttpSending> & Pick<HttpSending, 'signal'>,
-  ) => Promise<Response>;
+  ) => Promise<HttpResponse>;
 }
 
 export function createConversation(options: ConversationOptions): Conversation {
@@ -70,7 +71,7 @@ export function createConversation(options: ConversationOptions): Conversation {
       const url = typeof path === 'string' ? urlOf(path, base, options) : within(path, base);
       const isOwn = url.origin === base.origin;
       const originHeaders = isOwn ? always : {};
-      const attempt = async (authorization: string | undefined): Promise<Response> => {
+      const attempt = async (authorization: string | undefined): Promise<HttpResponse> => {
         const response = await send(url, {
           ...rest,
           method,
@@ -173,8 +174,8 @@ export async function registryBase(
 export async function authorized(
   authorizer: Authorizer,
   signal: AbortSignal,
-  attempt: (authorization: string | undefined) => Promise<Response>,
-): Promise<Response> {
+  attempt: (authorization: string | undefined) => Promise<HttpResponse>,
+): Promise<HttpResponse> {
   const used = await authorizer.current();
   const response = await attempt(used);
   if (response.status !== 401) return checked(response);
@@ -182,7 +183,7 @@ export async function authorized(
   return checked(await attempt(await authorizer.answer(response, used, signal)));
 }
 
-async function checked(response: Response): Promise<Response> {
+async function checked(response: HttpResponse): Promise<HttpResponse> {
   if (response.ok) return response;
   throw await statusError(response);
 }

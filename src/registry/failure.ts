@@ -1,11 +1,5 @@
 import { TsbuildError } from '../core/index.ts';
-import {
-  certificateHint,
-  failureReason,
-  HttpStatusError,
-  portHint,
-  type FailureReason,
-} from '../http/index.ts';
+import { certificateHint, failureReason, HttpStatusError, type FailureReason } from '../http/index.ts';
 
 export interface Asked {
   /** As users write it: `debian:12`. */
@@ -33,12 +27,12 @@ const hints: Partial<Record<FailureReason['code'], string>> = {
   EAI_AGAIN: 'check the network and its name server',
   ENETUNREACH: 'check the network',
   EHOSTUNREACH: 'check the network',
+  ETIMEDOUT: 'check the network, and whether a proxy is needed',
   UND_ERR_CONNECT_TIMEOUT: 'check the network, and whether a proxy is needed',
   ERR_SSL_WRONG_VERSION_NUMBER: plainHttpHint,
   ERR_SSL_PACKET_LENGTH_TOO_LONG: plainHttpHint,
   EPROTO: plainHttpHint,
   cut: 'check the network and try again',
-  port: portHint,
 };
 
 /** What a failed conversation with a registry means to a user; errors of other kinds unchanged. */

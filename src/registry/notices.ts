@@ -1,3 +1,5 @@
+import type { HttpResponse } from '../http/index.ts';
+
 const longest = 300;
 const mostShown = 5;
 
@@ -8,7 +10,7 @@ const mostShown = 5;
 export function noticesOf(
   onWarning: ((message: string) => void) | undefined,
   host: string,
-): (response: Response) => void {
+): (response: HttpResponse) => void {
   const told = new Set<string>();
   return (response) => {
     const header = response.headers.get('warning');

@@ -1,5 +1,7 @@
+import type { HttpResponse } from '../http/index.ts';
+
 /** `Link: </v2/…>; rel="next"` (RFC 8288), of this registry alone. */
-export function nextPage(response: Response): URL | undefined {
+export function nextPage(response: HttpResponse): URL | undefined {
   const target = /^\s*<([^>]{1,4096})>\s*;(?:[^,]*;)?\s*rel="?next"?/i.exec(
     response.headers.get('link') ?? '',
   )?.[1];

@@ -1,4 +1,4 @@
-import { CutOffError, discard } from '../http/index.ts';
+import { CutOffError, discard, type HttpResponse } from '../http/index.ts';
 import type { Conversation } from './conversation.ts';
 
 export interface SendingWork {
@@ -22,7 +22,7 @@ export interface Sending {
 }
 
 /** One request with bytes of the blob; given up when the network takes none of them for too long. */
-export async function sendBytes(sending: Sending, work: SendingWork): Promise<Response> {
+export async function sendBytes(sending: Sending, work: SendingWork): Promise<HttpResponse> {
   const { location, start, end, method, headers } = sending;
   const silence = new AbortController();
   const timer = setTimeout(() => silence.abort(), work.stall);

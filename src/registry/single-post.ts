@@ -1,5 +1,5 @@
 import { isDigest, TsbuildError } from '../core/index.ts';
-import { HttpStatusError } from '../http/index.ts';
+import { HttpStatusError, type HttpResponse } from '../http/index.ts';
 import type { Conversation } from './conversation.ts';
 import { sendBytes } from './send-bytes.ts';
 import type { BlobSource, UploadWork } from './upload.ts';
@@ -41,7 +41,7 @@ export async function sendWhole(source: BlobSource, work: UploadWork): Promise<S
 /** Whether they say it of the bytes or of the push, the next request shows. */
 const wantsNoBody: ReadonlySet<number> = new Set([400, 403, 404, 405, 411, 413, 415, 422, 501]);
 
-function arrived(response: Response, { digest, size }: BlobSource, { onBytes }: UploadWork): 'sent' {
+function arrived(response: HttpResponse, { digest, size }: BlobSource, { onBytes }: UploadWork): 'sent' {
   const claimed = response.headers.get('docker-content-digest');
   const isOther = claimed !== null && claimed !== digest && algorithmOf(claimed) === algorithmOf(digest);
   if (!isOther) {

@@ -1,7 +1,15 @@
 import * as z from 'zod/mini';
 
 import { TsbuildError } from '../core/index.ts';
-import { discard, get, readBody, send, statusError, type HttpRequest } from '../http/index.ts';
+import {
+  discard,
+  get,
+  readBody,
+  send,
+  statusError,
+  type HttpRequest,
+  type HttpResponse,
+} from '../http/index.ts';
 import { checkRealm, parseChallenges } from './challenge.ts';
 import type { CredentialLookup, Credentials } from './credentials.ts';
 
@@ -26,7 +34,7 @@ export interface Authorizer {
   /** What to send along; undefined while nothing was asked for. */
   current(): Promise<string | undefined>;
   /** After a 401: the header to try again with. `used` is the one that was refused. */
-  answer(response: Response, used: string | undefined, signal: AbortSignal): Promise<string>;
+  answer(response: HttpResponse, used: string | undefined, signal: AbortSignal): Promise<string>;
 }
 
 export interface Access {
@@ -67,7 +75,7 @@ interface TokenRequest extends Access {
 }
 
 async function authorize(
-  response: Response,
+  response: HttpResponse,
   request: TokenRequest,
   used: string | undefined,
 ): Promise<Token> {
@@ -113,7 +121,7 @@ async function fetchToken(
 ): Promise<Token> {
   const { held, scopes } = request;
   const form = held === undefined || held.kind === 'bearer' ? undefined : oauthForm(held, service, scopes);
-  let answer: Response | undefined;
+  let answer: HttpResponse | undefined;
   if (held?.kind === 'identity' && form !== undefined) answer = await postForm(realm, form, request);
   // A service without OAuth (G-12).
   if (answer !== undefined && [400, 401, 404, 405].includes(answer.status)) {
@@ -142,7 +150,7 @@ async function getToken(
   realm: URL,
   service: string | undefined,
   request: TokenRequest & { readonly held: Credentials | undefined },
-): Promise<Response> {
+): Promise<HttpResponse> {
   const { held, scopes, signal, tls } = request;
   const url = new URL(realm);
   if (service !== undefined) url.searchParams.set('service', service);
@@ -171,7 +179,11 @@ function oauthForm(
 }
 
 /** A secret in the body, never in the URL; it follows no redirect to somewhere else. */
-async function postForm(realm: URL, form: URLSearchParams, { signal, tls }: TokenRequest): Promise<Response> {
+async function postForm(
+  realm: URL,
+  form: URLSearchParams,
+  { signal, tls }: TokenRequest,
+): Promise<HttpResponse> {
   const bytes = Buffer.from(form.toString());
   return send(realm, {
     method: 'POST',
@@ -188,7 +200,7 @@ export async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void,
   yield await Promise.resolve(bytes);
 }
 
-async function readToken(answer: Response, realm: URL): Promise<Token> {
+async function readToken(answer: HttpResponse, realm: URL): Promise<Token> {
   const parsed = tokenSchema.safeParse(parseJson(await readBody(answer, maxTokenAnswer)));
   const text = parsed.data?.token ?? parsed.data?.access_token;
   // Only what a header can hold: a line break would end it and begin another.

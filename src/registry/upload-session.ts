@@ -1,4 +1,4 @@
-import { HttpStatusError } from '../http/index.ts';
+import { HttpStatusError, type HttpResponse } from '../http/index.ts';
 
 /** What an upload session of the registry has (distribution-spec, "Pushing blobs"). */
 export interface Session {
@@ -9,7 +9,7 @@ export interface Session {
 }
 
 /** What an answer says of the session; what it does not say is as before. Throws HttpStatusError where it names no place. */
-export function sessionOf(response: Response, offset: number, earlier?: Session): Session {
+export function sessionOf(response: HttpResponse, offset: number, earlier?: Session): Session {
   const url = uploadLocation(response) ?? earlier?.location;
   if (url === undefined) {
     throw new HttpStatusError({
@@ -22,7 +22,7 @@ export function sessionOf(response: Response, offset: number, earlier?: Session)
 }
 
 /** Where the upload goes on. A URL that could not be meant honestly is none. */
-export function uploadLocation(response: Response): URL | undefined {
+export function uploadLocation(response: HttpResponse): URL | undefined {
   const location = response.headers.get('location');
   if (location === null || !URL.canParse(location, response.url)) return undefined;
   const url = new URL(location, response.url);
@@ -31,7 +31,7 @@ export function uploadLocation(response: Response): URL | undefined {
 }
 
 /** `Range: 0-999` says that 1000 bytes are there; some servers write `bytes=0-999`. */
-export function offsetOf(response: Response): number | undefined {
+export function offsetOf(response: HttpResponse): number | undefined {
   const last = /^(?:bytes=)?0-(\d{1,15})$/.exec(response.headers.get('range') ?? '')?.[1];
   return last === undefined ? undefined : Number(last) + 1;
 }

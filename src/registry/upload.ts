@@ -8,6 +8,7 @@ import {
   HttpStatusError,
   withRetries,
   type RetryPolicy,
+  type HttpResponse,
 } from '../http/index.ts';
 import { withDeadline } from './conversation.ts';
 import { sendBytes, type SendingWork } from './send-bytes.ts';
@@ -210,7 +211,7 @@ async function finish(source: BlobSource, { location, offset }: Session, work: U
   );
 }
 
-async function small(path: string | URL, method: 'POST' | 'GET', work: UploadWork): Promise<Response> {
+async function small(path: string | URL, method: 'POST' | 'GET', work: UploadWork): Promise<HttpResponse> {
   return withDeadline(work, async (signal) => {
     const response = await work.conversation.request(path, { method, signal });
     await discard(response);

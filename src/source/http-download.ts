@@ -8,12 +8,12 @@ import {
   TsbuildError,
   type Digest,
 } from '../core/index.ts';
-import { bodyOf, CutOffError } from '../http/index.ts';
+import { bodyOf, CutOffError, type HttpResponse } from '../http/index.ts';
 
 export interface Download {
   /** As the user wrote it. */
   readonly url: string;
-  readonly response: Response;
+  readonly response: HttpResponse;
   /** Host path to create. */
   readonly path: string;
   /** Most bytes that are taken. */
@@ -86,7 +86,7 @@ async function writeAll(
 }
 
 /** Undefined where a coding that fetch undoes makes it say something else. */
-function lengthOf(response: Response): number | undefined {
+function lengthOf(response: HttpResponse): number | undefined {
   const coding = response.headers.get('content-encoding') ?? 'identity';
   const length = response.headers.get('content-length') ?? '';
   return coding === 'identity' && /^\d{1,15}$/.test(length) ? Number(length) : undefined;

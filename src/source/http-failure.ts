@@ -3,7 +3,6 @@ import {
   certificateHint,
   failureReason,
   HttpStatusError,
-  portHint,
   type FailureReason,
 } from '../http/index.ts';
 
@@ -13,12 +12,12 @@ const hints: Partial<Record<FailureReason['code'], string>> = {
   EAI_AGAIN: 'check the network and its name server',
   ENETUNREACH: 'check the network',
   EHOSTUNREACH: 'check the network',
+  ETIMEDOUT: 'check the network, and whether a proxy is needed (HTTPS_PROXY)',
   UND_ERR_CONNECT_TIMEOUT: 'check the network, and whether a proxy is needed (HTTPS_PROXY)',
   ERR_SSL_WRONG_VERSION_NUMBER: 'if the server speaks plain http, write http://',
   ERR_SSL_PACKET_LENGTH_TOO_LONG: 'if the server speaks plain http, write http://',
   EPROTO: 'if the server speaks plain http, write http://',
   cut: 'check the network and try again',
-  port: portHint,
 };
 
 /** What a failed fetch of a URL means to a user; errors of other kinds unchanged. */

@@ -10,6 +10,7 @@ import {
   statusError,
   withRetries,
   type RetryPolicy,
+  type HttpResponse,
 } from '../http/index.ts';
 import { HttpCache, type KeptAnswer } from './http-cache.ts';
 import { download } from './http-download.ts';
@@ -67,7 +68,7 @@ export function createHttpFetcher(settings: HttpFetcherOptions): HttpFetcher {
     }
   }
 
-  async function keep(job: Fetch, response: Response, timer: NodeJS.Timeout): Promise<KeptAnswer> {
+  async function keep(job: Fetch, response: HttpResponse, timer: NodeJS.Timeout): Promise<KeptAnswer> {
     const { url, checksum } = job.source;
     const path = cache.staging();
     try {
@@ -122,14 +123,14 @@ export function createHttpFetcher(settings: HttpFetcherOptions): HttpFetcher {
   };
 }
 
-async function ask({ request, kept }: Fetch, signal: AbortSignal): Promise<Response> {
+async function ask({ request, kept }: Fetch, signal: AbortSignal): Promise<HttpResponse> {
   const { url, headers, plainHttp } = request;
   const condition = kept?.etag === undefined ? {} : { 'if-none-match': kept.etag };
   return get(url, { headers: { ...headers, ...condition }, plainHttp, signal });
 }
 
 /** Some servers know their entity tags but not the question: the same tag again is as good as a 304. */
-function keptBy(response: Response, kept: KeptAnswer | undefined): KeptAnswer | undefined {
+function keptBy(response: HttpResponse, kept: KeptAnswer | undefined): KeptAnswer | undefined {
   if (kept?.etag === undefined) return undefined;
   if (response.status === 304) return kept;
   return response.ok && strong(response.headers.get('etag')) === strong(kept.etag) ? kept : undefined;
@@ -139,7 +140,7 @@ function strong(etag: string | null): string | undefined {
   return etag?.replace(/^W\//, '');
 }
 
-function modifiedOf(response: Response): number | undefined {
+function modifiedOf(response: HttpResponse): number | undefined {
   const time = Date.parse(response.headers.get('last-modified') ?? '');
   return Number.isNaN(time) ? undefined : Math.floor(time / 1000);
 }
