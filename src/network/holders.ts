@@ -1,6 +1,6 @@
-import { ftruncateSync, mkdirSync, readdirSync, rmSync, writeSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { tryFlock, randomHex } from '../sys/index.ts';
+import { overwriteFile, tryFlock, randomHex } from '../sys/index.ts';
 
 /**
  * Who uses a shared part. Each user holds a lock on a file of its own; the kernel releases it however the user ends.
@@ -10,14 +10,13 @@ export interface Holder {
   leave(): void;
 }
 
-/** `word` is what the others may read in its file. */
-export function holdIn(folder: string, word = ''): Holder {
+/** `word` is what the others may read in its file, if they are to read something. */
+export function holdIn(folder: string, word?: string): Holder {
   mkdirSync(folder, { recursive: true });
   const path = join(folder, `${process.pid}-${randomHex(4)}`);
   const lock = tryFlock(path);
   if (lock === undefined) throw new Error(`${path} is held though its name is new`);
-  ftruncateSync(lock.fd);
-  writeSync(lock.fd, word, 0);
+  if (word !== undefined) overwriteFile(lock.fd, word);
   return {
     leave: () => {
       rmSync(path, { force: true });

@@ -1,16 +1,7 @@
-import {
-  closeSync,
-  existsSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno, TsbuildError } from '../core/index.ts';
-import { removeDeadLocks, tryTakeLock } from '../sys/index.ts';
+import { overwriteFile, removeDeadLocks, tryTakeLock } from '../sys/index.ts';
 import type { Subnet } from './address.ts';
 import type { BoundPort } from './types.ts';
 
@@ -46,15 +37,10 @@ export function leaseAddress(folder: string, subnet: Subnet): AddressLease {
     const lock = tryTakeLock(join(folder, String(number)));
     if (lock === undefined) continue;
     const address = `${subnet}.${number}`;
-    ftruncateSync(lock.fd);
     return {
       address,
       number,
-      write: (record) => {
-        const text = Buffer.from(JSON.stringify({ address, ...record }));
-        ftruncateSync(lock.fd);
-        writeSync(lock.fd, text, 0, text.length, 0);
-      },
+      write: (record) => overwriteFile(lock.fd, JSON.stringify({ address, ...record })),
       release: () => lock.release(),
     };
   }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
 import { TsbuildError, type Usage } from '../core/index.ts';
-import { inUserNamespace, makeFolder, startLauncher } from '../sys/index.ts';
+import { inUserNamespace, makeFolder, startLauncher, type Launcher } from '../sys/index.ts';
 import { cgroupManager, v2Usage, type Cgroup, type CgroupManager, type CgroupName } from './cgroup/index.ts';
 import { LaunchedContainer } from './container.ts';
 import { v2FolderOf } from './exec-cgroup.ts';
@@ -129,20 +129,29 @@ async function createContainer(
   if (signal?.aborted === true) throw new TsbuildError('INTERRUPTED', 'the container was not started');
   const { resources = {}, cgroupsPath } = spec.config.linux;
   const cgroup = machine.cgroups.create({ id: spec.id, path: cgroupsPath }, resources);
+  let launcher: Launcher | undefined;
   try {
-    return await launch(machine, spec, { cgroup, signal, start, warn });
+    // Before its request is made: it takes as long to start.
+    launcher = launcherFor(machine, spec);
+    return await launch(machine, spec, { launcher, cgroup, signal, start, warn });
   } catch (error) {
+    launcher?.control.destroy();
     cgroup.remove();
     throw error;
   }
 }
 
+function launcherFor({ launchers }: Machine, spec: ContainerSpec): Launcher {
+  const { stdio: output, stdin, streams, muted } = spec;
+  return output === 'pipe' ? launchers.take() : startLauncher({ output, stdin, streams, muted });
+}
+
 async function launch(
   machine: Machine,
   spec: ContainerSpec,
-  run: { readonly cgroup: Cgroup } & CreateOptions,
+  run: { readonly launcher: Launcher; readonly cgroup: Cgroup } & CreateOptions,
 ): Promise<Container> {
-  const { cgroup, signal, start = false, warn } = run;
+  const { launcher, cgroup, signal, start = false, warn } = run;
   using opened = new DisposableStack();
   const { stubs: folder } = machine.options;
   const rootPath = machine.facts.scratch.root;
@@ -153,9 +162,6 @@ async function launch(
   const facts = { ...machine.facts, stubs, cgroup: cgroup.placement, bundle: hooks?.bundle };
   const plan = machine.options.isolation === 'chroot' ? planChroot(spec, facts) : planSetup(spec, facts);
   const request = encodeRequest(plan);
-  const { stdio: output, stdin, streams, muted } = spec;
-  const launcher =
-    output === 'pipe' ? machine.launchers.take() : startLauncher({ output, stdin, streams, muted });
   const { warning } = machine.options;
   const warnings = [
     ...(warning === undefined ? [] : [warning]),

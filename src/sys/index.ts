@@ -7,7 +7,7 @@ export { fileClock, type FolderEntries } from './folder-entries.ts';
 export { homeFolder } from './home-folder.ts';
 export { mostBatchBytes, type ListedName } from './hash-batch.ts';
 export { closeInheritedOnExec } from './inherited.ts';
-export { flock, isUnlocked, tryFlock, type Flock, type FlockOptions } from './lock.ts';
+export { flock, isUnlocked, overwriteFile, tryFlock, type Flock, type FlockOptions } from './lock.ts';
 export { removeDeadLocks, takeLock, tryTakeLock, type LinkedLock, type WaitOptions } from './linked-lock.ts';
 export { makeFolder } from './make-folder.ts';
 export { randomBelow, randomHex } from './random.ts';

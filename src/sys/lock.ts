@@ -95,9 +95,7 @@ function take(fd: number): boolean {
 
 function held(fd: number): Flock {
   try {
-    // ext4 takes a file that was cut to nothing for one that is replaced: its close waits for the disk (auto_da_alloc).
-    if (fstatSync(fd).size > 0) ftruncateSync(fd);
-    writeSync(fd, `${process.pid}\n`, 0);
+    overwriteFile(fd, `${process.pid}\n`);
   } catch {
     // Only a message lacks the pid then; a full disk must not keep anyone from the lock under which space is freed.
   }
@@ -110,6 +108,15 @@ function held(fd: number): Flock {
       closeSync(fd);
     },
   };
+}
+
+/**
+ * Leaves this text alone in a file, never an empty one: ext4 takes a file that was cut to nothing for one that is
+ * replaced, and its close starts to write it to the disk (auto_da_alloc).
+ */
+export function overwriteFile(fd: number, text: string): void {
+  const length = writeSync(fd, text, 0);
+  if (fstatSync(fd).size > length) ftruncateSync(fd, length);
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {

@@ -60,6 +60,8 @@ interface Run extends LifeHooks {
   readonly store: Store;
   readonly record: ContainerRecord;
   readonly control: ContainerControl;
+  /** Opens the socket by which other commands reach it, once. */
+  readonly serve: () => Promise<unknown>;
   readonly restarts: number;
   readonly joined: Joined;
   readonly warnings: readonly string[];
@@ -73,6 +75,8 @@ interface Ended {
   readonly warning?: string | undefined;
   readonly outOfMemory?: boolean | undefined;
   readonly started: string;
+  /** When its launcher and cgroups are. */
+  readonly gone: Promise<void>;
 }
 
 /**
@@ -88,7 +92,10 @@ export async function liveContainer(
   await using lock = await tryContainerLock(store, id);
   if (lock === undefined) throw new TsbuildError('CONTAINER_STATE', `container ${name} is running already`);
   const control = new ContainerControl(record, hooks.attachments);
-  await using _control = await serveContainer(containerFolder(store, id), control);
+  await using sockets = new AsyncDisposableStack();
+  let serving: Promise<unknown> | undefined;
+  const serve = (): Promise<unknown> =>
+    (serving ??= serveContainer(containerFolder(store, id), control).then((socket) => sockets.use(socket)));
   const before = readState(store, id);
   const tell = (exitCode: number, told?: Told): number => {
     hooks.attachments?.end({ kind: 'exit', exitCode, ...told });
@@ -97,16 +104,18 @@ export async function liveContainer(
   };
   const end = async (
     state: ContainerState & { readonly exitCode?: number | undefined },
-    told?: Told,
+    told?: Told & { readonly gone?: Promise<void> | undefined },
   ): Promise<number> => {
+    const { gone, ...words } = told ?? {};
     if (record.autoRemove && !control.keep && state.status === 'exited')
-      await discardContainer(store, record);
+      await discardContainer(store, record, { cgroups: 'gone' });
     else writeState(store, id, state);
-    return tell(state.exitCode ?? 0, told);
+    await gone;
+    return tell(state.exitCode ?? 0, words);
   };
   try {
-    const { warning, ...last } = await untilLast({ ...hooks, store, record, control });
-    return await end({ status: 'exited', ...last }, { warning });
+    const { warning, gone, ...last } = await untilLast({ ...hooks, store, record, control, serve });
+    return await end({ status: 'exited', ...last }, { warning, gone });
   } catch (error) {
     const { ok: _, ...failure } = refused(error);
     const text = failure.error;
@@ -116,7 +125,7 @@ export async function liveContainer(
     if (state?.status === 'running' || state?.status === 'restarting') {
       await end({ status: 'exited', exitCode, started: state.started, finished, error: text }, failure);
     } else if (hooks.isNew) {
-      await discardContainer(store, record);
+      await discardContainer(store, record, { cgroups: 'gone' });
       tell(exitCode, failure);
     } else if (before?.status === 'exited') {
       await end({ ...before, exitCode, finished, error: text }, failure);
@@ -133,7 +142,9 @@ interface Last extends Ended {
 }
 
 /** Runs it, and again as its restart policy says, until it ends for good. Its network is closed then, too. */
-async function untilLast(life: Pick<Run, 'store' | 'record' | 'control'> & LifeHooks): Promise<Last> {
+async function untilLast(
+  life: Pick<Run, 'store' | 'record' | 'control' | 'serve'> & LifeHooks,
+): Promise<Last> {
   const { store, record, control, attachments } = life;
   const restarts = new Restarts(attachments === undefined ? undefined : record.restart);
   await using connection = await connectContainer(store, record);
@@ -150,6 +161,7 @@ async function untilLast(life: Pick<Run, 'store' | 'record' | 'control'> & LifeH
       : restarts.next(ended.exitCode, performance.now() - began);
     if (pause === undefined) return last;
     const { exitCode, started, warning } = ended;
+    await ended.gone;
     attachments?.end({ kind: 'exit', exitCode, warning });
     writeState(store, record.id, {
       status: 'restarting',
@@ -164,9 +176,9 @@ async function untilLast(life: Pick<Run, 'store' | 'record' | 'control'> & LifeH
 }
 
 async function runOnce(run: Run): Promise<Ended> {
-  const { store, joined, control, attachments } = run;
-  const runtime = createRuntime({ stubs: join(store.root, 'runtime') });
-  await using container = await runtime.create(joined.spec, { warn: warnOfHook });
+  const { control, attachments } = run;
+  await using held = new AsyncDisposableStack();
+  const container = held.use(await createServed(run));
   attachments?.serve(container);
   const { started, exitCode } = await attached(container, run).finally(() => {
     control.serve(undefined);
@@ -174,7 +186,9 @@ async function runOnce(run: Run): Promise<Ended> {
   });
   await control.endBackground();
   const warning = killedForMemory(await container.usage());
-  return { exitCode, started, warning, ...(warning !== undefined && { outOfMemory: true }) };
+  const gone = held.move().disposeAsync();
+  gone.catch(() => undefined); // heard by whoever awaits it later
+  return { exitCode, started, warning, gone, ...(warning !== undefined && { outOfMemory: true }) };
 }
 
 /** In the background nobody reads it: what a hook did not do after the start shows in what is missing. */
@@ -182,7 +196,20 @@ function warnOfHook(message: string): void {
   process.stderr.write(`warning: ${printable(message)}\n`);
 }
 
-async function attached(container: Container, run: Run): Promise<Ended> {
+/** The socket opens while the launcher is at work: it takes half as long. */
+async function createServed({ store, joined, serve }: Run): Promise<Container> {
+  const runtime = createRuntime({ stubs: join(store.root, 'runtime') });
+  const [container, served] = await Promise.allSettled([
+    runtime.create(joined.spec, { warn: warnOfHook }),
+    serve(),
+  ]);
+  if (container.status === 'rejected') throw container.reason;
+  if (served.status === 'fulfilled') return container.value;
+  await container.value[Symbol.asyncDispose]();
+  throw served.reason;
+}
+
+async function attached(container: Container, run: Run): Promise<Omit<Ended, 'gone'>> {
   await using _attached = run.attach(container, [...run.warnings, ...container.warnings]);
   try {
     await run.mayStart?.(run.control.startAsked());
@@ -195,7 +222,7 @@ async function attached(container: Container, run: Run): Promise<Ended> {
   }
 }
 
-async function untilEnd(container: Container, run: Run): Promise<Ended> {
+async function untilEnd(container: Container, run: Run): Promise<Omit<Ended, 'gone'>> {
   const { store, record, control, restarts, joined } = run;
   const started = new Date().toISOString();
   let state: RunningState = {
