@@ -122,8 +122,7 @@ await bundler.build({
   outExtension: { '.js': '.cjs' },
   supported: { 'dynamic-import': false },
   format: 'cjs',
-  minifySyntax: true,
-  minifyWhitespace: true,
+  minify: true,
 });
 const cli = await bundler.build({
   ...commandLine,
