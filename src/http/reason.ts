@@ -34,11 +34,20 @@ export function failureReason(error: unknown): FailureReason | undefined {
   if (certificate !== undefined) {
     return { code: 'certificate', why: `its certificate is not trusted (${certificate})` };
   }
-  const code = networkCode(error, Object.keys(reasons)) as keyof typeof reasons | undefined;
+  const found = networkCode(error, Object.keys(reasons)) as keyof typeof reasons | undefined;
+  const code = found === 'EPROTO' && isPlain(error) ? 'ERR_SSL_WRONG_VERSION_NUMBER' : found;
   if (code !== undefined) return { code, why: reasons[code] };
   // A request that fails is a TypeError, as fetch has it; what it was stands in the cause.
   if (!(error instanceof TypeError)) return undefined;
   return { code: 'other', why: error.cause instanceof Error ? error.cause.message : String(error) };
+}
+
+/** What OpenSSL finds in an answer while Node writes has Node's word for writes, and OpenSSL's behind it. */
+function isPlain(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (/wrong version number|packet length too long/.test(at.message)) return true;
+  }
+  return false;
 }
 
 /** What users can do about a certificate that is not trusted. */
