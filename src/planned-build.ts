@@ -155,7 +155,8 @@ export async function openPlannedBuild(
       ruledBase(
         baseResolver({
           store,
-          snapshotter: () => machines().snapshotter,
+          // A cache elsewhere may answer what stands on a base: then nobody looks into that.
+          snapshotter: (options.caches?.from ?? []).length === 0 ? () => machines().snapshotter : undefined,
           pull: options.pull ?? false,
           signal,
           emit,

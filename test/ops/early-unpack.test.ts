@@ -13,6 +13,7 @@ import { overlaySnapshotter } from '../../src/snapshot/index.ts';
 import type { Store } from '../../src/store/index.ts';
 import { pathOf } from '../../src/store/records.ts';
 import { tsbuild } from '../support/cli.ts';
+import { makeContext } from '../support/context.ts';
 import { startFaultProxy, type Intercept } from '../support/fault-proxy.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { requires } from '../support/requires.ts';
@@ -136,6 +137,22 @@ describe('the lowest layer of a base, unpacked while it arrives', () => {
     const image = `${proxy.host}/team/base:gzip`;
     expect(await tsbuild(root).ok(['create', image, 'true'])).toMatch(/^[0-9a-f]{64}$/);
     expect(existsSync(record)).toBe(true);
+  });
+
+  it('O-13 is not begun where a cache elsewhere may answer what stands on the base', async () => {
+    const base = `${registry.host}/team/base:gzip`;
+    const context = makeContext({
+      Dockerfile: `FROM ${base} AS tools\nCOPY in /made\nFROM scratch\nCOPY --from=tools /made /made\n`,
+      in: 'in',
+    });
+    const { hex } = digestParts(images.get('gzip')!.layers[0]!.diffId);
+    const isUnpacked = (root: string): boolean => existsSync(pathOf(join(root, 'records'), 'chains', hex));
+    const cache = join(tempFolder('cache').path, 'c');
+    const [first, second] = [tsbuild(), tsbuild()];
+    const made = await first.ok(['build', '-q', '--cache-to', `type=local,dest=${cache},mode=max`, context]);
+    expect(isUnpacked(first.root)).toBe(true);
+    expect(await second.ok(['build', '-q', '--cache-from', `type=local,src=${cache}`, context])).toBe(made);
+    expect(isUnpacked(second.root)).toBe(false);
   });
 
   it('is left to another build that has its lock', async () => {

@@ -62,8 +62,8 @@ wait $daemon || true
 /**
  * Runs a shell script in a mount namespace of its own, whose folder `mounted` is a new file system on a disk of which
  * every write is recorded, in the order in which the disk was told. `mark NAME` in it notes how far that is; `flushed WHAT
- * COMMAND…` runs a command while WHAT goes to the disk all the time, as it does in a long one: `-f mounted` is everything,
- * `mounted/other` with journals the names of all files, and nothing of what they hold.
+ * COMMAND…` runs a command while WHAT goes to the disk all the time, as it does in a long one: `-f mounted` is everything;
+ * a file is with journals the names of all others, too, and nothing of what they hold.
  */
 export async function recordDisk(options: {
   readonly kind: DiskKind;
@@ -77,7 +77,7 @@ export async function recordDisk(options: {
 flushed() {
   : >flushing
   of=$1; shift
-  { while [ -e flushing ]; do : >mounted/other; sync $of; sleep 0.01; done; } &
+  { while [ -e flushing ]; do : >mounted/other; eval sync "$of" || true; sleep 0.01; done; } &
   status=0; "$@" || status=$?
   rm -f flushing; wait $!
   return $status

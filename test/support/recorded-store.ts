@@ -19,10 +19,18 @@ export type StoreDeed =
       readonly does: 'build';
       /** Of the file of the context. */
       readonly content: string;
-      /** It waits for the disk; leaves that to another process; or the disk gets at once what it writes, or its names. */
-      readonly disk: 'wait' | 'aside' | 'flushed' | 'names first';
+      /** It waits for the disk; leaves that to another process; or the disk gets at once what it writes, or that of it. */
+      readonly disk: 'wait' | 'aside' | keyof typeof flushes;
     }
   | { readonly does: 'tag' | 'untag' | 'prune' | 'image prune' };
+
+/** What the disk gets while a build runs. */
+const flushes = {
+  all: '-f mounted',
+  names: 'mounted/other',
+  layers: 'mounted/other mounted/root/oci/blobs/sha256/*',
+  files: 'mounted/other mounted/root/snapshots/*/fs/source/*',
+} as const;
 
 /** A deed with its place in the record, and what the names meant behind it. */
 export interface RecordedDeed {
@@ -85,8 +93,7 @@ function lineOf(deed: StoreDeed, index: number): string {
     case 'build': {
       const words = `build ${deed.content} id-${index} 2>log-${index}`;
       if (deed.disk === 'wait') return `TSBUILD_SYNC=wait; export TSBUILD_SYNC; ${words}; unset TSBUILD_SYNC`;
-      if (deed.disk === 'aside') return words;
-      return `flushed '${deed.disk === 'flushed' ? '-f mounted' : 'mounted/other'}' ${words}`;
+      return deed.disk === 'aside' ? words : `flushed '${flushes[deed.disk]}' ${words}`;
     }
     case 'tag':
       return 'tsbuild tag app:1 kept:1';
