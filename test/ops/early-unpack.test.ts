@@ -139,7 +139,7 @@ describe('the lowest layer of a base, unpacked while it arrives', () => {
     expect(existsSync(record)).toBe(true);
   });
 
-  it('O-13 is not begun where a cache elsewhere may answer what stands on the base', async () => {
+  it('O-12 is not begun where a cache elsewhere may answer what stands on the base', async () => {
     const base = `${registry.host}/team/base:gzip`;
     const context = makeContext({
       Dockerfile: `FROM ${base} AS tools\nCOPY in /made\nFROM scratch\nCOPY --from=tools /made /made\n`,
