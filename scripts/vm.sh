@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Boots Debian's own kernel in a small machine of qemu, with cgroup v2 alone and the files of this machine read-only:
 #   scripts/vm.sh PROGRAM [ARGUMENT...]     the output of the program and, unless the machine hangs, its exit status
-# In it /run alone is writable, and /dev/vda is an empty disk. The processor is emulated, so all is some
+# In it /run alone is writable, and /dev/vda is an empty disk, or the file TSBUILD_VM_DISK. With TSBUILD_VM_CUT=N the power
+# goes at the N-th line of output: the file then holds what the disk had been told. The processor is emulated, so all is some
 # 40 times slower. Needs root, qemu-system-x86, qemu-system-common (virtiofsd), busybox-static and cpio. The kernel
 # (27 MB) comes from Debian's mirror once and is kept in ~/.cache/tsbuild/vm; TSBUILD_VM_KERNEL has more words for it.
 set -euo pipefail
@@ -76,20 +77,31 @@ INIT
 
 kernel=$(fetch_kernel)
 make_initramfs "$kernel" "$@"
-truncate -s 16M "$work/disk"
+disk=${TSBUILD_VM_DISK:-$work/disk}
+[ -e "$disk" ] || truncate -s 16M "$disk"
 /usr/lib/qemu/virtiofsd --socket-path="$work/fs.sock" -o source=/ -o cache=always -o sandbox=chroot -o xattr \
   >"$work/virtiofsd.log" 2>&1 &
 virtiofsd=$!
 for _ in $(seq 1200); do [ ! -S "$work/fs.sock" ] || break; sleep 0.05; done
 
+# Passes lines on, and cuts the power at one of them.
+cut_power() {
+  local lines=0
+  while IFS= read -r line; do
+    printf '%s\n' "$line"
+    lines=$((lines + 1))
+    if [ "$lines" = "${TSBUILD_VM_CUT:-}" ]; then kill -9 "$(cat "$work/qemu.pid")"; fi
+  done
+}
+
 # What the kernel says of the power is not held back by the lines before it.
 timeout "${TSBUILD_VM_TIMEOUT:-840}" qemu-system-x86_64 -accel tcg,thread=multi -M q35 -cpu max -smp 2 -m 1536M \
   -object memory-backend-memfd,id=mem,size=1536M,share=on -numa node,memdev=mem \
   -chardev socket,id=fs,path="$work/fs.sock" -device vhost-user-fs-pci,chardev=fs,tag=host \
-  -drive file="$work/disk",format=raw,if=virtio \
+  -drive file="$disk",format=raw,if=virtio -pidfile "$work/qemu.pid" \
   -kernel "$kernel"/boot/vmlinuz-* -initrd "$work/initramfs.gz" \
   -append 'console=ttyS0 panic=-1 quiet loglevel=1 mitigations=off random.trust_cpu=on cgroup_no_v1=all '"${TSBUILD_VM_KERNEL:-}" \
   -nographic -no-reboot -nodefaults -serial mon:stdio </dev/null |
-  tr -d '\r' | sed -n '/^vm: begin/,/^vm: status/{/^vm: begin/d;p}' | tee "$work/output" | sed '/^vm: status/d;/^\[ *[0-9.]*\] sysrq: /d'
+  sed -un 's/\r//g;/^vm: begin/,/^vm: status/{/^vm: begin/d;p}' | cut_power | tee "$work/output" | sed '/^vm: status/d;/^\[ *[0-9.]*\] sysrq: /d'
 status=$(sed -n 's/^vm: status //p' "$work/output")
 exit "${status:-70}"

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { faultEnvironment, faultWorld, type FaultWorld } from '../support/fault-world.ts';
+import { inGuest } from '../support/guest-store.ts';
 import { stepOutcomes } from '../support/progress-lines.ts';
 import { canMake, diskKinds, type DiskKind, type DiskLoss } from '../support/recorded-disk.ts';
 import {
@@ -12,6 +13,7 @@ import {
   type StoreDeed,
 } from '../support/recorded-store.ts';
 import { requires } from '../support/requires.ts';
+import { runOk } from '../support/run-command.ts';
 import { numbersFrom, soak } from '../support/series.ts';
 
 /** What a step left, the next one reads: damage of its files shows in the image. */
@@ -35,6 +37,7 @@ describe('S-70 a disk that loses power', () => {
   let world: FaultWorld;
   /** Of a build that no recorded store has seen. */
   let another: string;
+  const environment = { ...process.env, ...faultEnvironment };
   const next = numbersFrom(inject('seed'));
   const oneOf = <T>(list: readonly T[]): T => list[next(list.length)] as T;
 
@@ -42,9 +45,7 @@ describe('S-70 a disk that loses power', () => {
     world = await faultWorld();
     writeFileSync(join(world.context, 'Dockerfile'), dockerfile);
     world.setFile('z');
-    another = await world.cli.ok(['build', '-q', '-t', 'app:1', world.context], {
-      env: { ...process.env, ...faultEnvironment },
-    });
+    another = await world.cli.ok(['build', '-q', '-t', 'app:1', world.context], { env: environment });
   });
 
   const howMany = soak ? { recordings: 4, losses: 25, deeds: 8 } : { recordings: 1, losses: 1, deeds: 3 };
@@ -64,6 +65,46 @@ describe('S-70 a disk that loses power', () => {
     },
     7_200_000,
   );
+
+  // Takes minutes: the machine is emulated.
+  if (soak)
+    it('S-70 in a machine of its own that is killed, and starts again', async () => {
+      requires('vm');
+      const ids = new Map<string, string>();
+      for (const content of ['a', 'b', 'c']) {
+        world.setFile(content);
+        ids.set(content, await world.cli.ok(['build', '-q', world.context], { env: environment }));
+      }
+      for (let round = 0; round < 3; round++) {
+        const disk = join(world.folder, `guest-${round}`);
+        await runOk(['truncate', '-s', '96M', disk]);
+        await runOk(['mkfs.ext4', '-q', '-F', disk]);
+        const cut = 2 + next(45);
+        const doing = ['wait-a', 'build-b', 'prune', 'build-a', 'wait-b', 'build-c'];
+        const { done, stderr } = await inGuest(world, { disk, cut, deeds: doing });
+        const loss = { cut, done: done.map(({ deed, status }) => ({ deed, status })), stderr };
+        expect({ loss, last: done.at(-1)?.status }).toEqual({ loss, last: undefined });
+        const looking = ['wait-a', 'wait-b', 'wait-c', 'repair', 'fsck'];
+        const after = (await inGuest(world, { disk, deeds: looking })).done;
+        const found = after.map(({ deed, said, status }) => ({
+          deed,
+          status,
+          found: /^built (\S+)$/m.exec(said)?.[1] ?? said.trim().split('\n').at(-1),
+        }));
+        expect({ loss, found }).toEqual({
+          loss,
+          found: [
+            ...['a', 'b', 'c'].map((each) => ({ deed: `wait-${each}`, status: 0, found: ids.get(each) })),
+            { deed: 'repair', status: 0, found: expect.anything() as unknown },
+            { deed: 'fsck', status: 0, found: 'the store is whole' },
+          ],
+        });
+        const isKept = done.some(({ deed, status }) => deed === 'wait-a' && status === 0);
+        const isPruned = done.some(({ deed }) => deed === 'prune');
+        if (isKept && !isPruned)
+          expect({ loss, ran: stepOutcomes(after[0]?.said ?? '').ran }).toEqual({ loss, ran: [] });
+      }
+    }, 7_200_000);
 
   function someDeeds(count: number): readonly StoreDeed[] {
     const build = (): StoreDeed => ({
