@@ -15,6 +15,14 @@ export interface ItemFacts {
   readonly xattrs: readonly (readonly [name: ByteString, value: ByteString])[];
 }
 
+/** Facts of items, wherever they are kept. */
+export interface FactsOfItems {
+  get(item: CopyItem): ItemFacts | undefined;
+}
+
+/** Those that came with the items. */
+export const ownFacts: FactsOfItems = { get: (item) => item.facts };
+
 export interface FactsOptions {
   readonly breath: Breath;
   /** No file is read: of a tree that nobody changes, and whose digest nobody wants. */

@@ -1,10 +1,9 @@
 import { toText, type ByteString } from '../../core/index.ts';
 import { fileClock, type FolderEntries, type RootDir } from '../../sys/index.ts';
-import type { ItemFacts } from './facts.ts';
 import { folderKey, type FolderSummary } from './folder-memos.ts';
 import { changed, unlessGone } from './read.ts';
 import type { Row, RowDigest } from './row-digest.ts';
-import { readFolder, type RowOptions, type TakenWithFacts } from './summary.ts';
+import { readFolder, type RowOptions, type ReadEntry } from './summary.ts';
 import type { CopyItem, FolderPlace } from './walk.ts';
 
 export interface TreeOptions extends RowOptions {
@@ -20,7 +19,7 @@ export interface FolderNode {
   readonly summary: FolderSummary;
   readonly folders: ReadonlyMap<ByteString, { readonly row: Row; readonly node: FolderNode }>;
   /** Its own entries, where they were looked at; else what the summary was known by. */
-  readonly taken: readonly TakenWithFacts[] | undefined;
+  readonly taken: readonly ReadEntry[] | undefined;
   readonly entries: FolderEntries | undefined;
 }
 
@@ -42,7 +41,8 @@ export async function readTree(
   const folders = new Map<ByteString, { readonly row: Row; readonly node: FolderNode }>();
   for (const [name, row, shown] of summary.folders) {
     await breath.due();
-    const below = { source: join(place.source, name), below: join(place.below, name) };
+    const path = join(place.below, name);
+    const below = { source: place.source === place.below ? path : join(place.source, name), below: path };
     using child = unlessGone(below, () => folder.sub(name));
     const node = await readTree(options, child, below);
     // One that is left out itself counts only if something in it is taken.
@@ -62,6 +62,13 @@ function isEmpty({ summary, folders }: FolderNode): boolean {
   return summary.files === 0 && folders.size === 0;
 }
 
+/** How much is below a node. */
+export function countOf({ summary, folders }: FolderNode): number {
+  let count = summary.files + folders.size;
+  for (const { node } of folders.values()) count += countOf(node);
+  return count;
+}
+
 /** Adds what a tree holds: each folder's own entries as one row, then the folders in it; notes the names of files that have several. */
 export function addRows(
   rows: RowDigest,
@@ -74,21 +81,15 @@ export function addRows(
   for (const below of folders.values()) addRows(rows, below.node, { row: below.row, linked });
 }
 
-export interface ItemList {
-  readonly items: CopyItem[];
-  readonly facts: Map<CopyItem, ItemFacts>;
-}
-
 /**
  * Everything below a node, parents first, names in bytewise order (L-163). What was known is looked at now, in the
  * state that it was listed in. Throws CONTEXT_CHANGED where it comes to something else than was known.
  */
-export async function listTree(options: TreeOptions, node: FolderNode, list: ItemList): Promise<void> {
-  for (const { item, facts, below } of await listFolder(options, node)) {
+export async function listTree(options: TreeOptions, node: FolderNode, items: CopyItem[]): Promise<void> {
+  for (const { item, below } of await listFolder(options, node)) {
     await options.breath.due();
-    list.items.push(item);
-    list.facts.set(item, facts);
-    if (below !== undefined) await listTree(options, below, list);
+    items.push(item);
+    if (below !== undefined) await listTree(options, below, items);
   }
 }
 
@@ -96,7 +97,7 @@ export async function listTree(options: TreeOptions, node: FolderNode, list: Ite
 export async function listFolder(
   options: TreeOptions,
   node: FolderNode,
-): Promise<readonly (TakenWithFacts & { readonly below: FolderNode | undefined })[]> {
+): Promise<readonly (ReadEntry & { readonly below: FolderNode | undefined })[]> {
   const taken = node.taken ?? (await readKnown(options, node));
   return taken.flatMap((each) => {
     const isFolder = each.item.stat.type === 'directory';
@@ -108,7 +109,7 @@ export async function listFolder(
 async function readKnown(
   options: TreeOptions,
   { place, summary, entries }: FolderNode,
-): Promise<readonly TakenWithFacts[]> {
+): Promise<readonly ReadEntry[]> {
   if (entries === undefined) throw new Error(`${toText(place.source)} was not listed`);
   using folder = unlessGone(place, () => options.root.sub(place.source));
   const read = await readFolder(options, { folder, place, entries, began: 0 });

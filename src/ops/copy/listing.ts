@@ -24,7 +24,7 @@ const version = 2;
 /** Keeps the names of what is copied under the digest of all of it, so that a later miss can say which files changed. */
 export async function keepListing(store: Store, digest: Digest, selected: Selected): Promise<void> {
   if (await store.records.has('listings', digestParts(digest).hex)) return;
-  const listing = listingOnce(await selected.files());
+  const listing = await listingOnce(selected);
   if (listing === undefined) return;
   await store.records.put('listings', digestParts(digest).hex, { version, files: listing.join('\n') });
 }
@@ -40,7 +40,7 @@ export async function fileChanges(
   if (!isJsonObject(earlier) || earlier['version'] !== version) return undefined;
   const { files } = earlier;
   if (typeof files !== 'string') return undefined;
-  const now = listingOnce(await selected.files());
+  const now = await listingOnce(selected);
   if (now === undefined) return undefined;
   const [were, are] = withoutCommonEnds(files === '' ? [] : files.split('\n'), now);
   return differences(filesOf([...were].sort()), filesOf(are)).map((change) => ({
@@ -52,17 +52,19 @@ export async function fileChanges(
 /** Both who says what changed and who keeps it for the next time ask for it. */
 const listed = new WeakMap<SelectedFiles, Listing>();
 
-function listingOnce(files: SelectedFiles): Listing | undefined {
+async function listingOnce(selected: Selected): Promise<Listing | undefined> {
+  // To find out each file of so many would take longer than to copy those that changed.
+  if (selected.count > mostFiles) return undefined;
+  const files = await selected.files();
   const listing = listed.get(files) ?? listingOf(files);
-  if (listing !== undefined) listed.set(files, listing);
+  listed.set(files, listing);
   return listing;
 }
 
 /** Path, type, mode and content of each file. */
-function listingOf({ selection, facts }: SelectedFiles): Listing | undefined {
+function listingOf({ selection, facts }: SelectedFiles): Listing {
   const lines: string[] = [];
   for (const { items } of selection.matches) {
-    if (lines.length + items.length > mostFiles) return undefined;
     for (const item of items) {
       const { type, mode } = item.stat;
       const { content, link } = facts.get(item) ?? {};

@@ -1,3 +1,4 @@
+import { NewRows } from './new-rows.ts';
 import { StatRows } from './stat-rows.ts';
 
 const mostRows = 200_000;
@@ -7,8 +8,8 @@ const spareRows = 20_000;
 export class RowCache {
   readonly #load: () => string | undefined;
   #loaded: StatRows | undefined;
-  /** What this build added; offsets of earlier rows that were asked for. */
-  readonly #now = new Map<string, string>();
+  /** What this build added; where earlier rows begin that were asked for. */
+  readonly #now = new NewRows();
   readonly #asked: number[] = [];
   #passed = 0;
   #news = false;
@@ -25,14 +26,15 @@ export class RowCache {
   find(key: string): string | undefined {
     const earlier = this.#earlier();
     const at = earlier.find(key);
-    if (at === undefined) return this.#now.get(key);
+    if (at === undefined) return this.#now.find(key);
     this.#asked.push(at);
     return earlier.valueAt(at, key);
   }
 
   add(key: string, value: string): void {
-    this.#now.set(key, value);
     this.#news = true;
+    // More are not kept.
+    if (this.#now.count < mostRows) this.#now.add(key, value);
   }
 
   /** So many rows are still of use, though they were not asked for. */
@@ -60,13 +62,19 @@ export class RowCache {
   rows(): string | undefined {
     if (!this.#news) return undefined;
     const earlier = this.#earlier();
-    const rows = new Set<string>();
-    const take = (row: string, most: number): boolean => rows.size < most && rows.add(row) === rows;
-    for (const at of this.#asked) take(earlier.rowAt(at), mostRows);
-    for (const [key, value] of this.#now) take(`${key}\t${value}\n`, mostRows);
-    const most = Math.min(mostRows, 2 * (rows.size + this.#passed) + spareRows);
-    for (const row of earlier.all()) if (!take(row, most)) break;
-    return [...rows].join('');
+    const asked = new Set(this.#asked);
+    const most = Math.min(mostRows, 2 * (asked.size + this.#now.count + this.#passed) + spareRows);
+    const parts: string[] = [];
+    for (const at of asked) parts.push(earlier.rowAt(at));
+    parts.push(this.#now.text());
+    let left = most - asked.size - this.#now.count;
+    for (const at of earlier.all()) {
+      if (left <= 0) break;
+      if (asked.has(at)) continue;
+      parts.push(earlier.rowAt(at));
+      left -= 1;
+    }
+    return parts.join('');
   }
 
   #earlier(): StatRows {

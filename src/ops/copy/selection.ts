@@ -8,15 +8,15 @@ import {
 } from '../../core/index.ts';
 import type { IgnoreMatcher } from '../../dockerfile/index.ts';
 import type { Breath } from '../../snapshot/index.ts';
-import { readFacts, type ItemFacts } from './facts.ts';
-import { addRows, listTree, readTree, type FolderNode, type TreeOptions } from './folder-tree.ts';
+import { ownFacts, readFacts, type FactsOfItems } from './facts.ts';
+import { addRows, countOf, listTree, readTree, type FolderNode, type TreeOptions } from './folder-tree.ts';
 import { gitMode, parseMode } from './mode.ts';
 import { selectWithParents } from './parents.ts';
 import { RowDigest } from './row-digest.ts';
 import { selectPath, selectSource, type Match, type SourceTree } from './select.ts';
 import { fewBytes, fewFiles } from './stat-cache.ts';
 import { rowOf, seenThrough } from './summary.ts';
-import { fileItem, realPathOf, type CopyItem, type Include } from './walk.ts';
+import { fileItem, realPathOf, type CopyItem, type Include, type ReadItem } from './walk.ts';
 
 /** What an instruction copies: its matches with all that is below them. */
 export interface Selection {
@@ -42,6 +42,8 @@ export interface Selected {
   readonly matches: readonly Match[];
   /** Where it is all that is below one folder. */
   readonly tree?: SelectedTree | undefined;
+  /** Of all that is copied, folders included. */
+  readonly count: number;
   /** File by file, for whoever copies them or says what changed. Throws CONTEXT_CHANGED. */
   files(): Promise<SelectedFiles>;
 }
@@ -54,7 +56,7 @@ export interface SelectedTree {
 
 export interface SelectedFiles {
   readonly selection: Selection;
-  readonly facts: ReadonlyMap<CopyItem, ItemFacts>;
+  readonly facts: FactsOfItems;
 }
 
 /** What source words stand for, in the order written. Throws COPY_SOURCE_NOT_FOUND, CONTEXT_CHANGED. */
@@ -103,7 +105,7 @@ type Wanted = Match & { readonly include?: Include | undefined };
 interface ReadMatch {
   readonly match: Match;
   readonly options: TreeOptions;
-  readonly files: readonly { readonly item: CopyItem; readonly facts: ItemFacts }[];
+  readonly files: readonly ReadItem[];
   readonly tree: FolderNode | undefined;
 }
 
@@ -126,6 +128,7 @@ async function read(tree: SourceTree, wanted: readonly Wanted[], options: Select
     digest: rows.digest(),
     matches: found.map(({ match }) => match),
     tree: onlyTree(found),
+    count: found.reduce((sum, { files, tree }) => sum + files.length + (tree ? countOf(tree) : 0), 0),
     files: () => (files ??= listFiles(found)),
   };
 }
@@ -150,7 +153,7 @@ async function readMatch(tree: SourceTree, wanted: Wanted, options: SelectOption
     const cached = known?.find(item.stat);
     const place = { root, folder: root, name: source };
     const { facts } = await readFacts(item, place, { ...treeOptions, known: cached });
-    files.push({ item, facts });
+    files.push({ ...item, facts });
   }
   return { match, options: treeOptions, files, tree: undefined };
 }
@@ -185,7 +188,7 @@ function treeOptionsOf(
 
 function addMatch(rows: RowDigest, { match, options, files, tree }: ReadMatch): void {
   rows.add(['match', toText(match.path).split('/').at(-1) ?? '', match.stat.type]);
-  for (const { item, facts } of files) rows.add(['file', rowOf(options, item.stat, facts)]);
+  for (const { stat, facts } of files) rows.add(['file', rowOf(options, stat, facts)]);
   if (tree === undefined) return;
   const linked: [below: ByteString, inode: string][] = [];
   addRows(rows, tree, { row: [], linked });
@@ -198,18 +201,13 @@ function addMatch(rows: RowDigest, { match, options, files, tree }: ReadMatch): 
 }
 
 async function listFiles(found: readonly ReadMatch[]): Promise<SelectedFiles> {
-  const facts = new Map<CopyItem, ItemFacts>();
   const matches: Selection['matches'][number][] = [];
   for (const { match, options, files, tree } of found) {
-    const items: CopyItem[] = [];
-    for (const each of files) {
-      items.push(each.item);
-      facts.set(each.item, each.facts);
-    }
-    if (tree !== undefined) await listTree(options, tree, { items, facts });
+    const items: CopyItem[] = [...files];
+    if (tree !== undefined) await listTree(options, tree, items);
     matches.push({ match, items });
   }
-  return { selection: { matches }, facts };
+  return { selection: { matches }, facts: ownFacts };
 }
 
 /** Of a few files given by name, it is quicker to read them. */

@@ -30,8 +30,9 @@ export class StatRows {
     return this.#text.slice(at, this.#endOf(at));
   }
 
-  *all(): Iterable<string> {
-    for (let at = 0; at < this.#text.length; at = this.#endOf(at)) yield this.rowAt(at);
+  /** Offsets of all rows. */
+  *all(): Iterable<number> {
+    for (let at = 0; at < this.#text.length; at = this.#endOf(at)) yield at;
   }
 
   #isAt(at: number, key: string): boolean {

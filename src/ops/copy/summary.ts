@@ -1,4 +1,4 @@
-import type { Digest } from '../../core/index.ts';
+import type { ByteString, Digest } from '../../core/index.ts';
 import type { Breath } from '../../snapshot/index.ts';
 import {
   mostBatchBytes,
@@ -12,7 +12,7 @@ import type { FolderSummary } from './folder-memos.ts';
 import type { ModeChange } from './mode.ts';
 import { RowDigest, type Row } from './row-digest.ts';
 import { deviceOf, type StatCache } from './stat-cache.ts';
-import { takenOf, type FolderPlace, type Taken, type WalkRules } from './walk.ts';
+import { takenOf, type FolderPlace, type ReadItem, type Taken, type WalkRules } from './walk.ts';
 
 /** What the rows of entries say, and what is known of them. */
 export interface RowOptions {
@@ -38,13 +38,15 @@ export interface ListedFolder {
   readonly began: number;
 }
 
-export interface TakenWithFacts extends Taken {
-  readonly facts: ItemFacts;
+/** What is taken of a folder's own entries. */
+export interface ReadEntry {
+  readonly name: ByteString;
+  readonly item: ReadItem;
 }
 
 export interface ReadFolder {
   readonly summary: FolderSummary;
-  readonly taken: readonly TakenWithFacts[];
+  readonly taken: readonly ReadEntry[];
   /** Whether any change of it will show in the stats of its entries. */
   readonly lasting: boolean;
 }
@@ -54,7 +56,7 @@ export async function readFolder(options: RowOptions, listed: ListedFolder): Pro
   const { root, rules, breath, cache, modeOf, unread } = options;
   const { folder, place, entries, began } = listed;
   const rows = new RowDigest();
-  const taken: TakenWithFacts[] = [];
+  const taken: ReadEntry[] = [];
   const folders: FolderSummary['folders'][number][] = [];
   const linked: FolderSummary['linked'][number][] = [];
   let lasting = cache !== undefined;
@@ -76,7 +78,7 @@ export async function readFolder(options: RowOptions, listed: ListedFolder): Pro
       content === undefined
         ? await readFacts(item, { root, folder, name }, { breath, cache, known: known[at], unread })
         : { facts: { xattrs: noXattrs, content }, kept: cache?.addListed(stat, content, listing) === true };
-    taken.push({ name, index, item, shown, facts });
+    taken.push({ name, item: { source: item.source, below: item.below, stat, facts } });
     const row = rowOf(options, item.stat, facts);
     if (stat.type === 'directory') folders.push([name, row, shown]);
     else rows.add([name, ...row]);

@@ -15,7 +15,7 @@ import type { Owner } from './destination.ts';
 import type { ModeChange } from './mode.ts';
 import type { NearFolder, Place } from './near-folder.ts';
 import { changed, largeSize, readSmallSource, readSource } from './read.ts';
-import type { ItemFacts } from './facts.ts';
+import type { FactsOfItems } from './facts.ts';
 import type { CopyItem } from './walk.ts';
 import type { WrittenFiles } from './written-files.ts';
 
@@ -31,7 +31,7 @@ export interface Transfer {
   /** Folders that exist keep all but their mode (`--parents`). */
   readonly keepFolders: boolean;
   /** What each file and link must turn out to hold; an `unread` one is taken as it comes. */
-  readonly digests: { readonly facts: { get(item: CopyItem): ItemFacts | undefined } };
+  readonly digests: { readonly facts: FactsOfItems };
   readonly breath: Breath;
   /** Of one source: the first name copied of each inode with several; the others become hard links to it (L-171). */
   readonly linked: Map<string, ByteString>;

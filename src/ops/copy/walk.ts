@@ -2,6 +2,7 @@ import type { ByteString } from '../../core/index.ts';
 import type { IgnoreMatcher } from '../../dockerfile/index.ts';
 import type { Breath } from '../../snapshot/index.ts';
 import type { FileStat, FolderEntries, RootDir } from '../../sys/index.ts';
+import type { ItemFacts } from './facts.ts';
 import type { Match, SourceTree } from './select.ts';
 
 /** One thing to copy. */
@@ -11,6 +12,13 @@ export interface CopyItem {
   /** Below the match: empty for a file given by name. */
   readonly below: ByteString;
   readonly stat: FileStat;
+  /** What was read of it for the key, if it was. */
+  readonly facts?: ItemFacts | undefined;
+}
+
+/** An item of which all is known that its copy is to hold. */
+export interface ReadItem extends CopyItem {
+  readonly facts: ItemFacts;
 }
 
 /** Takes of what is below a match those that fit, and the folders that they lie in. */
@@ -57,7 +65,8 @@ export function takenOf(rules: WalkRules, place: FolderPlace, entries: FolderEnt
     // Sockets mean nothing once copied.
     if (stat.type === 'socket') return;
     const below = join(place.below, name);
-    const source = join(place.source, name);
+    // Of a whole context they are the same, and one string is enough.
+    const source = place.source === place.below ? below : join(place.source, name);
     const wanted = include === undefined || include.matches(below);
     const hidden = ignore?.matches(source) === true || exclude?.matches(below) === true;
     if (stat.type !== 'directory') {

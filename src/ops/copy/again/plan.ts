@@ -4,13 +4,13 @@ import type { RootDir } from '../../../sys/index.ts';
 import { encodeEntryHeader } from '../../../tar/index.ts';
 import { childOf } from '../destination.ts';
 import { entryOfItem, pathOf } from '../entries.ts';
-import type { ItemFacts } from '../facts.ts';
+import { ownFacts, type FactsOfItems } from '../facts.ts';
 import { listFolder, listTree, type FolderNode } from '../folder-tree.ts';
 import { isPlain } from '../fresh.ts';
 import type { SelectedTree } from '../selection.ts';
-import type { TakenWithFacts } from '../summary.ts';
+import type { ReadEntry } from '../summary.ts';
 import type { Transfer } from '../transfer.ts';
-import type { CopyItem } from '../walk.ts';
+import type { CopyItem, ReadItem } from '../walk.ts';
 import type { Copied } from './copied.ts';
 import type { CopiedFolder } from './copied-tree.ts';
 import { rowsOf, type CopiedRow } from './rows.ts';
@@ -34,7 +34,7 @@ export interface Differences {
   readonly put: readonly (readonly [target: ByteString, item: CopyItem])[];
   /** Names next to the destination that the earlier copy had not. */
   readonly added: readonly ByteString[];
-  readonly facts: ReadonlyMap<CopyItem, ItemFacts>;
+  readonly facts: FactsOfItems;
 }
 
 export interface PlanOptions {
@@ -83,7 +83,7 @@ class Planning implements Differences {
   readonly removed: ByteString[] = [];
   readonly put: [ByteString, CopyItem][] = [];
   readonly added: ByteString[] = [];
-  readonly facts = new Map<CopyItem, ItemFacts>();
+  readonly facts = ownFacts;
   readonly #options: PlanOptions;
   #left: number;
 
@@ -123,48 +123,48 @@ class Planning implements Differences {
   }
 
   async #compare(node: FolderNode, taken: Listed, row: CopiedRow): Promise<void> {
-    const { below, item, facts } = taken;
+    const { below, item } = taken;
     if ((below === undefined) !== (row.folder === undefined)) {
       this.#remove(node, row);
       await this.#add(taken);
       return;
     }
-    if (this.#isSame(item, facts, row)) {
+    if (this.#isSame(item, row)) {
       this.#keep(row.from, row.to);
     } else {
       // Attributes of what is there are set, not taken away.
       if (row.folder !== undefined && row.hasXattrs) throw new TooMuch();
-      this.#put(item, facts);
+      this.#put(item);
     }
     if (below !== undefined && row.folder !== undefined) await this.visit(below, row.folder);
   }
 
-  #isSame(item: CopyItem, facts: ItemFacts, row: CopiedRow): boolean {
+  #isSame(item: ReadItem, row: CopiedRow): boolean {
     const { transfer, files } = this.#options;
-    const entry = entryOfItem({ ...transfer, digests: { facts: new Map([[item, facts]]) } }, item);
+    const entry = entryOfItem({ ...transfer, digests: this }, item);
     const path = pathOf(this.#targetOf(item));
     if (digestLine(path, entry) !== row.line) return false;
-    if ((entry.size > 0 ? facts.content : '') !== row.content) return false;
+    if ((entry.size > 0 ? item.facts.content : '') !== row.content) return false;
     if (!encodeEntryHeader({ ...entry, path }).equals(row.header)) return false;
     // A layer has whole seconds.
     const copy = files.tryLstat(path);
     return copy?.mtime === item.stat.mtime && copy.mtimeNanos === item.stat.mtimeNanos;
   }
 
-  async #add({ item, facts, below }: Listed): Promise<void> {
+  async #add({ item, below }: Listed): Promise<void> {
     if (!item.below.includes('/')) this.added.push(this.#targetOf(item));
-    this.#put(item, facts);
+    this.#put(item);
     if (below === undefined) return;
-    const list = { items: [] as CopyItem[], facts: new Map<CopyItem, ItemFacts>() };
-    await listTree(this.#options.tree.options, below, list);
-    for (const each of list.items) this.#put(each, list.facts.get(each));
+    const items: CopyItem[] = [];
+    await listTree(this.#options.tree.options, below, items);
+    for (const each of items) this.#put(each);
   }
 
-  #put(item: CopyItem, facts: ItemFacts | undefined): void {
+  #put(item: CopyItem): void {
+    const { facts } = item;
     if (facts === undefined || !isPlain(item, facts) || facts.content === 'unread') throw new TooMuch();
     const { content } = facts;
     const target = this.#targetOf(item);
-    this.facts.set(item, facts);
     const entry = entryOfItem({ ...this.#options.transfer, digests: this }, item);
     this.put.push([target, item]);
     this.parts.push({ kind: 'put', path: pathOf(target), entry, content });
@@ -194,7 +194,7 @@ class Planning implements Differences {
   }
 }
 
-type Listed = TakenWithFacts & { readonly below: FolderNode | undefined };
+type Listed = ReadEntry & { readonly below: FolderNode | undefined };
 
 /** Its own entries, those of folders included; not what is in these. */
 function isUnchanged(node: FolderNode, { key, folders }: CopiedFolder): boolean {
