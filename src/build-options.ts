@@ -3,6 +3,8 @@ import type { Entitlement, RunNetwork } from './graph/index.ts';
 import type { Platform } from './oci/index.ts';
 import type {
   ContextModes,
+  DnsChoices,
+  GivenToRuns,
   NamedContext,
   RunLimits,
   SecretSource,
@@ -42,6 +44,10 @@ export interface PlanningOptions {
   readonly allow?: ReadonlySet<Entitlement> | undefined;
   /** Lines more in /etc/hosts of RUN steps. */
   readonly extraHosts?: readonly HostEntry[] | undefined;
+  /** Name servers of RUN steps and their like, instead of the machine's. */
+  readonly dns?: DnsChoices | undefined;
+  /** What every RUN step gets beside what it asks for. */
+  readonly given?: GivenToRuns | undefined;
   /** A file of rules about what the build may take, and what it takes instead. */
   readonly sourcePolicy?: string | undefined;
   /** A lock file: what the Dockerfile takes from elsewhere is what is written there, and nothing else. */

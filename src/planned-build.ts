@@ -9,6 +9,7 @@ import {
   checkSecrets,
   clearAfterDeaths,
   epochName,
+  keyOfGiven,
   openBuildInputs,
   openSshAgents,
   openStatCaches,
@@ -149,6 +150,7 @@ export async function openPlannedBuild(
     contexts: named,
     allow: options.allow ?? new Set(),
     extraHosts: extraHosts.map(({ name }) => name),
+    given: options.given === undefined ? undefined : keyOfGiven(options.given),
     rules: ruled?.rules,
     resolveLayout: ruledLayout(layoutResolver({ store, lease, emit, bases }), ruled?.rules),
     resolveBase: checks.watch(
@@ -176,7 +178,7 @@ export async function openPlannedBuild(
   const { snapshotter, runtime } = machines();
   held.use(runtime);
   const hostOnly = runtime.isolation === 'chroot';
-  const networks = held.use(stepNetworks({ store, extraHosts, jobs, signal, hostOnly }));
+  const networks = held.use(stepNetworks({ store, extraHosts, dns: options.dns, jobs, signal, hostOnly }));
   const services: BuildServices = {
     store,
     lease,
@@ -189,6 +191,7 @@ export async function openPlannedBuild(
     secrets,
     ssh: fetching.ssh,
     limits: options.limits ?? { resources: {}, rlimits: [] },
+    given: options.given,
     networks,
   };
   if (bases === 'pull') await clearAfterDeaths({ store, snapshotter }, services.limits.cgroupParent);

@@ -32,6 +32,21 @@ export function dockerProxies(
   });
 }
 
+/** What `--http-proxy` says: the settings of this environment, none at all, or docker's where it says nothing. */
+export function buildProxies(
+  fromEnvironment: boolean | undefined,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): readonly (readonly [name: string, value: string])[] {
+  if (fromEnvironment === undefined) return dockerProxies(environment);
+  if (!fromEnvironment) return [];
+  return Object.values(variables)
+    .flatMap((name) => [name, name.toLowerCase()])
+    .flatMap((name) => {
+      const value = environment[name];
+      return value === undefined || value === '' ? [] : [[name, value] as const];
+    });
+}
+
 /** A member that is no text is none, and the others count. Made when it is wanted: zod takes a while to load. */
 function fileSchema() {
   const value = z.catch(z.optional(z.string()), undefined);

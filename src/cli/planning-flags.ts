@@ -8,11 +8,12 @@ import { parseAllow, parseBuildArgs, parseNoCacheFilter, parseSecret } from './b
 import { parseAge } from './moment.ts';
 import { platformOption, platformsOf, type PlatformFlags } from './build-platforms.ts';
 import { sourceOptionsOf, type SourceFlags, type SourceOptions } from './build-sources.ts';
+import { runStepOptionsOf, type RunStepFlags, type RunStepOptions } from './build-runs.ts';
 import { collect } from './command.ts';
-import { dockerProxies } from './docker-proxies.ts';
+import { buildProxies } from './docker-proxies.ts';
 
 /** What says which steps there are: `build` runs them, `plan` shows them. */
-export interface PlanningFlags extends PlatformFlags, SourceFlags {
+export interface PlanningFlags extends PlatformFlags, SourceFlags, RunStepFlags {
   readonly file?: string;
   readonly buildArg?: readonly string[];
   readonly target?: string;
@@ -100,7 +101,7 @@ function noCacheFilterOption(): Option {
 }
 
 /** Options of `build()` and `planBuild()` alike. */
-export interface PlanningOptions extends SourceOptions {
+export interface PlanningOptions extends SourceOptions, RunStepOptions {
   readonly file: string | undefined;
   readonly buildArgs: ReadonlyMap<string, string>;
   readonly target: string | undefined;
@@ -125,8 +126,9 @@ export async function planningOptionsOf(flags: PlanningFlags, context: string): 
   const sshSources = (flags.ssh ?? []).map((text) => parseSshSource(text));
   return {
     ...sourceOptionsOf(flags, { context, file: flags.file }),
+    ...(await runStepOptionsOf(flags)),
     file: flags.file,
-    buildArgs: new Map([...dockerProxies(), ...parseBuildArgs(flags.buildArg ?? [])]),
+    buildArgs: new Map([...buildProxies(flags.httpProxy), ...parseBuildArgs(flags.buildArg ?? [])]),
     target: flags.target,
     platforms: await platformsOf(flags),
     noCache: flags.cache ? parseNoCacheFilter(flags.noCacheFilter ?? []) : true,

@@ -96,7 +96,12 @@ function checkedAlias(text: string): string {
   });
 }
 
-function dnsOf({ dns = [], dnsSearch = [], dnsOption = [] }: NetworkFlags): NetworkChoices['dns'] {
+/** Throws USAGE. */
+export function dnsOf({
+  dns = [],
+  dnsSearch = [],
+  dnsOption = [],
+}: Pick<NetworkFlags, 'dns' | 'dnsSearch' | 'dnsOption'>): NetworkChoices['dns'] {
   const server = dns.find((address) => isIP(address) === 0);
   if (server !== undefined) {
     throw new TsbuildError('USAGE', `--dns: invalid value ${JSON.stringify(server)}`, {

@@ -1,4 +1,4 @@
-import type { Digest, SourceExcerpt } from '../core/index.ts';
+import type { Digest, Json, SourceExcerpt } from '../core/index.ts';
 import type { Command, GitSource, HttpSource, RunMount } from '../dockerfile/types.ts';
 import type { SourceRules } from '../policy/types.ts';
 import type { ContainerDefaults, Descriptor, HistoryEntry, ImageConfig, Platform } from '../oci/types.ts';
@@ -97,6 +97,8 @@ export interface RunStep {
   /** Names of `--add-host`; their addresses are no part of a key (L-130). */
   readonly extraHosts: readonly string[];
   readonly mounts: readonly PlannedMount[];
+  /** What the command line gives to every RUN step, told apart by all that a command can observe of it. */
+  readonly given?: Json | undefined;
   readonly platform: Platform;
   /** As the error of a failing command shows it. */
   readonly display: string;
@@ -199,6 +201,8 @@ export interface PlanOptions {
   readonly allow: ReadonlySet<Entitlement>;
   /** Names of `--add-host`. */
   readonly extraHosts: readonly string[];
+  /** Of every RUN step. */
+  readonly given?: Json | undefined;
   readonly resolveBase: ResolveBase;
   readonly resolveLayout: ResolveLayout;
   /** For what has no name to be resolved; `resolveBase` and `resolveLayout` have theirs. */

@@ -67,6 +67,8 @@ export {
 export type * from './container/network/types.ts';
 export { discardContainer } from './container/discard.ts';
 export type { SecurityChoices } from './container/security.ts';
+export { keyOfGiven, type GivenToRuns } from './run/given.ts';
+export type { DnsChoices } from './run/network-files.ts';
 export type { HookChoices } from './container/hooks.ts';
 export * from './volumes/index.ts';
 export type * from './container/types.ts';

@@ -45,7 +45,10 @@ export class RunOp implements Op<State> {
     await requireEmulator(this.#services.store, this.#step);
     await using active = await this.#services.snapshotter.prepare(parent.snapshot);
     await using mounts = await runMounts(this.#step, { services: this.#services, inputs, context });
-    const devices = await deviceEdits(this.#step.devices);
+    const { given } = this.#services;
+    const asked = this.#step.given === undefined ? [] : (given?.security.cdiDevices ?? []);
+    const requests = [...this.#step.devices, ...asked.map((name) => ({ name, required: true }))];
+    const devices = await deviceEdits(requests, undefined, { hooksAllowed: given?.hooks.cdi });
     for (const name of devices.missing) {
       context.warn(`the device ${name} is not registered on this machine: the step runs without it`);
     }

@@ -7,6 +7,7 @@ import type { Sources } from '../source/types.ts';
 import type { Lease, Store } from '../store/index.ts';
 import type { BuildContext } from './context.ts';
 import type { StatCaches } from './copy/stat-caches.ts';
+import type { GivenToRuns } from './run/given.ts';
 import type { StepNetworks } from './run/networks.ts';
 import type { SshAgents } from './ssh-agents.ts';
 
@@ -51,6 +52,8 @@ export interface BuildServices {
   /** What `--ssh` gives, by id; opened by whoever made the services. */
   readonly ssh: SshAgents;
   readonly limits: RunLimits;
+  /** To every RUN step of a Dockerfile. */
+  readonly given?: GivenToRuns | undefined;
   readonly networks: StepNetworks;
 }
 

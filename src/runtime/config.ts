@@ -81,6 +81,10 @@ export interface ContainerRequest {
   readonly privileged?: boolean | undefined;
   /** Nothing of /proc and /sys is masked or read-only. */
   readonly openSystemPaths?: boolean | undefined;
+  /** Masked beside those. */
+  readonly mask?: readonly string[] | undefined;
+  /** Patterns of those that are not, or `ALL`. */
+  readonly unmask?: readonly string[] | undefined;
   /** After the default ones. */
   readonly deviceRules?: readonly DeviceRule[] | undefined;
   readonly sysctls?: Readonly<Record<string, string>> | undefined;
@@ -160,11 +164,20 @@ function linuxConfig(request: ContainerRequest, capabilities: readonly string[])
 }
 
 function systemPaths(request: ContainerRequest): Pick<LinuxConfig, 'maskedPaths' | 'readonlyPaths'> {
-  if (request.openSystemPaths === true) return { maskedPaths: [], readonlyPaths: [] };
+  const { mask = [], unmask = [] } = request;
+  if (request.openSystemPaths === true) return { maskedPaths: mask, readonlyPaths: [] };
+  const masked = [...(defaultLinux.maskedPaths ?? []), ...thermalThrottlePaths(request.processors)];
+  const stays = (each: string): boolean => !unmask.some((pattern) => isUnmasked(each, pattern));
   return {
-    maskedPaths: [...(defaultLinux.maskedPaths ?? []), ...thermalThrottlePaths(request.processors)],
-    readonlyPaths: defaultLinux.readonlyPaths,
+    maskedPaths: [...masked.filter(stays), ...mask],
+    readonlyPaths: (defaultLinux.readonlyPaths ?? []).filter(stays),
   };
+}
+
+/** As podman compares them: a whole path, in which `*` stands for anything but a slash. */
+function isUnmasked(each: string, pattern: string): boolean {
+  const words = pattern.split('*').map((word) => word.replaceAll(/[\\^$.|?+()[\]{}]/g, '\\$&'));
+  return pattern === 'ALL' || new RegExp(`^${words.join('[^/]*')}$`).test(each);
 }
 
 /** Without rules every device opens. */

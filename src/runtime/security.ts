@@ -9,13 +9,17 @@ export interface SecurityOptions {
   readonly noNewPrivileges: boolean;
   /** Nothing of /proc and /sys is masked or read-only. */
   readonly systemPathsUnconfined: boolean;
+  /** Paths that are masked beside the default ones. */
+  readonly mask?: readonly string[] | undefined;
+  /** Of the paths that are masked or read-only those that are not; patterns, or `ALL`. */
+  readonly unmask?: readonly string[] | undefined;
   /** Undefined: the host's default for containers; `unconfined`: none. */
   readonly apparmor?: string | undefined;
   /** `disable`, or what is asked of the label, as `type:container_t`. */
   readonly label?: readonly string[] | undefined;
 }
 
-const names = ['apparmor', 'label', 'no-new-privileges', 'seccomp', 'systempaths'];
+const names = ['apparmor', 'label', 'mask', 'no-new-privileges', 'seccomp', 'systempaths', 'unmask'];
 
 /** `--security-opt` values; of a name given twice the last one counts, but labels add up. Throws USAGE. */
 export function parseSecurityOptions(values: readonly string[]): SecurityOptions {
@@ -37,6 +41,9 @@ function withOption(options: SecurityOptions, text: string): SecurityOptions {
     case 'systempaths':
       if (value === 'unconfined') return { ...options, systemPathsUnconfined: true };
       throw invalid(text, 'expected systempaths=unconfined');
+    case 'mask':
+    case 'unmask':
+      return { ...options, [name]: [...(options[name] ?? []), ...pathsOf(text, name, value)] };
     case 'apparmor':
       if (value === undefined || value === '') throw invalid(text, 'expected apparmor=PROFILE');
       return { ...options, apparmor: value };
@@ -49,6 +56,14 @@ function withOption(options: SecurityOptions, text: string): SecurityOptions {
       throw invalid(text, near === undefined ? `known are ${names.join(', ')}` : `did you mean ${near}?`);
     }
   }
+}
+
+/** Separated by colons, as podman has them. */
+function pathsOf(text: string, name: 'mask' | 'unmask', value = ''): readonly string[] {
+  if (name === 'unmask' && value.toUpperCase() === 'ALL') return ['ALL'];
+  const paths = value.split(':');
+  if (paths.every((path) => path.startsWith('/'))) return paths;
+  throw invalid(text, `expected ${name}=/PATH[:/PATH…]${name === 'unmask' ? ' or unmask=ALL' : ''}`);
 }
 
 function seccompOf(text: string, value: string | undefined): SecurityOptions['seccomp'] {

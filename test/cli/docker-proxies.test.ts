@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { dockerProxies } from '../../src/cli/docker-proxies.ts';
+import { buildProxies, dockerProxies } from '../../src/cli/docker-proxies.ts';
 import { home } from '../support/auth-home.ts';
 import { tsbuildWithBusybox } from '../support/cli.ts';
 import { makeContext } from '../support/context.ts';
@@ -23,6 +23,16 @@ describe('proxies of docker’s config.json', () => {
   ])('G-18 %s', (_what, content, expected) => {
     const { environment } = home({ '.docker/config.json': content });
     expect(dockerProxies(environment).map((pair) => pair.join('='))).toEqual(expected);
+  });
+
+  it('C-56 --http-proxy takes those of the environment instead, and =false none', () => {
+    const environment = { HOME: '/nowhere', http_proxy: 'http://e:1', NO_PROXY: 'x', HTTPS_PROXY: '' };
+    expect(buildProxies(true, environment)).toEqual([
+      ['http_proxy', 'http://e:1'],
+      ['NO_PROXY', 'x'],
+    ]);
+    expect(buildProxies(false, environment)).toEqual([]);
+    expect(buildProxies(undefined, environment)).toEqual([]);
   });
 
   it('G-18 L-088 are seen by RUN and by containers, behind what flags say', async () => {

@@ -179,7 +179,7 @@ devices:
     it('L-126 hooks are refused', async () => {
       expect(await failure([`RUN --device=${vendor}/thing=hooked true`], allowed)).toMatchObject({
         code: 'HOST_UNSUPPORTED',
-        message: `the CDI spec of ${vendor}/thing=hooked wants hooks, which are not supported`,
+        message: `the CDI spec of ${vendor}/thing=hooked wants hooks, which are not allowed`,
       });
     });
   });

@@ -12,6 +12,7 @@ import {
   withSourceDateEpoch,
   type OutputFlags,
 } from '../build-outputs.ts';
+import { addRunStepOptions } from '../build-runs.ts';
 import { addSourceOptions } from '../build-sources.ts';
 import { parseJobs, parseLabel } from '../build-values.ts';
 import { parseCall, runCall, type Call, type CallFlags } from '../call.ts';
@@ -66,6 +67,7 @@ export function buildCommand(status: ExitStatusHolder): Command {
   addOutputOptions(command);
   addAttestOptions(command);
   addCacheOptions(command);
+  addRunStepOptions(command.optionsGroup('RUN steps, which run anew with other flags of these:'));
   addSourceOptions(command.optionsGroup('Sources:'));
   addResourceOption(
     addLimitOptions(command.optionsGroup('Limits of RUN steps, which never make a step run anew:')),

@@ -3,6 +3,7 @@ import { styleText } from 'node:util';
 import { Option, type Command } from 'commander';
 
 import type { BuildForecast } from '../../plan.ts';
+import { addRunStepOptions } from '../build-runs.ts';
 import { addSourceOptions } from '../build-sources.ts';
 import { examples, makeCommand } from '../command.ts';
 import { interruptSignal } from '../interrupt.ts';
@@ -19,7 +20,7 @@ interface PlanFlags extends PlanningFlags {
 
 export function planCommand(): Command {
   const command = makeCommand('plan', 'Show what a build would run and why, and run nothing');
-  addSourceOptions(addPlanningOptions(command)).addOption(
+  addRunStepOptions(addSourceOptions(addPlanningOptions(command))).addOption(
     new Option('--format <tree|json|mermaid|dot>', 'how to print the steps').choices(formats).default('tree'),
   );
   command.addHelpText(

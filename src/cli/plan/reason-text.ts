@@ -99,6 +99,7 @@ const plainTexts: Readonly<Record<string, string>> = {
 const partNames: Readonly<Record<string, string>> = {
   cwd: 'the working directory',
   extraHosts: 'the extra hosts',
+  given: 'what the flags give to RUN steps (capabilities, volumes and their like)',
 };
 
 /** One change in words. */

@@ -36,6 +36,7 @@ export async function applyRun(
       hostname: sandboxHostname(context.options.buildArgs),
       extraHosts: context.options.extraHosts,
       mounts,
+      given: context.options.given,
       platform: state.platform,
       display: argv.join(' '),
     },

@@ -47,6 +47,8 @@ type SecurityRequest = Pick<
   | 'noNewPrivileges'
   | 'privileged'
   | 'openSystemPaths'
+  | 'mask'
+  | 'unmask'
   | 'devices'
   | 'deviceRules'
   | 'sysctls'
@@ -69,6 +71,8 @@ export async function securityRequest(
     noNewPrivileges: options.noNewPrivileges,
     privileged,
     openSystemPaths: privileged || options.systemPathsUnconfined,
+    mask: options.mask,
+    unmask: options.unmask,
     devices: [...(privileged ? allHostDevices() : []), ...choices.devices, ...granted],
     deviceRules: choices.deviceRules,
     sysctls: choices.sysctls,

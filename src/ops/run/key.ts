@@ -23,6 +23,7 @@ export function keyParts(step: RunStep): KeyParts {
     hostname,
     extraHosts,
     mounts,
+    given,
     platform,
     display: _display,
     ...unclassified
@@ -41,6 +42,7 @@ export function keyParts(step: RunStep): KeyParts {
     devices: devices.map(({ name, required }) => ({ name, required })),
     hostname,
     extraHosts,
+    ...(given !== undefined && { given }),
     platform: { os: platform.os, architecture: platform.architecture, variant: platform.variant },
     mounts: mounts.map(mountParts),
   };

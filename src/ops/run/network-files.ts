@@ -17,6 +17,13 @@ export interface NetworkFiles {
   readonly hosts: string;
 }
 
+/** Instead of what the machine has, or the network. */
+export interface DnsChoices {
+  readonly nameservers: readonly string[];
+  readonly search: readonly string[];
+  readonly options: readonly string[];
+}
+
 /** What of a network of its own a program is told. */
 export interface OwnNetwork {
   /** The host's address in it. */
@@ -32,14 +39,14 @@ export interface NetworkFileWriter extends AsyncDisposable {
 
 export function networkFileWriter(
   store: Pick<Store, 'tempDir'>,
-  extraHosts: readonly HostEntry[],
+  { extraHosts, dns }: { readonly extraHosts: readonly HostEntry[]; readonly dns?: DnsChoices | undefined },
 ): NetworkFileWriter {
   const written = new Map<string, NetworkFiles>();
   let folder: ReturnType<Store['tempDir']> | undefined;
   return {
     async filesOf(own) {
       const { path } = await (folder ??= store.tempDir());
-      const texts = textsOf(own, extraHosts);
+      const texts = textsOf(own, { extraHosts, dns });
       const known = written.get(JSON.stringify(texts));
       if (known !== undefined) return known;
       const files = {
@@ -57,7 +64,11 @@ export function networkFileWriter(
   };
 }
 
-function textsOf(own: OwnNetwork | undefined, extraHosts: readonly HostEntry[]): NetworkFiles {
+function textsOf(
+  own: OwnNetwork | undefined,
+  { extraHosts, dns }: { readonly extraHosts: readonly HostEntry[]; readonly dns?: DnsChoices | undefined },
+): NetworkFiles {
+  const { nameservers = [], ...more } = dns ?? {};
   // On the host's network the host is the step itself.
   const gateway = own?.gateway ?? '127.0.0.1';
   const hosts = extraHosts.map(({ name, address }) => ({
@@ -69,11 +80,12 @@ function textsOf(own: OwnNetwork | undefined, extraHosts: readonly HostEntry[]):
     hosts: buildHosts(hosts),
     resolvConf:
       own === undefined
-        ? resolvConf({ hostText: host, network: 'host' })
+        ? resolvConf({ hostText: host, network: 'host', nameservers, ...more })
         : resolvConf({
             hostText: isResolvedStub(host) ? textOf(resolvedConf, host) : host,
             network: 'own',
-            nameservers: own.nameservers,
+            nameservers: nameservers.length > 0 ? nameservers : own.nameservers,
+            ...more,
           }),
   };
 }

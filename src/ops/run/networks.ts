@@ -11,7 +11,12 @@ import {
 } from '../../network/index.ts';
 import type { ContainerNetwork, HostEntry } from '../../runtime/index.ts';
 import type { Store } from '../../store/index.ts';
-import { networkFileWriter, type NetworkFiles, type NetworkFileWriter } from './network-files.ts';
+import {
+  networkFileWriter,
+  type DnsChoices,
+  type NetworkFiles,
+  type NetworkFileWriter,
+} from './network-files.ts';
 
 /** What one RUN step is connected to. Dispose it when the step's program has ended. */
 export interface StepConnection extends Disposable {
@@ -41,6 +46,7 @@ export interface StepNetworks extends AsyncDisposable {
 export interface StepNetworksOptions {
   readonly store: Pick<Store, 'tempDir'>;
   readonly extraHosts: readonly HostEntry[];
+  readonly dns?: DnsChoices | undefined;
   /** Steps that run at once. */
   readonly jobs: number;
   readonly signal: AbortSignal;
@@ -72,7 +78,7 @@ class Networks implements StepNetworks {
 
   constructor(options: StepNetworksOptions) {
     this.#options = options;
-    this.#files = networkFileWriter(options.store, options.extraHosts);
+    this.#files = networkFileWriter(options.store, options);
   }
 
   expect(mode: RunNetwork): void {

@@ -6,6 +6,7 @@ import {
   apparmorProfile,
   containerConfig,
   deviceSources,
+  mergeHooks,
   type ContainerSpec,
   type DeviceEdits,
   type InsecureOptions,
@@ -16,7 +17,10 @@ import type { ActiveSnapshot, StateSource } from '../../snapshot/index.ts';
 import { stepContainerId } from '../after-deaths.ts';
 import type { BuildServices, State } from '../types.ts';
 import type { RunMounts } from './mounts.ts';
+import type { NetworkFiles } from './network-files.ts';
 import type { StepConnection } from './networks.ts';
+import { hooksOfStep, type GivenToRuns } from './given.ts';
+import { givenToStep } from './given-request.ts';
 import { stepUser } from './step-user.ts';
 
 let processors: number | undefined;
@@ -36,20 +40,28 @@ export async function runSpec(parts: {
   const id = stepContainerId(services.lease);
   const { cgroupParent } = services.limits;
   const insecure = step.security === 'insecure';
+  // A scanner of the build's own has a step, too, and is given nothing.
+  const given = step.given === undefined ? undefined : services.given;
+  const { groups = [], mounts: volumes = [], ...granted } = await givenToStep(given, { id, parts });
   const config = containerConfig({
     purpose: 'build',
     args: step.argv,
     env: [...step.env, ...step.proxyEnv, ...mounts.env, ...devices.env],
     cwd: step.cwd,
-    user: { ...user, additionalGids: [...new Set([...user.additionalGids, ...devices.additionalGids])] },
+    user: {
+      ...user,
+      additionalGids: [...new Set([...user.additionalGids, ...groups, ...devices.additionalGids])],
+    },
     hostname: step.hostname,
     network: connection.network,
     processors: (processors ??= availableParallelism()),
-    files: connection.files,
-    mounts: [...devices.mounts, ...mounts.mounts],
+    files: filesFor(connection.files, given),
+    mounts: [...volumes, ...devices.mounts, ...mounts.mounts],
     devices: devices.devices,
     insecure: insecure ? insecureOptions() : undefined,
     apparmorProfile: apparmorProfile({}, { privileged: insecure }),
+    hooks: mergeHooks([hooksOfStep(given, step.argv), devices.hooks]),
+    ...granted,
     limits: services.limits.resources,
     ulimits: withoutCores(services.limits.rlimits),
     shmSize: services.limits.shmSize,
@@ -62,8 +74,16 @@ export async function runSpec(parts: {
     stdio: 'pipe',
     createCwd: true,
     subpaths: mounts.subpaths,
-    deviceSources: deviceSources(devices.devices),
+    deviceSources: deviceSources(granted.devices ?? devices.devices),
     subpathKinds: mounts.subpathKinds,
+  };
+}
+
+/** What is not bound is as the image has it. */
+function filesFor(files: NetworkFiles, given: GivenToRuns | undefined): Partial<NetworkFiles> {
+  return {
+    ...(given?.withoutResolvConf !== true && { resolvConf: files.resolvConf }),
+    ...(given?.withoutHosts !== true && { hosts: files.hosts }),
   };
 }
 

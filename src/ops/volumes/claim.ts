@@ -195,17 +195,20 @@ function mountOf(
   switch (request.kind) {
     case 'tmpfs':
       return { destination, type: 'tmpfs', source: 'tmpfs', options: request.options };
-    case 'bind': {
-      const { source, recursive, propagation, readOnly, idMap } = request;
-      const access = [...(readOnly ? ['ro'] : []), ...(idMap === undefined ? [] : ['idmap'])];
-      const options = [recursive ? 'rbind' : 'bind', propagation, ...access];
-      const maps = idMap === undefined ? {} : { uidMappings: idMap.uids, gidMappings: idMap.gids };
-      return { destination, type: 'bind', source, options, ...maps };
-    }
+    case 'bind':
+      return bindConfig(request);
     case 'volume': {
       const { name, readOnly } = volumes.get(destination) ?? { name: '', readOnly: true };
       const options = ['rbind', 'rprivate', ...(readOnly ? ['ro'] : [])];
       return { destination, type: 'bind', source: volumeData(store, name), options };
     }
   }
+}
+
+export function bindConfig(request: BindRequest): MountConfig {
+  const { source, destination, recursive, propagation, readOnly, idMap } = request;
+  const access = [...(readOnly ? ['ro'] : []), ...(idMap === undefined ? [] : ['idmap'])];
+  const options = [recursive ? 'rbind' : 'bind', propagation, ...access];
+  const maps = idMap === undefined ? {} : { uidMappings: idMap.uids, gidMappings: idMap.gids };
+  return { destination, type: 'bind', source, options, ...maps };
 }
