@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../core/index.ts';
+import { compatibilityVersion, type Json, type JsonObject } from '../core/index.ts';
 import type { BuildPlan } from '../graph/types.ts';
 import type { Attestation } from '../image/index.ts';
 import { formatPlatform, hostPlatform } from '../oci/index.ts';
@@ -93,6 +93,7 @@ function predicateV1(told: Told, { builderId, reproducible }: ProvenanceRequest)
       },
       internalParameters: {
         builderPlatform: told.platform,
+        compatibilityVersion,
         buildConfig: told.steps === undefined ? undefined : { steps: told.steps },
       },
       resolvedDependencies: materials.map(materialJson),
@@ -125,7 +126,7 @@ function predicateV02(told: Told, { builderId, reproducible }: ProvenanceRequest
     invocation: {
       configSource: { ...materialJson(config.material), entryPoint: filled(config.path) },
       parameters: request,
-      environment: { platform: told.platform },
+      environment: { platform: told.platform, compatibilityVersion },
     },
     buildConfig: told.steps === undefined ? undefined : { steps: told.steps },
     metadata: {

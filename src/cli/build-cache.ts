@@ -6,6 +6,7 @@ import { collect } from './command.ts';
 export interface CacheFlags {
   readonly cacheFrom?: readonly string[];
   readonly cacheTo?: readonly string[];
+  readonly cacheRepo?: string;
   readonly cacheVerify?: string;
 }
 
@@ -23,6 +24,10 @@ export function addCacheOptions(command: Command): Command {
       collect,
     )
     .option(
+      '--cache-repo <repository>',
+      'take results from, and put them into, a repository with a tag for each step, as kaniko does',
+    )
+    .option(
       '--cache-verify <sample>',
       'make some of the steps that came from elsewhere again, and fail if they differ: 3 of them, or 10%',
     );
@@ -32,13 +37,17 @@ export function addCacheOptions(command: Command): Command {
 export async function cacheOptionsOf(
   flags: CacheFlags,
 ): Promise<{ readonly caches: CacheWishes | undefined }> {
-  const { cacheFrom = [], cacheTo = [], cacheVerify } = flags;
-  if (cacheFrom.length + cacheTo.length === 0 && cacheVerify === undefined) return { caches: undefined };
-  const { parseCacheFrom, parseCacheTo, parseVerifySample } = await import('../remote-cache/index.ts');
+  const { cacheFrom = [], cacheTo = [], cacheRepo, cacheVerify } = flags;
+  const isTold = cacheFrom.length + cacheTo.length > 0 || (cacheRepo ?? cacheVerify) !== undefined;
+  if (!isTold) return { caches: undefined };
+  const { parseCacheFrom, parseCacheRepo, parseCacheTo, parseVerifySample } =
+    await import('../remote-cache/index.ts');
+  const repository = cacheRepo === undefined ? undefined : parseCacheRepo(cacheRepo);
+  const [from, to] = [cacheFrom.map(parseCacheFrom), cacheTo.map(parseCacheTo)];
   return {
     caches: {
-      from: cacheFrom.map(parseCacheFrom),
-      to: cacheTo.map(parseCacheTo),
+      from: repository === undefined ? from : [...from, repository.from],
+      to: repository === undefined ? to : [...to, repository.to],
       verify: cacheVerify === undefined ? undefined : parseVerifySample(cacheVerify),
     },
   };

@@ -1,5 +1,6 @@
 export * from './assert.ts';
 export * from './bytes.ts';
+export * from './compatibility.ts';
 export * from './csv.ts';
 export * from './digest.ts';
 export * from './errors.ts';

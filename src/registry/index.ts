@@ -6,8 +6,15 @@ export type { LayerTap, PullProgress } from './transfer.ts';
 export type { FetchedManifest } from './client.ts';
 export { defaultRetryPolicy } from '../http/index.ts';
 export type { RetryPolicy } from '../http/index.ts';
-export { pushContent } from './push.ts';
-export type { OutgoingImage, OutgoingLayer, PushedContent, PushOptions, PushProgress } from './push.ts';
+export { contentPusher, pushContent } from './push.ts';
+export type {
+  ContentPusher,
+  OutgoingImage,
+  OutgoingLayer,
+  PushedContent,
+  PushOptions,
+  PushProgress,
+} from './push.ts';
 export type { BlobSource } from './upload.ts';
 export { waitingStream } from './waiting-bytes.ts';
 export type { EarlyBytes } from './waiting-bytes.ts';
@@ -24,8 +31,8 @@ export { listTags } from './tags.ts';
 export type { ListTagsOptions } from './tags.ts';
 export { fallbackTag, listReferrers } from './referrers.ts';
 export type { ListReferrersOptions } from './referrers.ts';
-export { isAbsent, readRepository } from './read.ts';
-export type { ReadableRepository } from './read.ts';
+export { isAbsent, readRepository, repositoryReader } from './read.ts';
+export type { ReadableRepository, RepositoryReader } from './read.ts';
 export type { RegistryOptions } from './repository.ts';
 export { registrySettings } from './settings.ts';
 export type { RegistryPlace, RegistrySettings } from './settings.ts';

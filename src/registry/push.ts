@@ -5,7 +5,7 @@ import { withRetries, type RetryPolicy } from '../http/index.ts';
 import type { Descriptor, Reference } from '../oci/index.ts';
 import { beginEarlyUpload } from './early-upload.ts';
 import { putUnderTags, tagsOf, type OutgoingManifest, type TaggedPushOptions } from './put-manifest.ts';
-import { withRepository, type OpenRepository } from './repository.ts';
+import { visitRepository, type OpenRepository } from './repository.ts';
 import type { Session } from './upload-session.ts';
 import { hasBlob, mountBlob, pushBlob, type Arrival, type BlobSource, type UploadWork } from './upload.ts';
 import type { EarlyBytes } from './waiting-bytes.ts';
@@ -74,34 +74,53 @@ export async function pushContent(
   image: OutgoingImage,
   options: PushOptions = {},
 ): Promise<PushedContent> {
-  const visit = { ...options, access: 'push' as const, alsoRead: image.mountRepositories };
-  return withRepository(reference, visit, async (repository) => {
-    const { onProgress, chunk = defaultChunk } = options;
-    return push(image, { ...repository, onProgress, chunk, tags: tagsOf(reference, options) });
-  });
+  const { mountRepositories } = image;
+  return contentPusher(reference, { ...options, mountRepositories })(image, tagsOf(reference, options));
 }
 
-interface PushWork extends OpenRepository {
+/** Sends an image as `pushContent` does: under these tags, or its digest alone. */
+export type ContentPusher = (image: OutgoingImage, tags: readonly string[]) => Promise<PushedContent>;
+
+/**
+ * For several images of one repository, also side by side, in one conversation: a layer that several of them have, the very same
+ * object, goes once.
+ */
+export function contentPusher(
+  repository: Reference,
+  options: PushOptions & Pick<OutgoingImage, 'mountRepositories'>,
+): ContentPusher {
+  const { onProgress, chunk = defaultChunk, mountRepositories: alsoRead } = options;
+  const visit = visitRepository(repository, { ...options, access: 'push', alsoRead });
+  const shared: Shared = { queue: new PQueue({ concurrency: parallelTransfers }), layers: new Map() };
+  return async (image, tags) =>
+    visit(async (open) => push(image, tags, { ...open, ...shared, onProgress, chunk }));
+}
+
+/** What the images of one pusher have in common. */
+interface Shared {
+  readonly queue: PQueue;
+  readonly layers: Map<OutgoingLayer, Promise<Descriptor | undefined>>;
+}
+
+interface PushWork extends OpenRepository, Shared {
   readonly onProgress: PushOptions['onProgress'];
   readonly chunk: number;
-  readonly tags: readonly string[];
 }
 
-async function push(image: OutgoingImage, work: PushWork): Promise<PushedContent> {
-  const queue = new PQueue({ concurrency: parallelTransfers });
+async function push(image: OutgoingImage, tags: readonly string[], work: PushWork): Promise<PushedContent> {
+  const { queue } = work;
   const counter = { transferred: 0 };
-  const distinct = new Map(
-    [...new Set(image.layers)].map((layer) => [
-      layer,
-      queue.add(async () => sendLayer(layer, work, counter)),
-    ]),
-  );
+  const sendOnce = async (layer: OutgoingLayer): Promise<Descriptor | undefined> => {
+    const sending = work.layers.get(layer) ?? queue.add(async () => sendLayer(layer, work, counter));
+    work.layers.set(layer, sending);
+    return sending;
+  };
   const { config } = image;
   const sendConfig = async (source: BlobSource): Promise<undefined> => {
     await sendBlob({ source, kind: 'config', mounts: [] }, work, counter);
   };
   const transfers = [
-    ...image.layers.map(async (layer) => distinct.get(layer)),
+    ...image.layers.map(sendOnce),
     ...(typeof config === 'function' ? [] : [queue.add(async () => sendConfig(config))]),
   ];
   const arrived = await Promise.all(transfers).catch(async (error: unknown) => {
@@ -111,7 +130,7 @@ async function push(image: OutgoingImage, work: PushWork): Promise<PushedContent
   });
   const layers = arrived.flatMap((descriptor) => descriptor ?? []);
   if (typeof config === 'function') await sendConfig(await config(layers));
-  const manifest = await putUnderTags(work, work.tags, image.manifest(layers));
+  const manifest = await putUnderTags(work, tags, image.manifest(layers));
   return { manifest, layers, transferred: counter.transferred };
 }
 

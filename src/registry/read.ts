@@ -2,7 +2,7 @@ import { createDigester, digestParts, TsbuildError } from '../core/index.ts';
 import { HttpStatusError } from '../http/index.ts';
 import type { Descriptor, Reference } from '../oci/index.ts';
 import { createRegistryClient, type FetchedManifest, type RegistryClient } from './client.ts';
-import { withRepository, type RegistryOptions } from './repository.ts';
+import { visitRepository, type RegistryOptions } from './repository.ts';
 
 /** What can be asked of a repository, in one conversation with one token. */
 export interface ReadableRepository {
@@ -23,14 +23,24 @@ export async function readRepository<T>(
   options: RegistryOptions,
   task: (repository: ReadableRepository) => Promise<T>,
 ): Promise<T> {
-  return withRepository(reference, { ...options, access: 'pull' }, async (open) => {
-    const client = createRegistryClient(open);
-    return task({
-      manifest: async (one = reference.digest ?? reference.tag ?? 'latest') => client.manifest(one),
-      bytes: async (descriptor, limit) => readBytes(client, descriptor, limit),
-      blob: (descriptor) => client.blob(descriptor),
+  return repositoryReader(reference, options)(task);
+}
+
+/** Tasks as `readRepository` carries them out, in one conversation with one token. */
+export type RepositoryReader = <T>(task: (repository: ReadableRepository) => Promise<T>) => Promise<T>;
+
+export function repositoryReader(reference: Reference, options: RegistryOptions): RepositoryReader {
+  const visit = visitRepository(reference, { ...options, access: 'pull' });
+  let client: RegistryClient | undefined;
+  return async (task) =>
+    visit(async (open) => {
+      const own = (client ??= createRegistryClient(open));
+      return task({
+        manifest: async (one = reference.digest ?? reference.tag ?? 'latest') => own.manifest(one),
+        bytes: async (descriptor, limit) => readBytes(own, descriptor, limit),
+        blob: (descriptor) => own.blob(descriptor),
+      });
     });
-  });
 }
 
 /** The client ends the transfer where it exceeds the size. */

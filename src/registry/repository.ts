@@ -54,6 +54,13 @@ export async function withRepository<T>(
   visit: Visit,
   task: (repository: OpenRepository) => Promise<T>,
 ): Promise<T> {
+  return visitRepository(reference, visit)(task);
+}
+
+/** Tasks on a repository, as `withRepository` carries them out, in one conversation with one token. */
+export type RepositoryVisit = <T>(task: (repository: OpenRepository) => Promise<T>) => Promise<T>;
+
+export function visitRepository(reference: Reference, visit: Visit): RepositoryVisit {
   const { access, retry = retryPolicy(), stall = defaultStall, onWarning } = visit;
   const name = familiarName(reference);
   const failed = new AbortController();
@@ -71,16 +78,18 @@ export async function withRepository<T>(
   // Nor with them to where a hosts.toml has pushes go.
   const credentials = place.host === own?.host ? visit.credentials : undefined;
   const conversation = createConversation({ ...shared, place, alsoRead, credentials });
-  try {
-    return await task({ conversation, mirrors, signal, failed, retry, stall, onWarning });
-  } catch (error) {
-    if (visit.signal?.aborted === true) {
-      throw new TsbuildError(
-        'INTERRUPTED',
-        `the ${access === 'delete' ? 'deletion' : access} of ${name} was stopped`,
-        { cause: error },
-      );
+  return async (task) => {
+    try {
+      return await task({ conversation, mirrors, signal, failed, retry, stall, onWarning });
+    } catch (error) {
+      if (visit.signal?.aborted === true) {
+        throw new TsbuildError(
+          'INTERRUPTED',
+          `the ${access === 'delete' ? 'deletion' : access} of ${name} was stopped`,
+          { cause: error },
+        );
+      }
+      throw registryFailure(error, { name, host: place.host, doing: access });
     }
-    throw registryFailure(error, { name, host: place.host, doing: access });
-  }
+  };
 }

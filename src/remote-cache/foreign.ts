@@ -1,6 +1,6 @@
 import { TsbuildError, type Digest, type EmitBuildEvent } from '../core/index.ts';
 import type { Platform } from '../oci/index.ts';
-import { cacheKey, type RecordFacts } from '../solver/index.ts';
+import { cacheKey, type KeyKind, type RecordFacts } from '../solver/index.ts';
 import { isConsistent } from './check.ts';
 import type { CacheSource } from './source.ts';
 import type { CachePart, ForeignRecord } from './types.ts';
@@ -33,16 +33,50 @@ interface Known {
 export class ForeignCaches {
   readonly sources: readonly CacheSource[];
   readonly #options: ForeignCachesOptions;
+  readonly #stepwise: readonly CacheSource[];
+  readonly #steps = new Map<string, Promise<readonly FoundRecord[]>>();
+  readonly #silent = new Set<CacheSource>();
   #known: Promise<Known> | undefined;
 
   constructor(options: ForeignCachesOptions) {
     this.#options = options;
     this.sources = options.sources;
+    this.#stepwise = options.sources.filter(({ step }) => step !== undefined);
   }
 
-  /** All that have that definition or content key, the source that was named first before others. */
-  async find(key: Digest): Promise<readonly FoundRecord[]> {
-    return (await this.#read()).byKey.get(key) ?? [];
+  /**
+   * All that have that key, the source that was named first before others. Those that have a tag for each step are asked for
+   * definition keys alone, once each.
+   */
+  async find(key: Digest, kind: KeyKind = 'definition'): Promise<readonly FoundRecord[]> {
+    const found = (await this.#read()).byKey.get(key) ?? [];
+    if (kind === 'content' || this.#stepwise.length === 0) return found;
+    const steps = await Promise.all(this.#stepwise.map(async (source) => this.#step(source, key)));
+    return [...found, ...steps.flat()].toSorted(
+      (one, other) => this.sources.indexOf(one.source) - this.sources.indexOf(other.source),
+    );
+  }
+
+  #step(source: CacheSource, key: Digest): Promise<readonly FoundRecord[]> {
+    const name = `${this.sources.indexOf(source)} ${key}`;
+    const known = this.#steps.get(name) ?? this.#askStep(source, key);
+    this.#steps.set(name, known);
+    return known;
+  }
+
+  /** One that fails is asked for nothing more: each further question would wait as long. */
+  async #askStep(source: CacheSource, key: Digest): Promise<readonly FoundRecord[]> {
+    if (this.#silent.has(source)) return [];
+    try {
+      const parts = this.#consistent(source, (await source.step?.(key)) ?? []);
+      const records = parts.flatMap((part) => part.records);
+      return records.filter((record) => record.key === key).map((record) => ({ record, source }));
+    } catch (error) {
+      if (error instanceof TsbuildError && error.code === 'IMAGE_NOT_FOUND') return [];
+      if (!this.#silent.has(source)) this.warn(source, error);
+      this.#silent.add(source);
+      return [];
+    }
   }
 
   async knows(parts: Digest): Promise<boolean> {

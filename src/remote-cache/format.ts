@@ -95,8 +95,11 @@ function recordJson(record: ForeignRecord, place: (layer: CachedLayer) => number
   };
 }
 
-/** The same parts give the same bytes. */
-export function encodeCache(parts: readonly CachePart[]): EncodedCache {
+/** The same parts give the same bytes. `annotations` are the manifest's. */
+export function encodeCache(
+  parts: readonly CachePart[],
+  annotations?: Readonly<Record<string, string>>,
+): EncodedCache {
   const blobs = new Table<Descriptor>(({ digest: of }) => of);
   const layers = new Table<CachedLayer>(({ diffId, created, blob }) =>
     canonicalJson([diffId, created ?? null, blob?.digest ?? null]),
@@ -116,6 +119,7 @@ export function encodeCache(parts: readonly CachePart[]): EncodedCache {
     mediaType: mediaTypes.manifest,
     config: { ...descriptor },
     layers: blobs.rows.map(({ mediaType, digest: of, size }) => ({ mediaType, digest: of, size })),
+    ...(annotations === undefined ? {} : { annotations }),
   };
   return {
     config: { descriptor, bytes },

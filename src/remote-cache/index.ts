@@ -1,3 +1,3 @@
 export { openBuildCaches, type BuildCaches, type BuildCachesOptions, type CacheWishes } from './open.ts';
-export { parseCacheFrom, parseCacheTo, parseVerifySample } from './spec.ts';
+export { parseCacheFrom, parseCacheRepo, parseCacheTo, parseVerifySample } from './spec.ts';
 export type * from './types.ts';

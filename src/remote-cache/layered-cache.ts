@@ -119,7 +119,7 @@ export class LayeredCache implements ResultCache<State> {
 
   async #importFirst(key: Digest, kind: KeyKind): Promise<State | undefined> {
     const { foreign } = this.#options;
-    for (const found of await foreign.find(key)) {
+    for (const found of await foreign.find(key, kind)) {
       const { record } = found;
       if (kind === 'content' ? this.#age.isOver(record) : await this.#age.isOverAnywhere(record)) continue;
       try {

@@ -25,11 +25,13 @@ import { harvest, within, type Harvest } from './collect.ts';
 import { exportToFolder } from './export-local.ts';
 import { exportToPlace } from './export-place.ts';
 import { exportToRegistry, type ExportJob } from './export-registry.ts';
+import { exportSteps } from './export-steps.ts';
 import { LayerFetcher } from './fetch.ts';
 import { ForeignCaches } from './foreign.ts';
 import { inlineCache } from './inline.ts';
 import { LayeredCache } from './layered-cache.ts';
 import { openSource } from './source.ts';
+import { repositoryOfSteps } from './steps.ts';
 import type { CacheExport, CacheImport, VerifySample } from './types.ts';
 import { verifyImported } from './verify.ts';
 
@@ -129,6 +131,7 @@ async function carryOut(spec: Exclude<CacheExport, { kind: 'inline' }>, job: Exp
   try {
     if (spec.kind === 'local') await exportToFolder(spec, job);
     else if (spec.kind === 'service') await exportToPlace(spec, job);
+    else if (spec.kind === 'steps') await exportSteps(spec, job);
     else await exportToRegistry(spec, job);
   } catch (thrown) {
     const error = fromErrno(thrown, `writing the cache ${name}`);
@@ -144,6 +147,8 @@ function nameOf(spec: Exclude<CacheExport, { kind: 'inline' }>): string {
       return spec.dest;
     case 'registry':
       return familiarName(parseReference(spec.ref));
+    case 'steps':
+      return familiarName(repositoryOfSteps(spec.repository));
     case 'service':
       return placeName(spec.service);
   }

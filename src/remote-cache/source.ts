@@ -8,12 +8,13 @@ import {
   parseReference,
   selectPlatform,
 } from '../oci/index.ts';
-import { TsbuildError } from '../core/index.ts';
+import { TsbuildError, type Digest } from '../core/index.ts';
 import { Layout } from '../image/index.ts';
 import { readRepository, type RegistryOptions } from '../registry/index.ts';
 import { cacheConfigType, decodeCache, maxCacheBytes } from './format.ts';
 import { inlineParts } from './inline.ts';
 import { placeSource } from './place-source.ts';
+import { stepsSource } from './steps.ts';
 import type { CacheImport, CachePart } from './types.ts';
 
 /** A place with cached results. */
@@ -24,6 +25,8 @@ export interface CacheSource {
   readonly reference: Reference | undefined;
   /** What it has for these platforms. Throws IMAGE_NOT_FOUND where nothing is, IMAGE_INVALID, the REGISTRY_ codes. */
   read(platforms: readonly Platform[]): Promise<readonly CachePart[]>;
+  /** Of one that is asked step by step and has nothing to `read`: what it has under a definition key. Throws the same. */
+  readonly step?: ((key: Digest) => Promise<readonly CachePart[]>) | undefined;
   /** Carries out a task that reads blobs, in one conversation with one token. */
   blobs<T>(task: (read: BlobReader) => Promise<T>): Promise<T>;
 }
@@ -35,6 +38,8 @@ export function openSource(spec: CacheImport, options: RegistryOptions): CacheSo
   switch (spec.kind) {
     case 'registry':
       return registrySource(parseReference(spec.ref), options);
+    case 'steps':
+      return stepsSource(spec, options);
     case 'local':
       return folderSource(spec);
     case 'service':

@@ -26,8 +26,12 @@ export function parseCacheFrom(text: string): CacheImport {
   switch (type) {
     case 'registry':
     case 'inline':
+      if (isSteps(given)) {
+        only(given, ['ref', 'layout']);
+        return { kind: 'steps', repository: repositoryOf(given) };
+      }
       // An inline cache is found by the name of its image.
-      only(given, ['ref']);
+      only(given, ['ref', 'layout']);
       return { kind: 'registry', ref: reference(given) };
     case 'local':
       only(given, ['src', 'tag']);
@@ -53,8 +57,13 @@ export function parseCacheTo(text: string): CacheExport {
   const { flag, type } = given;
   switch (type) {
     case 'registry':
+      if (isSteps(given)) {
+        // What other builds put there stands beside it: there is nothing that a name would keep apart.
+        only(given, ['ref', 'layout', ...exportFields.filter((name) => name !== 'scope')]);
+        return { kind: 'steps', repository: repositoryOf(given), ...exportOf(given) };
+      }
       // BuildKit's two switches ask for what is always so here.
-      only(given, ['ref', ...exportFields, 'image-manifest', 'oci-mediatypes']);
+      only(given, ['ref', 'layout', ...exportFields, 'image-manifest', 'oci-mediatypes']);
       alwaysTrue(given, 'image-manifest');
       alwaysTrue(given, 'oci-mediatypes');
       return { kind: 'registry', ref: reference(given), ...exportOf(given) };
@@ -93,6 +102,31 @@ export function parseVerifySample(text: string): VerifySample {
   if (digits !== '' && percent === '%' && number <= 100) return { kind: 'percent', percent: number };
   if (digits !== '' && percent === '') return { kind: 'count', count: number };
   throw invalid('--cache-verify', text, 'a number of steps, or a part of them as 10%');
+}
+
+/**
+ * kaniko's `--cache-repo REPOSITORY`, for both directions (O-17): a tag for each step, and a cache that cannot be written is a
+ * warning. Throws USAGE and REFERENCE_INVALID.
+ */
+export function parseCacheRepo(text: string): { readonly from: CacheImport; readonly to: CacheExport } {
+  const given = { flag: '--cache-repo', text, type: 'registry', fields: new Map([['ref', text]]) };
+  const steps = { kind: 'steps', repository: repositoryOf(given) } as const;
+  const to = { ...steps, ...exportOf(given), mode: 'max', ignoreError: true } as const;
+  return { from: steps, to };
+}
+
+function isSteps({ flag, text, fields }: Given): boolean {
+  const layout = fields.get('layout') ?? 'manifest';
+  if (layout === 'steps' || layout === 'manifest') return layout === 'steps';
+  throw invalid(flag, text, 'layout=manifest, one for all, or layout=steps, a tag for each step');
+}
+
+function repositoryOf(given: Given): string {
+  const ref = required(given, 'ref');
+  const { tag, digest } = parseReference(ref);
+  // A name without a tag is read as `latest`.
+  if (digest === undefined && !ref.endsWith(`:${tag ?? ''}`)) return ref;
+  throw invalid(given.flag, given.text, 'a repository without a tag: each step gets its own');
 }
 
 function reference(given: Given): string {

@@ -8,6 +8,8 @@ import type { InputKey, KeyParts } from '../solver/index.ts';
 export type CacheImport =
   /** A cache in a registry, or an image with an inline cache. `ref` as given. */
   | { readonly kind: 'registry'; readonly ref: string }
+  /** A repository with a tag for each step. `repository` as given. */
+  | { readonly kind: 'steps'; readonly repository: string }
   /** A folder with an OCI layout. */
   | { readonly kind: 'local'; readonly src: string; readonly tag: string }
   | { readonly kind: 'service'; readonly service: ServiceSpec };
@@ -25,6 +27,7 @@ interface Export {
 /** Where the results of a build are put for others. */
 export type CacheExport =
   | (Export & { readonly kind: 'registry'; readonly ref: string })
+  | (Export & { readonly kind: 'steps'; readonly repository: string })
   | (Export & {
       readonly kind: 'local';
       readonly dest: string;

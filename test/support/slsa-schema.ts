@@ -49,7 +49,11 @@ export const slsa1 = z.strictObject({
       }),
       request,
     }),
-    internalParameters: z.strictObject({ builderPlatform: z.string(), buildConfig }),
+    internalParameters: z.strictObject({
+      builderPlatform: z.string(),
+      compatibilityVersion: z.int(),
+      buildConfig,
+    }),
     resolvedDependencies: z.array(material),
   }),
   runDetails: z.strictObject({
@@ -78,7 +82,7 @@ export const slsa02 = z.strictObject({
       entryPoint: z.string().optional(),
     }),
     parameters: request,
-    environment: z.strictObject({ platform: z.string() }),
+    environment: z.strictObject({ platform: z.string(), compatibilityVersion: z.int() }),
   }),
   buildConfig,
   metadata: z.looseObject({

@@ -5,6 +5,11 @@ import type { Isolation } from '../../runtime/index.ts';
 import { removeOutputFile, writeSmallFile } from '../../sys/index.ts';
 import { addAttestOptions, attestOptionsOf, type AttestFlags } from '../build-attest.ts';
 import { metadataOf, outputLines, outputsJson } from '../build-metadata.ts';
+import {
+  addCompatibilityOption,
+  checkCompatibility,
+  type CompatibilityFlags,
+} from '../build-compatibility.ts';
 import { addCacheOptions, cacheOptionsOf, type CacheFlags } from '../build-cache.ts';
 import {
   addOutputOptions,
@@ -28,7 +33,8 @@ import { progressOf, progressOption, progressStyle, type ProgressStyle } from '.
 import { pushProgress } from '../push-progress.ts';
 import { storeRoot } from '../root.ts';
 
-interface BuildFlags extends CallFlags, PlanningFlags, LimitFlags, AttestFlags, OutputFlags, CacheFlags {
+interface BuildFlags
+  extends CallFlags, PlanningFlags, LimitFlags, AttestFlags, OutputFlags, CacheFlags, CompatibilityFlags {
   readonly tag?: readonly string[];
   readonly label?: readonly string[];
   readonly jobs?: string;
@@ -65,6 +71,7 @@ export function buildCommand(status: ExitStatusHolder): Command {
     .option('-q, --quiet', 'print nothing but the image id, on standard output')
     .addOption(progressOption());
   addOutputOptions(command);
+  addCompatibilityOption(command);
   addAttestOptions(command);
   addCacheOptions(command);
   addRunStepOptions(command.optionsGroup('RUN steps, which run anew with other flags of these:'));
@@ -122,6 +129,7 @@ async function runBuild(
   },
 ): Promise<void> {
   const { context, flags, style, progress } = request;
+  checkCompatibility(flags);
   const { build } = await import('../../build.ts');
   // A script must not take the id of an earlier build for that of one that failed.
   for (const file of [flags.iidfile, flags.metadataFile]) if (file !== undefined) removeOutputFile(file);
