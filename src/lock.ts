@@ -11,6 +11,7 @@ import {
   type NotedSource,
   type Pin,
   type PolicyRule,
+  type SourcePolicy,
 } from './policy/index.ts';
 import { lookUpImage } from './registry/index.ts';
 import type { PlanningOptions } from './build-options.ts';
@@ -41,22 +42,28 @@ export async function lockBuild({ file, update, ...options }: LockOptions): Prom
   const noted: NotedSource[] = [];
   const opening = { bases: 'look-up', onSource: (source: NotedSource) => void noted.push(source) } as const;
   await using planned = await openPlannedBuild({ ...options, lock: undefined }, opening);
-  const kept = new Map((update ? [] : (before?.rules ?? [])).map((rule) => [rule.selector.identifier, rule]));
+  const kept = new Map((update ? [] : pinsOf(before)).map((rule) => [rule.selector.identifier, rule]));
   const rules = new Map<string, PolicyRule>();
   for (const source of noted.filter((each) => isOpen(each, planned.emit))) {
     const { identifier } = ruleOfPin(pinWith(source, unknown)).selector;
     if (rules.has(identifier)) continue;
     rules.set(identifier, kept.get(identifier) ?? ruleOfPin(await pinOf(source, planned, options)));
   }
-  const written = [...rules.values()];
+  // What forbids sources pins none of them, and is the user's own.
+  const others = (before?.rules ?? []).filter(({ action }) => action !== 'CONVERT');
+  const written = [...rules.values(), ...others];
   return {
     text: formatLock(written),
     changes: lockChanges(
       before === undefined ? new Map() : lockEntries(before),
       lockEntries({ rules: written }),
     ),
-    count: written.length,
+    count: rules.size,
   };
+}
+
+function pinsOf(policy: SourcePolicy | undefined): readonly PolicyRule[] {
+  return (policy?.rules ?? []).filter(({ action }) => action === 'CONVERT');
 }
 
 /** Stands in for what need not be asked for to know which entry it would be. */

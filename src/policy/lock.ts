@@ -1,4 +1,4 @@
-import type { Digest } from '../core/index.ts';
+import type { Digest, JsonObject } from '../core/index.ts';
 import type { GitSource, HttpSource } from '../dockerfile/types.ts';
 import { formatReference, parseReference } from '../oci/index.ts';
 import { gitOperation, imageOperation } from './identifiers.ts';
@@ -52,28 +52,42 @@ function converting(identifier: string, updates: NonNullable<PolicyRule['updates
   return { action: 'CONVERT', selector: { identifier, matchType, constraints: [] }, updates };
 }
 
-/** The text of a lock file: rules in the order of what they pin, a default left out, so that edits make small diffs. */
+/**
+ * The text of a lock file: rules in the order of what they pin, a default left out, so that edits make small diffs. Behind them
+ * what allows and denies sources, in its own order, of which the last word counts.
+ */
 export function formatLock(rules: readonly PolicyRule[]): string {
-  const sorted = rules.toSorted((one, other) =>
-    one.selector.identifier < other.selector.identifier ? -1 : 1,
-  );
-  const written = sorted.map(({ action, selector: { identifier, matchType }, updates }) => ({
+  const sorted = rules
+    .filter(({ action }) => action === 'CONVERT')
+    .toSorted((one, other) => (one.selector.identifier < other.selector.identifier ? -1 : 1));
+  const others = rules.filter(({ action }) => action !== 'CONVERT');
+  const written = [...sorted, ...others].map(({ action, selector, updates }) => ({
     action,
-    selector: matchType === 'WILDCARD' ? { identifier } : { identifier, match_type: matchType },
-    updates: {
-      ...(updates?.identifier === undefined ? {} : { identifier: updates.identifier }),
-      ...(Object.keys(updates?.attrs ?? {}).length === 0 ? {} : { attrs: updates?.attrs }),
+    selector: writtenSelector(selector),
+    updates: updates && {
+      ...(updates.identifier === undefined ? {} : { identifier: updates.identifier }),
+      ...(Object.keys(updates.attrs).length === 0 ? {} : { attrs: updates.attrs }),
     },
   }));
   return `${JSON.stringify({ version: 1, rules: written }, undefined, 2)}\n`;
 }
 
+function writtenSelector({ identifier, matchType, constraints }: PolicyRule['selector']): JsonObject {
+  return {
+    identifier,
+    ...(matchType === 'WILDCARD' ? {} : { match_type: matchType }),
+    ...(constraints.length === 0 ? {} : { constraints: constraints.map((one) => ({ ...one })) }),
+  };
+}
+
 export function lockEntries({ rules }: Pick<SourcePolicy, 'rules'>): ReadonlyMap<string, string> {
   return new Map(
-    rules.map(({ selector: { identifier }, updates }) => [
-      identifier,
-      updates?.attrs['http.checksum'] ?? pinOf(updates?.identifier ?? ''),
-    ]),
+    rules
+      .filter(({ action }) => action === 'CONVERT')
+      .map(({ selector: { identifier }, updates }) => [
+        identifier,
+        updates?.attrs['http.checksum'] ?? pinOf(updates?.identifier ?? ''),
+      ]),
   );
 }
 

@@ -114,5 +114,7 @@ describe('tags and rmi --remote', () => {
     const again = await cli.run(['rmi', '--remote', `${name}@${manifest.digest}`]);
     expect(again.stderr).toContain('has no image');
     expect(await cli.run(['rmi', '--remote', name])).toMatchObject({ status: 2 });
+    const bare = await cli.run(['rmi', '--remote', 'localhost:5000']);
+    expect(bare).toMatchObject({ status: 2, stderr: expect.stringContaining('REPOSITORY:TAG') as string });
   });
 });

@@ -75,6 +75,11 @@ export async function removeRemote(
   const references = images.map((text) => {
     const name = text.replace(/^docker:\/\//, '');
     const reference = parseReference(name);
+    if (/^(?:localhost|[^/@]+\.[^/@]+):\d+$/.test(name)) {
+      throw new TsbuildError('USAGE', `${name} is a registry, or the tag of an image of Docker Hub`, {
+        hint: `write ${name}/REPOSITORY:TAG, or docker.io/library/${name} for the tag`,
+      });
+    }
     // What is named by nothing is not deleted by a guess.
     if (/@|:[^/]+$/.test(name)) return reference;
     throw new TsbuildError('USAGE', `${name} says neither which tag nor which digest`, {
