@@ -25,7 +25,7 @@ CMD ["/x"]
 const digests: Readonly<Record<number, Readonly<Record<string, string>>>> = {
   1: {
     gzip: 'sha256:a46e6a1a247ad8029b6264dae378956cccfa50d0ed771e8b71cc34fdb6a9bfdc',
-    zstd: 'sha256:fb3b0e6c85a8a4fdf301f79a1c68b356df398a6503977cae1415af610722d7ea',
+    zstd: 'sha256:614607b2d2875c3e02cf6b345d7e329df7b1e0d69f96bcdc21bf4a296da68ce0',
     uncompressed: 'sha256:b6ccd9e7edb31c2245a7e4287c09d5dfef301a1979b7a9634e21ce6973da9799',
   },
 };
