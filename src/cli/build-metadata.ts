@@ -9,7 +9,7 @@ export function metadataOf(result: BuildResult): Json {
   const descriptor = output?.descriptor;
   return {
     // One for each image of an index: none of them stands for the build.
-    ...(built.index === undefined ? { 'containerimage.config.digest': image.id } : {}),
+    ...(built.index === undefined ? { 'containerimage.config.digest': output?.config ?? image.id } : {}),
     ...(descriptor === undefined
       ? {}
       : {

@@ -47,10 +47,10 @@ export function addOutputOptions(command: Command): Command {
       ).choices(['new', 'all']),
     )
     .option(
-      '--compression <gzip|zstd|uncompressed>',
+      '--compression <gzip|zstd|estargz|zstd:chunked|uncompressed>',
       'how new layers are pushed and archived (default: gzip)',
     )
-    .option('--compression-level <level>', '1 to 9 for gzip, 1 to 22 for zstd')
+    .option('--compression-level <level>', '1 to 9 for gzip and estargz, 1 to 22 for zstd')
     .option('--force-compression', 'pack the layers of the base so, too')
     .option(
       '--source-date-epoch <seconds>',
@@ -109,7 +109,7 @@ function completed(
 async function formed(outputs: readonly OutputSpec[], flags: OutputFlags): Promise<readonly OutputSpec[]> {
   const { compression, compressionLevel: level, forceCompression: force } = flags;
   if (compression === undefined && level === undefined && force !== true) return outputs;
-  const { formOf } = await import('../output/index.ts');
+  const { formOf, isSeekable } = await import('../output/index.ts');
   const formed = (form: OutgoingForm): OutgoingForm => {
     if (compression === undefined && level === undefined) return { ...form, force: true };
     // An archive for Docker is plain in all its layers, unless they are asked for in another form.
@@ -119,9 +119,14 @@ async function formed(outputs: readonly OutputSpec[], flags: OutputFlags): Promi
       compression: compression ?? kept.compression,
       level: level ?? levelOf(form, compression),
     };
-    return { ...formOf({ ...words, force: force ?? kept.force }), mediaTypes: form.mediaTypes };
+    return formOf({ ...words, force: force ?? kept.force, ociMediaTypes: form.mediaTypes === 'oci' });
   };
-  return outputs.map((spec) => ('form' in spec ? { ...spec, form: formed(spec.form) } : spec));
+  return outputs.map((spec) => {
+    if (!('form' in spec)) return spec;
+    const form = formed(spec.form);
+    // An engine unpacks what it is given as a whole.
+    return spec.kind === 'docker' && isSeekable(form.compression) ? spec : { ...spec, form };
+  });
 }
 
 /** A level means something for its compression alone. */

@@ -66,8 +66,8 @@ export function assembleManifest(
   };
 }
 
-function descriptorJson({ mediaType, digest, size, urls }: Descriptor): Json {
-  return { mediaType, digest, size, urls };
+function descriptorJson({ mediaType, digest, size, urls, annotations }: Descriptor): Json {
+  return { mediaType, digest, size, urls, annotations };
 }
 
 function configJson(parts: ImageParts): Json {

@@ -25,7 +25,7 @@ export { checkTag, nameTarget, removeImage, tagImage } from './names.ts';
 export type { ImageUse, RemovedImage, RemoveOptions } from './names.ts';
 export { pushImage } from './push.ts';
 export type { PushedImage, PushImageOptions } from './push.ts';
-export { knownForm, packLayer, rememberForm, storedBlob } from './outgoing.ts';
+export { blobOfBytes, knownForm, packLayer, rememberForm, storedBlob } from './outgoing.ts';
 export type { LayerForm } from './outgoing.ts';
 export { packImage, packIndex } from './packed-image.ts';
 export type { PackedImage, PackedImageLayer, PackedIndex, PackImageOptions } from './packed-image.ts';

@@ -1,5 +1,6 @@
 import { mediaTypes } from '../oci/types.ts';
 import type { Descriptor } from '../oci/types.ts';
+import { seekableAnnotations } from '../seekable/index.ts';
 
 export type LayerCompression = 'none' | 'gzip' | 'zstd';
 
@@ -64,9 +65,14 @@ export function layerMediaType(compression: LayerCompression): string {
   }
 }
 
-/** The layer's descriptor as an OCI manifest names it: OCI media type, no annotations of where it came from. */
+/**
+ * The layer's descriptor as an OCI manifest names it: OCI media type, no annotations but those that say how single files
+ * of it are read.
+ */
 export function ociLayerDescriptor(descriptor: Descriptor): Descriptor {
-  return typed(descriptor, layerMedia.get(descriptor.mediaType)?.oci);
+  const annotations = seekableAnnotations(descriptor.annotations);
+  const named = typed(descriptor, layerMedia.get(descriptor.mediaType)?.oci);
+  return annotations === undefined ? named : { ...named, annotations };
 }
 
 /** The same as a Docker manifest names it. */

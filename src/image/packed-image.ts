@@ -4,6 +4,7 @@ import type { Store } from '../store/types.ts';
 import type { Image } from './image.ts';
 import { readIndex, repackedIndex } from './index-image.ts';
 import { packLayer } from './outgoing.ts';
+import { packedConfig, type PackedConfig } from './packed-config.ts';
 import { layerPacking, packedManifest, packingOf, type PackingOptions } from './packing.ts';
 
 /** An image in the form in which it leaves for a place that takes all of it. */
@@ -11,12 +12,15 @@ export interface PackedImage {
   readonly image: Image;
   readonly descriptor: Descriptor;
   readonly rawManifest: Uint8Array;
+  readonly config: PackedConfig;
   /** Bottom first; one that is there twice is the same object. */
   readonly layers: readonly PackedImageLayer[];
 }
 
 export interface PackedImageLayer {
   readonly descriptor: Descriptor;
+  /** Digest of what it unpacks to. */
+  readonly diffId: Digest;
   open(): Promise<AsyncIterable<Uint8Array>>;
 }
 
@@ -37,20 +41,25 @@ export async function packImage(
     if (done.has(layer.diffId)) continue;
     const form = layerPacking(layer, packing);
     if (form === undefined) {
-      done.set(layer.diffId, { descriptor: layer.descriptor, open: () => layer.openCompressed() });
+      const { descriptor, diffId } = layer;
+      done.set(diffId, { descriptor, diffId, open: () => layer.openCompressed() });
       continue;
     }
-    const { descriptor, source } = await packLayer(store, layer, { form, folder, signal });
-    done.set(layer.diffId, { descriptor, open: async () => source.read(0, descriptor.size) });
+    const { descriptor, diffId, source } = await packLayer(store, layer, { form, folder, signal });
+    done.set(layer.diffId, { descriptor, diffId, open: async () => source.read(0, descriptor.size) });
   }
   const layers = image.layers.flatMap(({ diffId }) => done.get(diffId) ?? []);
+  const config = packedConfig(
+    image,
+    layers.map(({ diffId }) => diffId),
+  );
   const { bytes, mediaType } = packedManifest(
     image,
     layers.map(({ descriptor }) => descriptor),
-    packing,
+    { packing, config: config.descriptor },
   );
   const descriptor = { mediaType, digest: digestOf(bytes), size: bytes.byteLength };
-  return { image, descriptor, rawManifest: bytes, layers };
+  return { image, descriptor, rawManifest: bytes, config, layers };
 }
 
 /** An index over images as they leave. */

@@ -1,5 +1,6 @@
 import { canonicalJson, type Json } from '../core/index.ts';
 import type { Descriptor } from '../oci/types.ts';
+import { seekableKindOf } from '../seekable/index.ts';
 import type { Store } from '../store/types.ts';
 import type { Image, Layer } from './image.ts';
 import { compressionOf } from './media.ts';
@@ -40,13 +41,20 @@ export async function packingOf(
   return isTyped && (wasPulled || !hasPlain) ? { kind: 'asIs' } : { ...packed, all: false };
 }
 
+/** Whether layers unpack to something else than they were made of: the config must say so, which else goes beside them. */
+export function changesDiffIds(packing: Packing): boolean {
+  return packing.kind === 'packed' && packing.form.compression === 'estargz';
+}
+
 /** The form that a layer must be packed in; undefined when it goes as it is. */
 export function layerPacking({ descriptor }: Layer, packing: Packing): LayerForm | undefined {
   if (packing.kind === 'asIs') return undefined;
   const { form, all } = packing;
   const is = compressionOf(descriptor.mediaType);
   // A wish for a level can only be met by packing anew.
-  const fits = all ? is === form.compression && form.level === undefined : is !== 'none';
+  const kind = seekableKindOf(descriptor.annotations) ?? is;
+  const isSuch = is === form.compression || kind === form.compression;
+  const fits = all ? isSuch && form.level === undefined : is !== 'none';
   return fits || (is === 'none' && form.compression === 'none') ? undefined : form;
 }
 
@@ -54,13 +62,13 @@ function isPlain({ descriptor }: Layer): boolean {
   return compressionOf(descriptor.mediaType) === 'none';
 }
 
-/** The manifest over the layers as they went. */
+/** The manifest over config and layers as they went. */
 export function packedManifest(
   image: Image,
   layers: readonly Descriptor[],
-  packing: Packing,
+  { packing, config }: { readonly packing: Packing; readonly config: Descriptor },
 ): { readonly bytes: Uint8Array; readonly mediaType: string } {
   if (packing.kind === 'asIs') return { bytes: image.rawManifest, mediaType: image.descriptor.mediaType };
-  const { manifest, mediaType } = manifestAs(image.manifest, layers, packing.mediaTypes);
+  const { manifest, mediaType } = manifestAs({ ...image.manifest, config }, layers, packing.mediaTypes);
   return { bytes: Buffer.from(canonicalJson(manifest as unknown as Json)), mediaType };
 }

@@ -9,6 +9,8 @@ import { storedBlob } from './outgoing.ts';
 /** A manifest of the registry, and the bytes of blobs that travelled for it. */
 export interface Sent {
   readonly manifest: Descriptor;
+  /** Of the config, where it was made anew for what was sent. */
+  readonly config?: Digest | undefined;
   readonly transferred: number;
 }
 

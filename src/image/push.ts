@@ -16,8 +16,16 @@ import { pushAttestations } from './attestations/push.ts';
 import type { Attestation } from './attestations/types.ts';
 import { openImage, type Layer } from './image.ts';
 import { imagesOf, isIndexType, type IndexMember } from './index-image.ts';
-import { knownForm, packLayer, storedBlob, type PackLayerOptions } from './outgoing.ts';
-import { layerPacking, packedManifest, packingOf, type Packing, type PackingOptions } from './packing.ts';
+import { blobOfBytes, knownForm, packLayer, storedBlob, type PackLayerOptions } from './outgoing.ts';
+import { SentConfig } from './packed-config.ts';
+import {
+  changesDiffIds,
+  layerPacking,
+  packedManifest,
+  packingOf,
+  type Packing,
+  type PackingOptions,
+} from './packing.ts';
 import { pushIndex, type Sent } from './push-index.ts';
 import { resolveImage } from './resolve.ts';
 
@@ -34,6 +42,8 @@ export interface PushedImage {
   /** Digest of the config; of an index, of its image for this machine, or else its first. */
   readonly id: Digest;
   readonly manifest: Descriptor;
+  /** Of the config that was pushed; undefined for an index. */
+  readonly config: Digest | undefined;
   /** `localhost:5000/app@sha256:…` */
   readonly repoDigest: string;
   /** Bytes of blobs that travelled. */
@@ -82,7 +92,7 @@ export async function pushImage(
   }
   const own = selectPlatform(hostPlatform(), images) ?? images[0];
   if (own === undefined) throw new TsbuildError('IMAGE_INVALID', `${name} has no images`);
-  return { id: own.id, manifest: sent.manifest, repoDigest, transferred: sent.transferred };
+  return { ...sent, id: own.id, config: isIndexType(target.mediaType) ? undefined : sent.config, repoDigest };
 }
 
 async function namedTarget(store: Store, name: string): Promise<Descriptor> {
@@ -101,7 +111,8 @@ async function sendImage(
   await using folder = await store.tempDir();
   const lenders = await findLenders(store, reference);
   const packing = await packingOf(store, image, options);
-  const work = { packing, folder: folder.path, lenders, signal: options.signal };
+  const sentConfig = new SentConfig(image);
+  const work = { packing, folder: folder.path, lenders, signal: options.signal, sentConfig };
   // An image may have the same layer twice.
   const distinct = new Map(image.layers.map((layer) => [layer.descriptor.digest, layer]));
   const outgoing = new Map<Digest, OutgoingLayer>();
@@ -111,8 +122,16 @@ async function sendImage(
     reference,
     {
       layers,
-      config: storedBlob(store, image.manifest.config),
-      manifest: (sent) => packedManifest(image, sent, packing),
+      config: changesDiffIds(packing)
+        ? async (sent) => {
+            const { descriptor, bytes } = sentConfig.over(sent);
+            return blobOfBytes(descriptor.digest, bytes);
+          }
+        : storedBlob(store, image.manifest.config),
+      manifest: (sent) => {
+        const config = sentConfig.over(sent).descriptor;
+        return packedManifest(image, sent, { packing, config });
+      },
       mountRepositories: [...new Set([...lenders.values()].flat())].slice(0, maxLenders),
     },
     options,
@@ -126,7 +145,7 @@ async function sendImage(
     { attestations, names, platform: image.config },
     options,
   );
-  return pushed;
+  return { ...pushed, config: sentConfig.over(pushed.layers).descriptor.digest };
 }
 
 async function outgoingLayer(
@@ -135,9 +154,10 @@ async function outgoingLayer(
   work: Pick<PackLayerOptions, 'folder' | 'signal'> & {
     readonly packing: Packing;
     readonly lenders: Lenders;
+    readonly sentConfig: SentConfig;
   },
 ): Promise<OutgoingLayer> {
-  const { packing, folder, lenders, signal } = work;
+  const { packing, folder, lenders, signal, sentConfig } = work;
   const mounts = (digest: Digest): readonly string[] =>
     [...new Set([...(lenders.get(digest) ?? []), ...(lenders.get(layer.diffId) ?? [])])].slice(0, 3);
   const form = layerPacking(layer, packing);
@@ -147,11 +167,16 @@ async function outgoingLayer(
     return { known: undefined, prepare: () => Promise.resolve({ descriptor, source }), mounts };
   }
   const known = await knownForm(store, layer.diffId, form);
+  if (known !== undefined) sentConfig.note(known);
   const { descriptor, diffId } = layer;
   return {
-    ...{ known, mounts },
+    ...{ known: known?.descriptor, mounts },
     plain: descriptor.digest === diffId ? descriptor : undefined,
-    prepare: async (early) => packLayer(store, layer, { form, folder, signal, early }),
+    prepare: async (early) => {
+      const packed = await packLayer(store, layer, { form, folder, signal, early });
+      sentConfig.note(packed);
+      return packed;
+    },
   };
 }
 

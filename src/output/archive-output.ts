@@ -100,9 +100,11 @@ function entryAnnotations(
 function writtenTo(
   dest: Destination,
   { images, index }: PackedResult,
-): Pick<WrittenOutput, 'descriptor' | 'repoDigests' | 'place'> {
-  const descriptor = index?.descriptor ?? images[0]?.packed.descriptor;
-  return { descriptor, repoDigests: [], place: placeOf(dest) };
+): Pick<WrittenOutput, 'descriptor' | 'config' | 'repoDigests' | 'place'> {
+  const [first] = images;
+  const descriptor = index?.descriptor ?? first?.packed.descriptor;
+  const config = index === undefined ? first?.packed.config.descriptor.digest : undefined;
+  return { descriptor, config, repoDigests: [], place: placeOf(dest) };
 }
 
 /** What is not asked for is left to the packing: an image that came from a registry then goes byte for byte. */

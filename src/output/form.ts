@@ -10,9 +10,18 @@ export interface FormWords {
   readonly ociMediaTypes?: boolean | undefined;
 }
 
-/** gzip unless told, as registries and archives have it everywhere. Throws USAGE (O-70). */
+/** gzip unless told, as registries and archives have it everywhere. Throws USAGE (O-70, O-72). */
 export function formOf(words: FormWords): OutgoingForm {
   const compression = compressionOf(words.compression ?? 'gzip');
+  if (words.ociMediaTypes === false && isSeekable(compression)) {
+    throw new TsbuildError(
+      'USAGE',
+      `Docker's manifests cannot say where the files of ${compression} layers are`,
+      {
+        hint: 'leave oci-mediatypes=false out, or use gzip',
+      },
+    );
+  }
   return {
     compression,
     level: levelOf(words.level, compression),
@@ -21,16 +30,23 @@ export function formOf(words: FormWords): OutgoingForm {
   };
 }
 
+/** Whether single files can be fetched; only OCI manifests carry the annotations that it takes. */
+export function isSeekable(compression: OutgoingForm['compression']): boolean {
+  return compression === 'estargz' || compression === 'zstd:chunked';
+}
+
 function compressionOf(text: string): OutgoingForm['compression'] {
   switch (text) {
     case 'gzip':
     case 'zstd':
+    case 'estargz':
+    case 'zstd:chunked':
       return text;
     case 'uncompressed':
       return 'none';
     default:
       throw new TsbuildError('USAGE', `there is no compression ${JSON.stringify(text)} here`, {
-        hint: 'it is one of gzip, zstd, uncompressed',
+        hint: 'it is one of gzip, zstd, estargz, zstd:chunked, uncompressed',
       });
   }
 }
@@ -41,8 +57,9 @@ function levelOf(text: string | undefined, compression: OutgoingForm['compressio
     throw new TsbuildError('USAGE', 'a compression level goes with gzip or zstd');
   }
   const level = Number(text);
-  if (/^\d{1,2}$/.test(text) && level >= 1 && level <= highestLevels[compression]) return level;
+  const highest = highestLevels[compression === 'gzip' || compression === 'estargz' ? 'gzip' : 'zstd'];
+  if (/^\d{1,2}$/.test(text) && level >= 1 && level <= highest) return level;
   throw new TsbuildError('USAGE', `${compression} has no level ${JSON.stringify(text)}`, {
-    hint: `levels are 1 to ${highestLevels[compression]}`,
+    hint: `levels are 1 to ${highest}`,
   });
 }

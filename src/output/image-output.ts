@@ -1,4 +1,4 @@
-import { TsbuildError } from '../core/index.ts';
+import { TsbuildError, type Digest } from '../core/index.ts';
 import { keepAttestations, keepImage, nameTarget, pushImage, type KeptImage } from '../image/index.ts';
 import { parseReference, repositoryName } from '../oci/index.ts';
 import { registrySettings, registryVariables } from '../registry/index.ts';
@@ -30,6 +30,7 @@ export async function writeImageOutput(
   await store.settleAside();
   const repoDigests: string[] = [];
   let descriptor = target;
+  let config: Digest | undefined;
   for (const [name, moreTags] of byRepository(names)) {
     const pushed = await pushImage(store, name, {
       moreTags,
@@ -44,9 +45,10 @@ export async function writeImageOutput(
       onWarning: (message) => emit({ type: 'warning', message }),
     });
     descriptor = pushed.manifest;
+    config = pushed.config;
     repoDigests.push(...[name, ...moreTags].map(() => pushed.repoDigest));
   }
-  return { ...written, descriptor, repoDigests };
+  return { ...written, descriptor, config, repoDigests };
 }
 
 /** Content goes to a repository once, whatever tags it gets there: by the first name of each, the tags of its others. */

@@ -1,7 +1,7 @@
 export { annotationsOf, parseAnnotation } from './annotations.ts';
 export { checkOutputs, type CheckOptions } from './check.ts';
 export { parseEpoch } from './epoch.ts';
-export { formOf, type FormWords } from './form.ts';
+export { formOf, isSeekable, type FormWords } from './form.ts';
 export { parseOutput } from './parse.ts';
 export { commonShape, requireTime, shapeOf } from './shape.ts';
 export * from './types.ts';

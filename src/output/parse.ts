@@ -2,7 +2,7 @@ import { splitCsv, TsbuildError } from '../core/index.ts';
 import { parseAnnotationAttribute } from './annotations.ts';
 import { parseAttributes, type Attributes } from './attributes.ts';
 import { parseEpoch } from './epoch.ts';
-import { formOf, type FormWords } from './form.ts';
+import { formOf, isSeekable, type FormWords } from './form.ts';
 import type { Destination, ImageShape, OutgoingForm, OutputSpec } from './types.ts';
 
 const types = ['image', 'registry', 'oci', 'docker', 'local', 'tar', 'cacheonly'] as const;
@@ -45,11 +45,15 @@ function specOf(type: (typeof types)[number], attributes: Attributes): OutputSpe
       const dest = attributes.take('dest');
       const context = attributes.take('context');
       if (context?.startsWith('-') === true) throw attributes.invalid('there is no such context');
+      const parts = imageParts(attributes, archiveWords);
+      if (isSeekable(parts.form.compression)) {
+        throw attributes.invalid('engines unpack an archive as a whole', 'use type=registry or type=oci');
+      }
       return {
         kind: 'docker',
         dest: dest === undefined || dest === '' ? undefined : destination(dest),
         context,
-        ...imageParts(attributes, archiveWords),
+        ...parts,
       };
     }
     case 'local': {

@@ -1,4 +1,5 @@
-import type { Attestation, Image } from '../image/index.ts';
+import type { Attestation, Image, LayerForm } from '../image/index.ts';
+import type { Digest } from '../core/index.ts';
 import type { Descriptor, Platform } from '../oci/types.ts';
 import type { Snapshot } from '../snapshot/index.ts';
 
@@ -43,7 +44,7 @@ export interface ImageShape {
 
 /** How an image's parts leave for a registry or an archive; the store keeps its layers plain (design decision 3). */
 export interface OutgoingForm {
-  readonly compression: 'gzip' | 'zstd' | 'none';
+  readonly compression: LayerForm['compression'];
   readonly level?: number | undefined;
   /** Layers that are compressed already are packed anew, too. */
   readonly force: boolean;
@@ -110,6 +111,8 @@ export interface WrittenOutput {
   readonly names: readonly string[];
   /** Of the manifest, or the index, that was written or pushed; undefined where there is none. */
   readonly descriptor: Descriptor | undefined;
+  /** Of the config that left with one image: another than its own where its layers unpack to something else. */
+  readonly config?: Digest | undefined;
   /** `localhost:5000/app@sha256:…`, of what was pushed. */
   readonly repoDigests: readonly string[];
   /** The path that was written, as given; undefined for standard output and the store. */

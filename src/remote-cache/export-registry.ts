@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { TsbuildError } from '../core/index.ts';
+import { blobOfBytes } from '../image/index.ts';
 import { familiarName, parseReference, type Reference } from '../oci/index.ts';
 import { pushContent, readRepository, type RegistryOptions } from '../registry/index.ts';
 import { sameRecords, withBlobs, type Harvest } from './collect.ts';
 import type { LayerFetcher } from './fetch.ts';
 import { cacheConfigType, decodeCache, maxCacheBytes, type EncodedCache } from './format.ts';
 import { mergedCache } from './merge.ts';
-import { blobOfBytes, lendersOf, outgoingLayers } from './outgoing.ts';
+import { lendersOf, outgoingLayers } from './outgoing.ts';
 import type { CacheExport, CachePart } from './types.ts';
 import type { Store } from '../store/index.ts';
 

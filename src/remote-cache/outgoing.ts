@@ -2,7 +2,7 @@ import type { Digest } from '../core/index.ts';
 import { knownForm, packLayer, storedBlob, type LayerForm } from '../image/index.ts';
 import { mediaTypes, type Reference } from '../oci/index.ts';
 import type { LayerState } from '../ops/index.ts';
-import type { BlobSource, EarlyBytes, OutgoingLayer } from '../registry/index.ts';
+import type { EarlyBytes, OutgoingLayer } from '../registry/index.ts';
 import type { Store } from '../store/index.ts';
 import type { LayerPlace } from './collect.ts';
 import type { LayerFetcher } from './fetch.ts';
@@ -34,7 +34,7 @@ async function outgoingLayer(
   switch (place.kind) {
     case 'store':
       return {
-        known: await knownForm(store, diffId, form),
+        known: (await knownForm(store, diffId, form))?.descriptor,
         plain: isPlain(place.layer) && form.compression !== 'none' ? place.layer.descriptor : undefined,
         prepare: async (early) => pack(place.layer, { ...options, early }),
         mounts: () => [],
@@ -80,15 +80,4 @@ async function pack(
     return { descriptor: plain, source: storedBlob(store, plain) };
   }
   return packLayer(store, layer, { form, folder, early });
-}
-
-/** A blob of bytes at hand. */
-export function blobOfBytes(digest: Digest, bytes: Uint8Array): BlobSource {
-  return {
-    digest,
-    size: bytes.byteLength,
-    read: async function* (start, end) {
-      yield await Promise.resolve(bytes.subarray(start, end));
-    },
-  };
 }

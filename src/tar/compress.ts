@@ -1,7 +1,8 @@
-import { availableParallelism } from 'node:os';
-import { crc32, constants, zstdCompress } from 'node:zlib';
+import { crc32 } from 'node:zlib';
 
-import { deflatePiece, deflateRoom, zstdFrame, zstdRoom } from '../sys/index.ts';
+import { deflatePiece, deflateRoom } from '../sys/index.ts';
+import { PieceMemory, sideBySide } from './side-by-side.ts';
+import { FramePacker } from './zstd-pack.ts';
 
 /** The lowest level is 1. */
 export const highestLevels = { gzip: 9, zstd: 22 } as const;
@@ -33,35 +34,17 @@ async function* zstd(
   source: AsyncIterable<Uint8Array>,
   level: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const memory = new Memory(zstdPieces.size);
-  const rooms = new Memory(zstdRoom(zstdPieces.size));
+  const memory = new PieceMemory(zstdPieces.size);
+  const packer = new FramePacker(zstdPieces.size, level);
   let frames = 0;
-  const pack = async (bytes: Uint8Array): Promise<Uint8Array> => {
-    const room = rooms.take();
-    const packed = await zstdFrame(room, { bytes, level });
-    const frame = packed === undefined ? await slowFrame(bytes, level) : copyOf(room, packed);
-    rooms.giveBack(room);
-    return frame;
-  };
   yield* sideBySide(inPieces(source, zstdPieces, memory), async ({ bytes }) => {
     frames += 1;
-    const frame = await pack(bytes);
+    const frame = await packer.pack(bytes);
     memory.giveBack(bytes);
     return frame;
   });
   // Nothing at all is no stream.
-  if (frames === 0) yield await pack(Buffer.alloc(0));
-}
-
-/** The same frame by Node's own call, which makes a context for each and copies all bytes twice. */
-function slowFrame(piece: Uint8Array, level: number): Promise<Uint8Array> {
-  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
-  const params = { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 };
-  zstdCompress(piece, { params }, (error, bytes) => {
-    if (error === null) resolve(bytes);
-    else reject(error);
-  });
-  return promise;
+  if (frames === 0) yield await packer.pack(Buffer.alloc(0));
 }
 
 /**
@@ -74,8 +57,8 @@ async function* gzip(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   // Deflate, no flags, no time, no extra flags, made on Unix (RFC 1952, 2.3).
   yield Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3);
-  const memory = new Memory(gzipPieces.overlap + gzipPieces.size);
-  const rooms = new Memory(deflateRoom(gzipPieces.size));
+  const memory = new PieceMemory(gzipPieces.overlap + gzipPieces.size);
+  const rooms = new PieceMemory(deflateRoom(gzipPieces.size));
   let checksum = 0;
   let size = 0;
   yield* sideBySide(inPieces(source, gzipPieces, memory), async ({ bytes, known }) => {
@@ -101,47 +84,6 @@ function copyOf(room: Uint8Array, length: number): Uint8Array {
   return Uint8Array.prototype.slice.call(room, 0, length);
 }
 
-/** Packs pieces on as many threads as there are processors; what comes of them, in their order. */
-async function* sideBySide(
-  source: AsyncIterable<Piece>,
-  pack: (piece: Piece) => Promise<Uint8Array>,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const limit = availableParallelism() + 1;
-  const running: Promise<Uint8Array>[] = [];
-  try {
-    for await (const piece of source) {
-      const packing = pack(piece);
-      packing.catch(() => undefined); // it may fail while an older one is waited for
-      running.push(packing);
-      const oldest = running.length >= limit ? running.shift() : undefined;
-      if (oldest !== undefined) yield await oldest;
-    }
-    for (let next = running.shift(); next !== undefined; next = running.shift()) yield await next;
-  } finally {
-    // When the reader or the source gives up, the pieces under way must not fail unheard.
-    await Promise.allSettled(running);
-  }
-}
-
-/** Used again and again: with new memory for every piece, V8 would look for garbage every 30 ms. */
-class Memory {
-  readonly #size: number;
-  readonly #spare: Buffer[] = [];
-
-  constructor(size: number) {
-    this.#size = size;
-  }
-
-  take(): Buffer {
-    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(this.#size);
-  }
-
-  /** The beginning of what was taken is enough. */
-  giveBack(part: Uint8Array): void {
-    this.#spare.push(Buffer.from(part.buffer));
-  }
-}
-
 interface Piece {
   /** The memory's owner gets it back from whoever has read it. */
   readonly bytes: Uint8Array;
@@ -153,7 +95,7 @@ interface Piece {
 async function* inPieces(
   source: AsyncIterable<Uint8Array>,
   { size, overlap }: { readonly size: number; readonly overlap: number },
-  memory: Memory,
+  memory: PieceMemory,
 ): AsyncGenerator<Piece, void, undefined> {
   let piece = memory.take();
   let known = 0;

@@ -10,5 +10,6 @@ export {
   type ForeignDecompressor,
 } from './compression.ts';
 export { readTar } from './reader.ts';
+export { PieceMemory, sideBySide } from './side-by-side.ts';
 export { isReservedLayerName, parseLayerName, whiteoutName, type LayerName } from './whiteout.ts';
 export { createTarWriter, encodeEntryHeader, type TarSink, type TarWriter } from './writer.ts';

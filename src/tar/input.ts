@@ -15,6 +15,8 @@ export interface TarInput extends AsyncDisposable {
   more(): Promise<boolean>;
   /** Drops bytes. Throws ARCHIVE_INVALID when the input ends before. */
   skip(length: number): Promise<void>;
+  /** Bytes that were handed on or dropped up to now. */
+  position(): number;
   /** Reads to the end of the input. */
   drain(): Promise<void>;
 }
@@ -81,6 +83,7 @@ export function createTarInput(source: AsyncIterable<Uint8Array>, maxBytes: numb
         missing -= some(missing)?.length ?? 0;
       }
     },
+    position: () => total - (chunk.length - at),
     async drain() {
       do at = chunk.length;
       while (await more());

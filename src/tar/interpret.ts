@@ -34,14 +34,10 @@ const maxId = 0xfffffffe;
 /** An entry as its header and the extended headers before it say together. Throws ARCHIVE_INVALID, ARCHIVE_LIMIT. */
 export function interpretHeader(raw: RawHeader, extended: ExtendedHeaders, limits: TarLimits): TarHeader {
   const pax = extended.pax;
-  const fullPath = chooseText({
-    pax: pax?.get('path'),
-    gnu: extended.longName,
-    own: raw.prefix === '' ? raw.name : (`${raw.prefix}/${raw.name}` as ByteString),
-  });
+  const fullPath = fullPathOf(raw, extended);
   checkPath(fullPath, limits);
   refuseSparse(raw, pax, fullPath);
-  const size = numberOf(pax, 'size') ?? raw.size;
+  const size = statedSize(raw, extended);
   if (size < 0) throw invalid(fullPath, 'a negative size');
   if (size > limits.bytes) {
     throw new TsbuildError(
@@ -66,6 +62,20 @@ export function interpretHeader(raw: RawHeader, extended: ExtendedHeaders, limit
     device: type === 'char' || type === 'block' ? deviceOf(raw, fullPath) : undefined,
     xattrs: pax === undefined ? [] : xattrsOf(pax, fullPath),
   };
+}
+
+/** With its trailing slashes. */
+export function fullPathOf(raw: RawHeader, { pax, longName }: ExtendedHeaders): ByteString {
+  return chooseText({
+    pax: pax?.get('path'),
+    gnu: longName,
+    own: raw.prefix === '' ? raw.name : (`${raw.prefix}/${raw.name}` as ByteString),
+  });
+}
+
+/** Also of an entry that has no body. */
+export function statedSize(raw: RawHeader, { pax }: ExtendedHeaders): number {
+  return numberOf(pax, 'size') ?? raw.size;
 }
 
 /** GNU long names win over PAX in Go, PAX wins in GNU tar: two readers, two files, unless both say the same. */

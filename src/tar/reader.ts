@@ -3,11 +3,11 @@ import { blockSize, decodeHeader, isZeroBlock } from './header.ts';
 import type { RawHeader } from './header.ts';
 import { createTarInput, truncated } from './input.ts';
 import type { TarInput } from './input.ts';
-import { interpretHeader } from './interpret.ts';
+import { fullPathOf, interpretHeader, statedSize } from './interpret.ts';
 import type { ExtendedHeaders } from './interpret.ts';
 import { parsePaxRecords } from './pax.ts';
 import { defaultTarLimits } from './types.ts';
-import type { TarEntry, TarHeader, TarLimits } from './types.ts';
+import type { TarEntry, TarLimits, TarWording } from './types.ts';
 
 /**
  * Reads a tar of any common flavour (v7, ustar, PAX, GNU) as its bytes arrive, in the archive's own order, and reads
@@ -24,6 +24,7 @@ export async function* readTar(
   await using input = createTarInput(source, bounds.bytes);
   let extended: ExtendedHeaders = {};
   let entries = 0;
+  let isAfterGlobal = false;
   for (;;) {
     const block = input.take(blockSize) ?? (await input.read(blockSize));
     // Many writers of old leave the end mark out, so the end of the input between two entries is an end as well.
@@ -36,16 +37,18 @@ export async function* readTar(
     const raw = decodeHeader(block);
     const withExtended = await readExtended(raw, { input, extended, limit: bounds.extendedHeader });
     if (withExtended !== undefined) {
+      isAfterGlobal ||= raw.flag === 'g';
       extended = withExtended;
       continue;
     }
     const header = interpretHeader(raw, extended, bounds);
+    const wording = wordingOf(raw, extended, isAfterGlobal);
     extended = {};
     entries += 1;
     if (entries > bounds.entries) {
       throw new TsbuildError('ARCHIVE_LIMIT', `the archive has more than ${bounds.entries} entries`);
     }
-    const { entry, leave } = openEntry(header, input);
+    const { entry, leave } = openEntry({ header, wording }, input);
     yield entry;
     const { body, padding } = leave();
     if (input.take(body + padding) !== undefined) continue;
@@ -55,6 +58,16 @@ export async function* readTar(
     await input.skip(padding);
   }
   if (Object.keys(extended).length > 0) throw truncated();
+}
+
+function wordingOf(raw: RawHeader, extended: ExtendedHeaders, isAfterGlobal: boolean): () => TarWording {
+  return () => ({
+    name: fullPathOf(raw, extended),
+    mode: raw.mode,
+    size: statedSize(raw, extended),
+    pax: extended.pax ?? new Map(),
+    isAfterGlobal,
+  });
 }
 
 async function expectEndMark(input: TarInput): Promise<void> {
@@ -127,7 +140,7 @@ function paddingOf(size: number): number {
 
 /** The entry, and a function that ends it and says how many bytes of the input still belong to it, and how many follow for nothing. */
 function openEntry(
-  header: TarHeader,
+  { header, wording }: Pick<TarEntry, 'header' | 'wording'>,
   input: TarInput,
 ): { readonly entry: TarEntry; readonly leave: () => { readonly body: number; readonly padding: number } } {
   let left = header.size;
@@ -148,6 +161,8 @@ function openEntry(
 
   const entry: TarEntry = {
     header,
+    wording,
+    bodyAt: input.position(),
     chunks,
     buffered() {
       if (!current) throw new Error('the body of a tar entry is gone once the next entry was asked for');

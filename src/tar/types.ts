@@ -23,9 +23,25 @@ export interface TarHeader {
   readonly xattrs: readonly (readonly [name: ByteString, value: ByteString])[];
 }
 
+/** What an archive says of an entry word by word: for who writes about the archive, not about the file. */
+export interface TarWording {
+  /** With its trailing slashes. */
+  readonly name: ByteString;
+  /** Some writers put the file type's bits there, too. */
+  readonly mode: number;
+  /** Bytes; also of what has no body. */
+  readonly size: number;
+  readonly pax: ReadonlyMap<string, ByteString>;
+  /** Headers that speak of all later entries came before this one. */
+  readonly isAfterGlobal: boolean;
+}
+
 /** One entry of an archive being read; its body is readable until the next entry is asked for. */
 export interface TarEntry {
   readonly header: TarHeader;
+  wording(): TarWording;
+  /** Bytes of the archive before the body. */
+  readonly bodyAt: number;
   /** The whole body when its bytes are already in memory in one piece, without waiting; undefined else. Consumes it. */
   buffered(): Uint8Array | undefined;
   /** The body's bytes as they arrive, or what is left of them; slices of the source's own chunks. */

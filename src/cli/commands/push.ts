@@ -15,7 +15,7 @@ import { storeRoot } from '../root.ts';
 import { withStore } from '../with-store.ts';
 
 interface PushFlags {
-  readonly compression?: 'gzip' | 'zstd' | 'uncompressed';
+  readonly compression?: string;
   readonly compressionLevel?: string;
   readonly platform?: string;
   readonly quiet?: boolean;
@@ -28,11 +28,14 @@ export function pushCommand(): Command {
     .argument('[destination]', 'name to push it to, with its registry (default: its own)')
     .addOption(
       new Option(
-        '--compression <gzip|zstd|uncompressed>',
+        '--compression <gzip|zstd|estargz|zstd:chunked|uncompressed>',
         'pack every layer so (default: plain ones with gzip, others as they are)',
-      ).choices(['gzip', 'zstd', 'uncompressed']),
+      ).choices(['gzip', 'zstd', 'estargz', 'zstd:chunked', 'uncompressed']),
     )
-    .option('--compression-level <level>', 'with --compression: 1 to 9 for gzip, 1 to 22 for zstd')
+    .option(
+      '--compression-level <level>',
+      'with --compression: 1 to 9 for gzip and estargz, 1 to 22 for zstd',
+    )
     .option('-q, --quiet', 'print the name only')
     .addHelpText(
       'after',
@@ -40,6 +43,7 @@ export function pushCommand(): Command {
         ['tsbuild push localhost:5000/app:1', 'push to a registry of this machine'],
         ['tsbuild push app ghcr.io/team/app:1', 'push under another name, which is not set here'],
         ['tsbuild push --compression zstd ghcr.io/team/app', 'with smaller layers'],
+        ['tsbuild push --compression zstd:chunked ghcr.io/team/app', 'for engines that fetch single files'],
       ]),
     );
   addImagePlatformOption(command, 'the image for this platform alone, of a name that stands for several');

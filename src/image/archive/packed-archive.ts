@@ -41,8 +41,8 @@ export async function writePackedArchive(
     ...said.map((entry) => ({ names: [], manifest: entry })),
   ]);
   if (format === 'docker') {
-    const entries = result.images.map(({ packed: { image, layers } }) => ({
-      id: image.id,
+    const entries = result.images.map(({ packed: { config, layers } }) => ({
+      id: config.descriptor.digest,
       names,
       layers: layers.map(({ descriptor }) => descriptor.digest),
     }));
@@ -73,12 +73,12 @@ export async function writeResult(
 /** Layers, config and manifest, in the order in which they name each other. */
 async function writePackedImage(
   writer: BlobWriter,
-  { image, layers, descriptor, rawManifest }: PackedImage,
+  { config, layers, descriptor, rawManifest }: PackedImage,
 ): Promise<void> {
   for (const layer of layers) {
     if (!writer.has(layer.descriptor)) await writer.blob(layer.descriptor, await layer.open());
   }
-  await writer.blob(image.manifest.config, image.rawConfig);
+  await writer.blob(config.descriptor, config.bytes);
   await writer.blob(descriptor, rawManifest);
 }
 
