@@ -158,7 +158,8 @@ function decompressSmall(frame: Uint8Array): Uint8Array | undefined {
   try {
     return zstdDecompressSync(frame, { maxOutputLength: smallContent });
   } catch (error) {
-    if (isErrno(error, 'ERR_BUFFER_TOO_LARGE')) return undefined;
+    // Node says the one or the other, by where in its buffers the content ends.
+    if (isErrno(error, 'ERR_BUFFER_TOO_LARGE', 'ZSTD_error_dstSize_tooSmall')) return undefined;
     throw asArchiveError(error);
   }
 }

@@ -116,6 +116,8 @@ describe('where build puts its result', () => {
     [['type=docker,dest=x'], { forceCompression: true }, ['none', undefined, true]],
     [['type=docker,dest=x'], { compressionLevel: '9' }, ['gzip', 9, false]],
     [['type=docker,dest=x'], { compression: 'uncompressed' }, ['none', undefined, true]],
+    [['type=docker,dest=x'], { compression: 'estargz' }, ['none', undefined, true]],
+    [['type=oci,dest=x'], { compression: 'estargz' }, ['estargz', undefined, false]],
   ])('C-11 C-29 what no flag says stays as %j has it: %j', async (output, flags, expected) => {
     const { outputs } = await outputOptionsOf({ output, ...flags });
     const forms = outputs.map((spec) => ('form' in spec ? spec.form : undefined));
@@ -136,7 +138,11 @@ describe('where build puts its result', () => {
   it.each([
     [['--annotation', 'index:a=b'], 'is for the index'],
     [['--annotation', 'a=b', '-o', 'type=oci,oci-mediatypes=false,dest=x'], 'no annotations'],
-    [['--compression', 'xz'], 'gzip, zstd, uncompressed'],
+    [['--compression', 'xz'], 'gzip, zstd, estargz, zstd:chunked, uncompressed'],
+    [
+      ['--compression', 'estargz', '-o', 'type=oci,oci-mediatypes=false,dest=x'],
+      'leave oci-mediatypes=false out',
+    ],
     [['--compression-level', '10'], '1 to 9'],
     [['--timestamp', '1', '--source-date-epoch', '2'], 'exclude each other'],
     [['--squash=some'], 'Allowed choices'],

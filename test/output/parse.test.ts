@@ -41,6 +41,11 @@ describe('parseOutput', () => {
       'type=image,compression=zstd,compression-level=9',
       { ...image, form: { ...gzip, compression: 'zstd', level: 9 } },
     ],
+    ['type=oci,compression=estargz', { form: { ...gzip, compression: 'estargz' } }],
+    [
+      'type=registry,compression=zstd:chunked,compression-level=19',
+      { form: { ...gzip, compression: 'zstd:chunked', level: 19 } },
+    ],
     ['type=image,compression=uncompressed', { ...image, form: { ...gzip, compression: 'none' } }],
     ['type=image,force-compression=true', { ...image, form: { ...gzip, force: true } }],
     ['type=image,oci-mediatypes=false', { ...image, form: { ...gzip, mediaTypes: 'docker' } }],
@@ -65,7 +70,7 @@ describe('parseOutput', () => {
         },
       },
     ],
-  ])('C-11 O-01 O-02 O-03 O-04 O-05 O-06 O-70 reads %s', (text, spec) => {
+  ])('C-11 O-01 O-02 O-03 O-04 O-05 O-06 O-70 O-72 reads %s', (text, spec) => {
     expect(parseOutput(text)).toMatchObject(spec);
   });
 
@@ -82,7 +87,10 @@ describe('parseOutput', () => {
     ['type=oci,tar=false', /folder cannot go to standard output/],
     ['type=image,push-by-digest=true', /without push=true/],
     ['type=image,push=perhaps', /push="perhaps"/, /true or false/],
-    ['type=image,compression=estargz', /no compression "estargz"/, /gzip, zstd, uncompressed/],
+    ['type=image,compression=xz', /no compression "xz"/, /gzip, zstd, estargz, zstd:chunked, uncompressed/],
+    ['type=image,compression=estargz,oci-mediatypes=false', /cannot say where/, /oci-mediatypes=false out/],
+    ['type=docker,compression=zstd:chunked', /as a whole/, /type=registry/],
+    ['type=oci,compression=estargz,compression-level=10', /no level "10"/, /1 to 9/],
     ['type=image,compression-level=0', /gzip has no level "0"/, /1 to 9/],
     ['type=image,compression=uncompressed,compression-level=3', /gzip or zstd/],
     ['type=image,source-date-epoch=today', /source-date-epoch: invalid time/],

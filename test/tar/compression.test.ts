@@ -167,6 +167,13 @@ describe('decompression', () => {
     }
   });
 
+  it('L-175 of zstd frames that are exactly as long as a piece of ours', async () => {
+    for (const size of [2 ** 20, 2 * 2 ** 20, 4 * 2 ** 20]) {
+      const zeros = Buffer.alloc(size);
+      expect((await unpack(zstdCompressSync(zeros))).equals(zeros)).toBe(true);
+    }
+  });
+
   it('S-51 a bomb comes in small pieces, and stops with its reader', async () => {
     const bomb = zstd(Buffer.alloc(200_000_000));
     expect(bomb.length).toBeLessThan(smallFrameBytes);
