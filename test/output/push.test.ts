@@ -146,7 +146,7 @@ describe('pushing what was built', () => {
     expect((await store.refs.get(name))?.target.digest).toBe(built.digest);
   });
 
-  it('C-57 access is checked before the first step runs', async () => {
+  it('B-09 C-57 access is checked before the first step runs', async () => {
     const root = join(tempFolder('root').path, 'store');
     const to = ['type=registry,name=127.0.0.1:1/nobody/listens'];
     await expect(buildTo({ ...image, root, to })).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });

@@ -180,7 +180,7 @@ describe('a registry with tokens', () => {
       { kind: 'identity', username: '<token>', token: 'the.idt' } as const,
       /^POST .*grant_type=refresh_token&refresh_token=the\.idt/,
     ],
-  ])('G-11 G-12 G-14 tokens by %s, that expire while it goes on', async (kind, credentials, expected) => {
+  ])('B-09 G-11 G-12 G-14 tokens by %s, that expire while it goes on', async (kind, credentials, expected) => {
     await using server = await guarded(5);
     const name = `${server.host}/guarded/${kind}:1`;
     await withStore(async (store) => {

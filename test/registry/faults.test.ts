@@ -200,7 +200,7 @@ describe('retries', () => {
     expect(proxy.seen.filter(({ path }) => path.includes('/manifests/'))).toHaveLength(3);
   });
 
-  it('G-32 waits as long as Retry-After says', async () => {
+  it('B-09 G-32 waits as long as Retry-After says', async () => {
     const began = performance.now();
     const busy = (response: ServerResponse): void =>
       void response.writeHead(429, { 'retry-after': '1' }).end();
@@ -228,7 +228,7 @@ describe('retries', () => {
     [404, 'IMAGE_NOT_FOUND'],
     [400, 'REGISTRY_ERROR'],
     [500, 'REGISTRY_ERROR'],
-  ] as const)('G-32 status %d for ever is %s', async (status, code) => {
+  ] as const)('B-09 G-32 status %d for ever is %s', async (status, code) => {
     const pulling = pull(at(isManifest, (response) => response.writeHead(status).end()));
     await expect(pulling).rejects.toMatchObject({ code });
   });

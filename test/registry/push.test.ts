@@ -157,7 +157,7 @@ describe('a push through a bad line', () => {
     };
   };
 
-  it.each([500, 502, 503, 429])('G-32 goes on after a %i to a piece', async (status) => {
+  it.each([500, 502, 503, 429])('B-09 G-32 goes on after a %i to a piece', async (status) => {
     const { methods } = await through(
       `bad/patch-${status}`,
       once(
@@ -189,7 +189,7 @@ describe('a push through a bad line', () => {
     },
   );
 
-  it('G-33 resumes where the registry stands, instead of from the start', async () => {
+  it('B-09 G-33 resumes where the registry stands, instead of from the start', async () => {
     const ranges: string[] = [];
     let cut = false;
     await through('bad/resume', (request) => {
