@@ -1,7 +1,7 @@
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno, TsbuildError } from '../core/index.ts';
-import { overwriteFile, removeDeadLocks, tryTakeLock } from '../sys/index.ts';
+import { namesIn, overwriteFile, removeDeadLocks, tryTakeLock } from '../sys/index.ts';
 import type { Subnet } from './address.ts';
 import type { BoundPort } from './types.ts';
 
@@ -51,7 +51,7 @@ export function leaseAddress(folder: string, subnet: Subnet): AddressLease {
 
 /** The records of the addresses that are held, of those that `wanted` picks. */
 export function liveLeases(folder: string, wanted: (record: LeaseRecord) => boolean): LeaseRecord[] {
-  return numbersIn(folder).flatMap((number) => {
+  return namesIn(folder).flatMap((number) => {
     const path = join(folder, number);
     const record = readRecord(path);
     return record !== undefined && wanted(record) && isHeld(path) ? [record] : [];
@@ -61,15 +61,6 @@ export function liveLeases(folder: string, wanted: (record: LeaseRecord) => bool
 /** Removes the records of dead holders. */
 export function sweepLeases(folder: string): void {
   if (existsSync(folder)) removeDeadLocks(folder);
-}
-
-function numbersIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return [];
-    throw error;
-  }
 }
 
 function isHeld(path: string): boolean {

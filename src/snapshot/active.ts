@@ -7,11 +7,11 @@ import {
   openRootDir,
   rootDirOf,
   type FileStat,
-  type Flock,
   type OverlaySource,
   type RootDir,
 } from '../sys/index.ts';
 import { lowersOfChain } from './chain-lowers.ts';
+import { ClaimedFolder } from './claimed.ts';
 import { keptXattrs } from './entry.ts';
 import type { SnapshotFolder } from './folder.ts';
 import { isEmpty } from './upper-marks.ts';
@@ -32,7 +32,7 @@ const workName = 'work' as ByteString;
 export function createActive(folder: SnapshotFolder, parent: Snapshot | undefined): ActiveSnapshot {
   const { id, lock } = folder.claim();
   try {
-    return new OverlayActive(folder, parent, { id, lock });
+    return new OverlayActive(folder, parent, new ClaimedFolder(folder, parent, { id, lock }));
   } catch (error) {
     folder.remove(id);
     lock.release();
@@ -45,33 +45,24 @@ class OverlayActive implements ActiveSnapshot {
   readonly source: StateSource;
   readonly folder: string;
   readonly #overlay: OverlaySource;
-  readonly #folder: SnapshotFolder;
-  readonly #chain: readonly SnapshotId[];
+  readonly #claimed: ClaimedFolder;
   readonly #parent: Snapshot | undefined;
   /** Of the parent's root. */
   readonly #attributes: string;
-  readonly #lock: Flock;
-  #state: 'open' | 'mounted' | 'done' = 'open';
 
-  constructor(
-    folder: SnapshotFolder,
-    parent: Snapshot | undefined,
-    claim: { readonly id: SnapshotId; readonly lock: Flock },
-  ) {
-    this.id = claim.id;
-    this.#folder = folder;
-    this.#lock = claim.lock;
-    this.#chain = [...(parent?.chain ?? []), claim.id];
+  constructor(folder: SnapshotFolder, parent: Snapshot | undefined, claimed: ClaimedFolder) {
+    this.id = claimed.id;
+    this.folder = claimed.fs;
+    this.#claimed = claimed;
+    this.#parent = parent;
     const lowers = lowersOfChain(folder, parent?.chain ?? []);
-    this.folder = folder.fs(claim.id);
     this.#overlay = {
       lowers: lowers.length > 0 ? lowers : [folder.empties()[0]],
       upper: this.folder,
-      work: join(folder.of(claim.id), workName),
+      work: join(claimed.path, workName),
     };
     this.source = { kind: 'overlay', overlay: this.#overlay };
-    this.#parent = parent;
-    using root = openRootDir(folder.of(claim.id));
+    using root = openRootDir(claimed.path);
     using top = openRootDir(lowers[0] ?? folder.empties()[0]);
     root.mkdir(fsName, 0o700);
     this.#attributes = likeParent(root, top);
@@ -79,54 +70,36 @@ class OverlayActive implements ActiveSnapshot {
   }
 
   async mount(): Promise<MountedRoot> {
-    if (this.#state !== 'open') throw new Error(`the snapshot ${this.id} is ${this.#state}`);
-    // A volatile overlay leaves a mark in its work folder and is never mounted with it again.
-    this.#freshWork();
-    const root = rootDirOf(this.#mountOverlay());
-    this.#state = 'mounted';
-    return {
-      root,
-      [Symbol.asyncDispose]: async () => {
-        root[Symbol.dispose]();
-        if (this.#state !== 'mounted') return;
-        this.#state = 'open';
-        this.#freshWork();
-      },
+    const open = (): RootDir => {
+      // A volatile overlay leaves a mark in its work folder and is never mounted with it again.
+      this.#freshWork();
+      return rootDirOf(this.#mountOverlay());
     };
+    return this.#claimed.mounted(open, () => this.#freshWork());
   }
 
   async commit(): Promise<Snapshot> {
-    this.#requireOpen();
+    this.#claimed.requireOpen();
     this.#seal();
-    this.#state = 'done';
-    return { id: this.id, chain: this.#chain };
+    return this.#claimed.finish();
   }
 
   commitSoon(): CommittedSoon {
-    this.#requireOpen();
-    this.#state = 'done';
+    const snapshot = this.#claimed.finish();
     // One layer less for every container to come.
     if (this.#parent !== undefined && this.#isUnchanged())
-      return { snapshot: this.#parent, done: this.#soon(() => this.#remove()), unchanged: true };
-    const snapshot = { id: this.id, chain: this.#chain };
+      return { snapshot: this.#parent, done: this.#soon(() => this.#claimed.remove()), unchanged: true };
     return { snapshot, done: this.#soon(() => this.#sealOrRemove()), unchanged: false };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#state === 'done') return;
-    this.#state = 'done';
-    this.#remove();
-  }
-
-  #requireOpen(): void {
-    if (this.#state === 'open') return;
-    throw new Error(`the snapshot ${this.id} is ${this.#state}: it cannot be committed`);
+    this.#claimed.giveUp();
   }
 
   #seal(): void {
-    using root = openRootDir(this.#folder.of(this.id));
+    using root = openRootDir(this.#claimed.path);
     root.removeAll(workName);
-    this.#folder.commit(this.id, this.#lock, this.#chain);
+    this.#claimed.commit();
   }
 
   /** Of its root only the time may differ, as in the layer. */
@@ -144,16 +117,8 @@ class OverlayActive implements ActiveSnapshot {
     try {
       this.#seal();
     } catch (error) {
-      this.#remove();
+      this.#claimed.remove();
       throw error;
-    }
-  }
-
-  #remove(): void {
-    try {
-      this.#folder.remove(this.id);
-    } finally {
-      this.#lock.release();
     }
   }
 
@@ -166,14 +131,10 @@ class OverlayActive implements ActiveSnapshot {
   }
 
   #freshWork(): void {
-    using root = openRootDir(this.#folder.of(this.id));
-    freshWork(root);
+    using root = openRootDir(this.#claimed.path);
+    root.removeAll(workName);
+    root.mkdir(workName, 0o700);
   }
-}
-
-function freshWork(root: RootDir): void {
-  root.removeAll(workName);
-  root.mkdir(workName, 0o700);
 }
 
 /**

@@ -1,7 +1,8 @@
 import { fromErrno, type ByteString } from '../core/index.ts';
-import { openRootDir, readonlyRootDir, type Flock, type RootDir } from '../sys/index.ts';
+import { openRootDir, readonlyRootDir, type RootDir } from '../sys/index.ts';
 import { Breath } from './breath.ts';
 import { treeChanges } from './changes.ts';
+import { ClaimedFolder } from './claimed.ts';
 import { copyWholeTree } from './copy-tree.ts';
 import { SnapshotFolder } from './folder.ts';
 import { isSnapshotId } from './snapshot-id.ts';
@@ -63,7 +64,7 @@ async function createCopy(
     using to = root.sub(fsName);
     using from = openRootDir(tree);
     await copyWholeTree(from, to, new Breath());
-    return new CopyActive(folder, parent, { id, lock });
+    return new CopyActive(new ClaimedFolder(folder, parent, { id, lock }));
   } catch (error) {
     folder.remove(id);
     lock.release();
@@ -75,58 +76,32 @@ class CopyActive implements ActiveSnapshot {
   readonly id: SnapshotId;
   readonly source: StateSource;
   readonly folder: string;
-  readonly #folder: SnapshotFolder;
-  readonly #chain: readonly SnapshotId[];
-  readonly #lock: Flock;
-  #state: 'open' | 'mounted' | 'done' = 'open';
+  readonly #claimed: ClaimedFolder;
 
-  constructor(
-    folder: SnapshotFolder,
-    parent: Snapshot | undefined,
-    claim: { readonly id: SnapshotId; readonly lock: Flock },
-  ) {
-    this.id = claim.id;
-    this.#folder = folder;
-    this.#chain = [...(parent?.chain ?? []), claim.id];
-    this.#lock = claim.lock;
-    this.folder = folder.fs(this.id);
+  constructor(claimed: ClaimedFolder) {
+    this.id = claimed.id;
+    this.folder = claimed.fs;
     this.source = { kind: 'folder', path: this.folder };
+    this.#claimed = claimed;
   }
 
   async mount(): Promise<MountedRoot> {
-    if (this.#state !== 'open') throw new Error(`the snapshot ${this.id} is ${this.#state}`);
-    const root = await attempt('opening a snapshot', async () => openRootDir(this.folder));
-    this.#state = 'mounted';
-    return {
-      root,
-      [Symbol.asyncDispose]: async () => {
-        root[Symbol.dispose]();
-        if (this.#state === 'mounted') this.#state = 'open';
-      },
-    };
+    return attempt('opening a snapshot', async () => this.#claimed.mounted(() => openRootDir(this.folder)));
   }
 
   async commit(): Promise<Snapshot> {
-    if (this.#state !== 'open') {
-      throw new Error(`the snapshot ${this.id} is ${this.#state}: it cannot be committed`);
-    }
-    this.#folder.commit(this.id, this.#lock, this.#chain);
-    this.#state = 'done';
-    return { id: this.id, chain: this.#chain };
+    this.#claimed.requireOpen();
+    this.#claimed.commit();
+    return this.#claimed.finish();
   }
 
   commitSoon(): CommittedSoon {
-    return { snapshot: { id: this.id, chain: this.#chain }, done: this.commit(), unchanged: false };
+    const { id, chain } = this.#claimed;
+    return { snapshot: { id, chain }, done: this.commit(), unchanged: false };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#state === 'done') return;
-    this.#state = 'done';
-    try {
-      this.#folder.remove(this.id);
-    } finally {
-      this.#lock.release();
-    }
+    this.#claimed.giveUp();
   }
 }
 

@@ -1,17 +1,10 @@
-import {
-  fstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { fstatSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { canonicalJson, isErrno, type ByteString } from '../core/index.ts';
 import {
   makeFolder,
+  namesIn,
   openRootDir,
   overlayXattrPrefix,
   removeFile,
@@ -26,8 +19,8 @@ const formatVersion = 1;
 
 /**
  * The folder of all snapshots. One of them is `ID/fs`, the difference or the tree; `ID/notes`, if its maker left some;
- * `ID/snapshot.json` once it is committed;
- * before, `ID/work` for overlay and `ID/lock`, flocked by its maker: unlocked and without the mark, it is a dead process's leftover.
+ * `ID/snapshot.json` once it is committed; before, `ID/work` for overlay and `ID/lock`, flocked by its maker: unlocked
+ * and without the mark, it is a dead process's leftover.
  */
 export class SnapshotFolder {
   readonly path: string;
@@ -174,14 +167,5 @@ export class SnapshotFolder {
       if (isErrno(error, 'ENOENT')) return undefined;
       throw error;
     }
-  }
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return [];
-    throw error;
   }
 }

@@ -1,7 +1,8 @@
-import { readdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { digestParts, fromErrno, isDigest, isErrno, parseDigest, type Digest } from '../core/index.ts';
+import { digestParts, fromErrno, isDigest, parseDigest, type Digest } from '../core/index.ts';
+import { namesIn } from '../sys/index.ts';
 import { haveSameBytes, isIntact, openVerified, readVerified, verifiedChunks } from './blob-read.ts';
 import { gathered } from './blob-gather.ts';
 import { abandon, checkContent, contentOf, stageStream, type Content, type Expected } from './blob-stage.ts';
@@ -115,14 +116,5 @@ function sizeOf(path: string): { size: number } | undefined {
     return found?.isFile() === true ? { size: found.size } : undefined;
   } catch (error) {
     throw fromErrno(error, `looking at ${path}`);
-  }
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return [];
-    throw fromErrno(error, `listing ${folder}`);
   }
 }

@@ -1,4 +1,4 @@
-import { readdirSync, rmdirSync, statSync, utimesSync } from 'node:fs';
+import { rmdirSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 
 import {
@@ -10,6 +10,7 @@ import {
   type Json,
   sha256Hex,
 } from '../core/index.ts';
+import { namesIn } from '../sys/index.ts';
 import { publish, readJsonIfThere, removeIfThere, type Staging } from './files.ts';
 import type { Settled, Stamp } from './settled.ts';
 import type { FoundRecord, RecordCollection, RecordStore } from './types.ts';
@@ -150,13 +151,4 @@ export function readEnvelope(value: unknown): Envelope | undefined {
   if (typeof found.key !== 'string' || found.value === undefined) return undefined;
   const sum = typeof found.sum === 'string' ? found.sum : undefined;
   return { boot: found.boot, at: found.at, key: found.key, value: found.value, sum };
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return [];
-    throw fromErrno(error, `listing ${folder}`);
-  }
 }

@@ -1,8 +1,8 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
 import { digestParts, fromErrno, fromText, isDigest, isErrno, type Digest } from '../core/index.ts';
-import { openRootDir } from '../sys/index.ts';
+import { namesIn, openRootDir } from '../sys/index.ts';
 import { moveInto } from './files.ts';
 import type { StorePaths } from './format.ts';
 
@@ -107,13 +107,4 @@ function itemOfTrash(paths: StorePaths, trashed: string): StoredItem | undefined
 /** Other things in the snapshots' folder belong to the snapshotters themselves. */
 function isSnapshotName(name: string): boolean {
   return /^[a-z0-9]{10}$/.test(name);
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return [];
-    throw error;
-  }
 }

@@ -10,6 +10,7 @@ export { closeInheritedOnExec } from './inherited.ts';
 export { flock, isUnlocked, overwriteFile, tryFlock, type Flock, type FlockOptions } from './lock.ts';
 export { removeDeadLocks, takeLock, tryTakeLock, type LinkedLock, type WaitOptions } from './linked-lock.ts';
 export { makeFolder } from './make-folder.ts';
+export { namesIn } from './names-in.ts';
 export { randomBelow, randomHex } from './random.ts';
 export { readAhead } from './read-ahead.ts';
 export { removeFile } from './remove-file.ts';

@@ -1,8 +1,8 @@
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { fromErrno, isErrno, isJsonObject, type Json } from '../../core/index.ts';
-import { isUnlocked } from '../../sys/index.ts';
+import { isUnlocked, namesIn } from '../../sys/index.ts';
 import type { HistoryLimits, PastBuild } from './types.ts';
 
 export const recordFile = 'build.json';
@@ -88,13 +88,4 @@ export function pruneHistory(
     return bytes > limits.bytes && index > 0;
   });
   return removeEntries(gone);
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return [];
-    throw fromErrno(error, `listing ${folder}`);
-  }
 }

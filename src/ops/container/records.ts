@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { fromText, isErrno, nearestName, TsbuildError } from '../../core/index.ts';
 import type { Lock, Store } from '../../store/index.ts';
-import { openRootDir } from '../../sys/index.ts';
+import { namesIn, openRootDir } from '../../sys/index.ts';
 import { checkContainerName } from './names.ts';
 import type { ContainerRecord, ContainerState } from './types.ts';
 
@@ -50,7 +50,7 @@ export async function renameContainer(store: Store, id: string, name: string): P
 
 /** Also of folders that never became a container. */
 export function containerIds(store: Store): readonly string[] {
-  return readNames(store.containers).filter((name) => idPattern.test(name));
+  return namesIn(store.containers).filter((name) => idPattern.test(name));
 }
 
 /** Newest first. */
@@ -138,15 +138,6 @@ export function deleteRecord(store: Store, id: string): void {
 /** Names of the volumes that go with the folder when it has no record: see `noteVolumes`. */
 export function volumesNote(store: Store, id: string): string {
   return join(containerFolder(store, id), 'volumes');
-}
-
-function readNames(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return [];
-    throw error;
-  }
 }
 
 function readJson(path: string): unknown {

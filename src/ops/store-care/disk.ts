@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { DiskMeter, type DiskUse } from '../../store/index.ts';
-import { namesIn } from './kept-folders.ts';
+import { namesIn } from '../../sys/index.ts';
 
 /** Sizes on disk, each path measured once; a file with several names counts where it is met first. */
 export class Disk {

@@ -1,9 +1,9 @@
-import { readdirSync, renameSync, statSync } from 'node:fs';
+import { renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { fromText, isErrno, isJsonObject } from '../../core/index.ts';
 import { DiskMeter, liveLeases, type Store } from '../../store/index.ts';
-import { openRootDir } from '../../sys/index.ts';
+import { namesIn, openRootDir } from '../../sys/index.ts';
 import { isCacheFolder, leaseOfCacheMount, makingLockOf } from '../cache-mounts/identity.ts';
 import type { CacheType } from './step-text.ts';
 
@@ -24,7 +24,7 @@ export interface KeptFolder {
 /** Cache mounts, git repositories and downloads. */
 export async function listKeptFolders(store: Store): Promise<readonly KeptFolder[]> {
   const leases = liveLeases(store);
-  const mounts = namesIn(join(store.root, 'cache-mounts')).filter(isCacheFolder);
+  const mounts = namesIn(join(store.root, 'cache-mounts')).filter(isCacheFolder).sort();
   const cacheMounts = mounts.map(async (name): Promise<KeptFolder> => {
     const [key = ''] = name.split('-');
     const record = (await store.records.get('mounts', name)) ?? (await store.records.get('mounts', key));
@@ -47,34 +47,38 @@ export async function listKeptFolders(store: Store): Promise<readonly KeptFolder
 }
 
 function listRepositories(store: Store): readonly KeptFolder[] {
-  return namesIn(join(store.root, 'git')).map((name) => {
-    const path = join(store.root, 'git', name);
-    return {
-      id: idOfFolder(name),
-      type: 'source.git',
-      text: 'git repository',
-      used: newestIn(path),
-      path,
-      inUse: false,
-    };
-  });
+  return namesIn(join(store.root, 'git'))
+    .sort()
+    .map((name) => {
+      const path = join(store.root, 'git', name);
+      return {
+        id: idOfFolder(name),
+        type: 'source.git',
+        text: 'git repository',
+        used: newestIn(path),
+        path,
+        inUse: false,
+      };
+    });
 }
 
 /** Builds take no lock on downloads: while there is one, all stay. */
 function listDownloads(store: Store, since: number | undefined): readonly KeptFolder[] {
   const folder = join(store.root, 'downloads/files');
-  return namesIn(folder).map((name) => {
-    const path = join(folder, name);
-    const id = idOfFolder(name.replace(/^sha\d+-/, ''));
-    return {
-      id,
-      type: 'source.http',
-      text: 'download',
-      used: modified(path),
-      path,
-      inUse: since !== undefined,
-    };
-  });
+  return namesIn(folder)
+    .sort()
+    .map((name) => {
+      const path = join(folder, name);
+      const id = idOfFolder(name.replace(/^sha\d+-/, ''));
+      return {
+        id,
+        type: 'source.http',
+        text: 'download',
+        used: modified(path),
+        path,
+        inUse: since !== undefined,
+      };
+    });
 }
 
 /** The bytes that came free; undefined when it is in use after all. */
@@ -129,13 +133,4 @@ function modified(path: string): number {
 /** git writes below its folder, whose own time stays. */
 function newestIn(path: string): number {
   return Math.max(modified(path), ...namesIn(path).map((name) => modified(join(path, name))));
-}
-
-export function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder).sort();
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return [];
-    throw error;
-  }
 }

@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { fromText, isErrno, nearestName, TsbuildError } from '../../core/index.ts';
 import type { Lock, Store } from '../../store/index.ts';
-import { openRootDir } from '../../sys/index.ts';
+import { namesIn, openRootDir } from '../../sys/index.ts';
 import { listContainers } from '../container/records.ts';
 import type { ContainerRecord } from '../container/types.ts';
 import { checkVolumeName, isVolumeName } from './names.ts';
@@ -54,7 +54,7 @@ export function readVolume(store: Store, name: string): VolumeRecord | undefined
 
 /** By name. */
 export function listVolumes(store: Store): readonly VolumeRecord[] {
-  const names = entriesOf(volumesFolder(store)).filter(isVolumeName);
+  const names = namesIn(volumesFolder(store)).filter(isVolumeName);
   return names.toSorted().flatMap((name) => readVolume(store, name) ?? []);
 }
 
@@ -138,7 +138,7 @@ export function deleteVolume(store: Store, name: string): void {
 
 /** Names of volumes whose removal was killed, or is under way. */
 export function removedVolumes(store: Store): readonly string[] {
-  const asides = entriesOf(volumesFolder(store)).filter((entry) => entry.startsWith('.'));
+  const asides = namesIn(volumesFolder(store)).filter((entry) => entry.startsWith('.'));
   return asides.map((entry) => entry.slice(1)).filter(isVolumeName);
 }
 
@@ -153,13 +153,4 @@ export async function sweepVolume(store: Store, name: string): Promise<void> {
 /** No volume's. */
 function asideName(name: string): string {
   return `.${name}`;
-}
-
-function entriesOf(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return [];
-    throw error;
-  }
 }

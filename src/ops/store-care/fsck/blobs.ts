@@ -12,7 +12,7 @@ import {
 import type { Store } from '../../../store/index.ts';
 import { removeFile } from '../../../sys/index.ts';
 import type { ImageNeeds } from '../images.ts';
-import { namesIn } from '../kept-folders.ts';
+import { namesIn } from '../../../sys/index.ts';
 import type { Examined, Finding } from './types.ts';
 
 const chunkSize = 1024 * 1024;
@@ -24,7 +24,7 @@ export async function checkBlobs(
 ): Promise<{ readonly findings: readonly Finding[]; readonly damaged: ReadonlySet<Digest> }> {
   const findings: Finding[] = [];
   const damaged = new Set<Digest>();
-  for (const algorithm of namesIn(paths.blobs)) {
+  for (const algorithm of namesIn(paths.blobs).sort()) {
     for (const hex of readdirSync(join(paths.blobs, algorithm))) {
       const digest = `${algorithm}:${hex}`;
       const path = join(paths.blobs, algorithm, hex);

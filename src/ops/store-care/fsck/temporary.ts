@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import type { StorePaths } from '../../../store/index.ts';
 import { isUnlocked } from '../../../sys/index.ts';
-import { namesIn } from '../kept-folders.ts';
+import { namesIn } from '../../../sys/index.ts';
 import { collected } from './snapshots.ts';
 import type { Finding } from './types.ts';
 
@@ -11,12 +11,16 @@ import type { Finding } from './types.ts';
 export function checkTemporary(paths: StorePaths): readonly Finding[] {
   const dead = (folder: string, names: readonly string[]): readonly string[] =>
     names.map((name) => join(folder, name)).filter(isUnlocked);
-  const sessions = namesIn(paths.tmp).filter((name) => !name.endsWith('.lock'));
+  const sessions = namesIn(paths.tmp)
+    .sort()
+    .filter((name) => !name.endsWith('.lock'));
   const subjects = [
-    ...namesIn(paths.trash).map((name) => join(paths.trash, name)),
+    ...namesIn(paths.trash)
+      .sort()
+      .map((name) => join(paths.trash, name)),
     ...sessions.map((name) => join(paths.tmp, name)).filter((path) => isAbandoned(`${path}.lock`)),
-    ...dead(paths.leases, namesIn(paths.leases)),
-    ...dead(paths.locks, namesIn(paths.locks)),
+    ...dead(paths.leases, namesIn(paths.leases).sort()),
+    ...dead(paths.locks, namesIn(paths.locks).sort()),
   ];
   return subjects.map((path) => ({
     severity: 'leftover',
