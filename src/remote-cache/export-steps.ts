@@ -1,11 +1,12 @@
 import { TsbuildError, type Digest } from '../core/index.ts';
+import { blobOfBytes } from '../image/index.ts';
 import { familiarName, type Reference } from '../oci/index.ts';
 import { inParallel } from '../object-store/index.ts';
 import { contentPusher, repositoryReader, type OutgoingLayer } from '../registry/index.ts';
 import { withBlobs } from './collect.ts';
 import type { ExportJob } from './export-registry.ts';
 import { encodeCache, isWritable, type EncodedCache } from './format.ts';
-import { blobOfBytes, lendersOf, outgoingLayers } from './outgoing.ts';
+import { lendersOf, outgoingLayers } from './outgoing.ts';
 import { checkStep, createdAnnotation, repositoryOfSteps, tagOfStep } from './steps.ts';
 import type { CacheExport, ForeignRecord } from './types.ts';
 

@@ -1,9 +1,9 @@
-import { createZstdCompress, constants, zstdCompress } from 'node:zlib';
+import { createZstdCompress, constants } from 'node:zlib';
 import { buffer } from 'node:stream/consumers';
 import { Readable } from 'node:stream';
 
 import { digestOf } from '../core/index.ts';
-import { PieceMemory, sideBySide } from '../tar/index.ts';
+import { FramePacker, PieceMemory, sideBySide } from '../tar/index.ts';
 import { annotationNames } from './annotations.ts';
 import { Members } from './members.ts';
 import { tarParts } from './parts.ts';
@@ -26,10 +26,11 @@ export function packZstdChunked(source: AsyncIterable<Uint8Array>, level = 3): S
     const table = new Table('zstd:chunked');
     const split = new TarSplit();
     const memory = new PieceMemory(pieces.size);
+    const packer = new FramePacker(pieces.size, level);
     let at = 0;
     const content = contentPieces(source, { table, split, memory });
     const packed = sideBySide(content, async (piece) => {
-      const frame = await zstdFrame(piece.bytes, level);
+      const frame = await packer.pack(piece.bytes);
       memory.giveBack(piece.bytes);
       return { frame, placed: piece.placed };
     });
@@ -102,18 +103,6 @@ async function packPile(pile: Pile, level: number): Promise<PackedTable> {
   const { size } = pile.finish();
   const stream = createZstdCompress({ params: zstdParams(level), pledgedSrcSize: size });
   return { packed: await buffer(Readable.from(pile.sheets()).pipe(stream)), size };
-}
-
-function zstdFrame(piece: Uint8Array, level: number): Promise<Uint8Array> {
-  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
-  const { length } = piece;
-  // Told the size, zstd takes tables that fit; with room for the whole result nothing is copied.
-  const chunkSize = Math.min(length + 64, pieces.size / 2);
-  zstdCompress(piece, { params: zstdParams(level), pledgedSrcSize: length, chunkSize }, (error, bytes) => {
-    if (error === null) resolve(bytes);
-    else reject(error);
-  });
-  return promise;
 }
 
 function zstdParams(level: number): Record<number, number> {

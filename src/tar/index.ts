@@ -12,4 +12,5 @@ export {
 export { readTar } from './reader.ts';
 export { PieceMemory, sideBySide } from './side-by-side.ts';
 export { isReservedLayerName, parseLayerName, whiteoutName, type LayerName } from './whiteout.ts';
+export { FramePacker } from './zstd-pack.ts';
 export { createTarWriter, encodeEntryHeader, type TarSink, type TarWriter } from './writer.ts';
