@@ -60,6 +60,9 @@ describe('the command line', () => {
     [['toString'], 2, 'unknown command: toString', 'tsbuild --help lists the commands'],
     [['build', '--no-cash', '.'], 2, "unknown option '--no-cash'", 'did you mean --no-cache?'],
     [['build', '--lable=a=b', '.'], 2, "unknown option '--lable=a=b'", 'did you mean --label?'],
+    // C-58
+    [['build', '--runtime=crun', '.'], 2, "unknown option '--runtime=crun'", 'by tsbuild itself'],
+    [['build', '--stdin', '.'], 2, "unknown option '--stdin'", 'RUN --mount=type=secret'],
     [['build', '-z', '.'], 2, "unknown option '-z'", 'tsbuild build --help lists the options'],
     [['build'], 2, "missing required argument 'context'", 'usage: tsbuild build [options] <context>'],
     [['build', '.', 'x'], 2, 'too many arguments', 'usage: tsbuild build'],
