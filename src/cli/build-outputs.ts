@@ -47,8 +47,8 @@ export function addOutputOptions(command: Command): Command {
       ).choices(['new', 'all']),
     )
     .option(
-      '--compression <gzip|zstd|estargz|zstd:chunked|uncompressed>',
-      'how new layers are pushed and archived (default: gzip)',
+      '--compression <form>',
+      'how new layers are pushed and archived: gzip (default), zstd, estargz, zstd:chunked or uncompressed',
     )
     .option('--compression-level <level>', '1 to 9 for gzip and estargz, 1 to 22 for zstd')
     .option('--force-compression', 'pack the layers of the base so, too')

@@ -1,10 +1,5 @@
 import { redactUrl, TsbuildError } from '../core/index.ts';
-import {
-  certificateHint,
-  failureReason,
-  HttpStatusError,
-  type FailureReason,
-} from '../http/index.ts';
+import { certificateHint, failureReason, HttpStatusError, type FailureReason } from '../http/index.ts';
 
 const hints: Partial<Record<FailureReason['code'], string>> = {
   ECONNREFUSED: 'is the server running, and is the port right?',

@@ -180,25 +180,28 @@ describe('a registry with tokens', () => {
       { kind: 'identity', username: '<token>', token: 'the.idt' } as const,
       /^POST .*grant_type=refresh_token&refresh_token=the\.idt/,
     ],
-  ])('B-09 G-11 G-12 G-14 tokens by %s, that expire while it goes on', async (kind, credentials, expected) => {
-    await using server = await guarded(5);
-    const name = `${server.host}/guarded/${kind}:1`;
-    await withStore(async (store) => {
-      const made = await makeTinyImage(store, { name, layers: [{ a: 'x'.repeat(60_000) }] });
-      await pushImage(store, name, {
-        chunk: 8 * 1024,
-        form: { compression: 'none' },
-        credentials: () => Promise.resolve(credentials),
+  ])(
+    'B-09 G-11 G-12 G-14 tokens by %s, that expire while it goes on',
+    async (kind, credentials, expected) => {
+      await using server = await guarded(5);
+      const name = `${server.host}/guarded/${kind}:1`;
+      await withStore(async (store) => {
+        const made = await makeTinyImage(store, { name, layers: [{ a: 'x'.repeat(60_000) }] });
+        await pushImage(store, name, {
+          chunk: 8 * 1024,
+          form: { compression: 'none' },
+          credentials: () => Promise.resolve(credentials),
+        });
+        await withStore(async (other) => {
+          expect((await pullImage(other, `${registry.host}/guarded/${kind}:1`)).id).toBe(made.id);
+        });
       });
-      await withStore(async (other) => {
-        expect((await pullImage(other, `${registry.host}/guarded/${kind}:1`)).id).toBe(made.id);
-      });
-    });
-    expect(server.asked.length).toBeGreaterThan(2);
-    for (const line of server.asked) expect(line).toMatch(expected);
-    // Secrets stand in no URL; with a dot they are in no random base64 either.
-    expect(server.seen.map(({ path }) => path).join(' ')).not.toMatch(/the\.(?:pw|idt)/);
-  });
+      expect(server.asked.length).toBeGreaterThan(2);
+      for (const line of server.asked) expect(line).toMatch(expected);
+      // Secrets stand in no URL; with a dot they are in no random base64 either.
+      expect(server.seen.map(({ path }) => path).join(' ')).not.toMatch(/the\.(?:pw|idt)/);
+    },
+  );
 });
 
 it('a file that is not there is nothing', async () => {

@@ -49,7 +49,9 @@ describe('detached overlay mounts', () => {
     expect(readFileSync(join(upper, 'file'), 'utf8')).toBe('content');
   });
 
-  it('S-72 is an error where the kernel would make it read-only, for want of a work folder', async ({ skip }) => {
+  it('S-72 is an error where the kernel would make it read-only, for want of a work folder', async ({
+    skip,
+  }) => {
     requires('root', 'sound-disk', 'tool:chattr');
     const [lower = '', upper = '', work = ''] = folders('lower', 'upper', 'work');
     // As on a disk that is full, nothing can be made in it.

@@ -28,8 +28,8 @@ export function pushCommand(): Command {
     .argument('[destination]', 'name to push it to, with its registry (default: its own)')
     .addOption(
       new Option(
-        '--compression <gzip|zstd|estargz|zstd:chunked|uncompressed>',
-        'pack every layer so (default: plain ones with gzip, others as they are)',
+        '--compression <form>',
+        'pack every layer with gzip, zstd, estargz, zstd:chunked, or uncompressed (default: plain ones with gzip, others as they are)',
       ).choices(['gzip', 'zstd', 'estargz', 'zstd:chunked', 'uncompressed']),
     )
     .option(
@@ -41,7 +41,7 @@ export function pushCommand(): Command {
       'after',
       examples([
         ['tsbuild push localhost:5000/app:1', 'push to a registry of this machine'],
-        ['tsbuild push app ghcr.io/team/app:1', 'push under another name, which is not set here'],
+        ['tsbuild push app ghcr.io/team/app:1', 'under another name, not set here'],
         ['tsbuild push --compression zstd ghcr.io/team/app', 'with smaller layers'],
         ['tsbuild push --compression zstd:chunked ghcr.io/team/app', 'for engines that fetch single files'],
       ]),
