@@ -25,6 +25,6 @@ describe('cli.cjs', () => {
 
   it('refers to all of its parts by number', () => {
     expect(text).not.toMatch(/chunk[-_][A-Z0-9]{8}/);
-    expect(text).toMatch(/const parts=\[\(module,require\)=>/);
+    expect(text).toMatch(/"use strict";const \w+=\[\(\w+,\w+\)=>\{/);
   });
 });
