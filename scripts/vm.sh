@@ -70,7 +70,9 @@ INIT
     shift
     printf '%q ' "$@"
     # Once the power is off no program can be read any more, and the first process must not end.
-    printf '\necho "vm: status $?"\necho o >/proc/sysrq-trigger\nwhile :; do :; done\n'
+    # A program that failed may have been killed: only the kernel knows why then.
+    printf '\nstatus=$?\n[ $status = 0 ] || { echo; dmesg | tail -n 20; }\n'
+    printf 'echo "vm: status $status"\necho o >/proc/sysrq-trigger\nwhile :; do :; done\n'
   } >"$root/guest"
   (cd "$root" && find . | cpio --quiet -o -H newc | gzip -1) >"$work/initramfs.gz"
 }
@@ -95,13 +97,21 @@ cut_power() {
 }
 
 # What the kernel says of the power is not held back by the lines before it.
+ended=0
 timeout "${TSBUILD_VM_TIMEOUT:-840}" qemu-system-x86_64 -accel tcg,thread=multi -M q35 -cpu max -smp 2 -m 1536M \
   -object memory-backend-memfd,id=mem,size=1536M,share=on -numa node,memdev=mem \
   -chardev socket,id=fs,path="$work/fs.sock" -device vhost-user-fs-pci,chardev=fs,tag=host \
   -drive file="$disk",format=raw,if=virtio -pidfile "$work/qemu.pid" \
   -kernel "$kernel"/boot/vmlinuz-* -initrd "$work/initramfs.gz" \
   -append 'console=ttyS0 panic=-1 quiet loglevel=1 mitigations=off random.trust_cpu=on cgroup_no_v1=all '"${TSBUILD_VM_KERNEL:-}" \
-  -nographic -no-reboot -nodefaults -serial mon:stdio </dev/null |
-  sed -un 's/\r//g;/^vm: begin/,/^vm: status/{/^vm: begin/d;p}' | cut_power | tee "$work/output" | sed '/^vm: status/d;/^\[ *[0-9.]*\] sysrq: /d'
+  -nographic -no-reboot -nodefaults -serial mon:stdio </dev/null | tee "$work/console" |
+  sed -un 's/\r//g;/^vm: begin/,/^vm: status/{/^vm: begin/d;p}' | cut_power | tee "$work/output" | sed '/^vm: status/d;/^\[ *[0-9.]*\] sysrq: /d' || ended=$?
 status=$(sed -n 's/^vm: status //p' "$work/output")
-exit "${status:-70}"
+if [ -z "$status" ] && [ -z "${TSBUILD_VM_CUT:-}" ]; then
+  {
+    echo "vm.sh: the machine ended ($ended) before its program; the last lines of its console, and of virtiofsd:"
+    tail -n 20 "$work/console" "$work/virtiofsd.log"
+  } >&2
+fi
+[ "$ended" != 0 ] || ended=70
+exit "${status:-$ended}"

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { findTool } from './requires.ts';
 import { runCommand, runOk } from './run-command.ts';
@@ -77,7 +77,7 @@ export async function recordDisk(options: {
 flushed() {
   : >flushing
   of=$1; shift
-  { while [ -e flushing ]; do : >mounted/other; eval sync "$of" || true; sleep 0.01; done; } &
+  { while [ -e flushing ] && kill -0 $$; do : >mounted/other; eval sync "$of" || true; sleep 0.01; done; } &
   status=0; "$@" || status=$?
   rm -f flushing; wait $!
   return $status
@@ -128,6 +128,8 @@ export async function diskAfter(
   options: { readonly count: number; readonly name: string; readonly lost: DiskLoss; readonly seed: number },
 ): Promise<string> {
   const path = join(disk.folder, options.name);
+  // Never into the file that a loop device of the disk before may still have.
+  rmSync(path, { force: true });
   await runOk(['cp', '--sparse=always', join(disk.folder, 'blank'), path]);
   const done = disk.writes.slice(0, options.count);
   const sure = done.findLastIndex(({ flushes }) => flushes);

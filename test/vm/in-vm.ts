@@ -5,7 +5,10 @@ import { projectRoot } from '../support/paths.ts';
 import { runCommand } from '../support/run-command.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
-/** The lines that a program of this folder prints in the small machine. `kernel`: words for the kernel. */
+/**
+ * The lines that a program of this folder prints in the small machine, and one more unless it ends well. `kernel`: words
+ * for the kernel.
+ */
 export async function linesInVm(
   name: string,
   { kernel = '' }: { readonly kernel?: string } = {},
@@ -25,6 +28,7 @@ export async function linesInVm(
   });
   const argv = ['bash', join(projectRoot, 'scripts/vm.sh'), process.execPath, program];
   const env = { ...process.env, TSBUILD_VM_KERNEL: kernel };
-  const { stdout, stderr } = await runCommand(argv, { env });
-  return { lines: stdout.split('\n').filter((line) => line !== ''), stderr };
+  const { status, stdout, stderr } = await runCommand(argv, { env });
+  const lines = stdout.split('\n').filter((line) => line !== '');
+  return { lines: status === 0 ? lines : [...lines, `ended with ${status}`], stderr };
 }
