@@ -62,6 +62,7 @@ static void give_context_back(struct context *context) {
 }
 
 double zstd_frame(const struct piece *piece) {
+  if (piece->known > piece->length) return -EINVAL;
   struct context *context = take_context();
   if (context == NULL) return -ENOMEM;
   zstd.reset(context, SESSION_AND_PARAMETERS);

@@ -21,8 +21,12 @@ export interface ExchangeOptions {
 
 /** Milliseconds to connect in, certificates included; undici's number. */
 const connectTime = 10_000;
-/** To read on to the end costs less than a new connection. */
-const worthReading = 64 * 1024;
+/** Milliseconds; undici's number. What lies between may forget a connection that rests, and tells neither end. */
+const restTime = 4000;
+/** Bytes. To read on to the end costs less than a new connection. */
+export const worthReading = 64 * 1024;
+/** Milliseconds to wait for that end. */
+export const worthWaiting = 1000;
 
 const agents = new Map<string, Agent>();
 
@@ -41,7 +45,10 @@ export async function exchange(url: string, options: ExchangeOptions): Promise<H
     sending.once('close', () => signal.removeEventListener('abort', stop));
     try {
       const answered = answerOf(sending);
-      await Promise.race([answered, body === undefined ? end(sending) : feed(sending, body)]);
+      await Promise.race([
+        answered,
+        body === undefined ? end(sending) : feed(sending, sized(body, options.headers)),
+      ]);
       return responseOf(await answered, { url, sending, signal });
     } catch (error) {
       sending.destroy();
@@ -57,7 +64,7 @@ function begin(url: URL, { method, headers }: ExchangeOptions): ClientRequest {
   // What a URL carries of its own would be sent as a header that nobody named.
   if (url.username !== '' || url.password !== '') throw new TypeError('the URL has credentials');
   const { Agent, request } = process.getBuiltinModule(url.protocol === 'https:' ? 'node:https' : 'node:http');
-  const agent = agents.get(url.protocol) ?? new Agent({ keepAlive: true });
+  const agent = agents.get(url.protocol) ?? new Agent({ keepAlive: true, timeout: restTime });
   agents.set(url.protocol, agent);
   const sending = request(url, { method, headers, agent });
   sending.once('socket', (socket) => {
@@ -91,19 +98,35 @@ async function end(sending: ClientRequest): Promise<never> {
 async function feed(sending: ClientRequest, body: AsyncIterable<Uint8Array>): Promise<never> {
   for await (const bytes of body) {
     if (sending.destroyed) break;
-    if (!sending.write(bytes)) await drained(sending);
+    if (!sending.write(bytes) && !(await drained(sending))) break;
   }
   if (!sending.destroyed) sending.end();
   return new Promise(() => undefined);
 }
 
-function drained(sending: ClientRequest): Promise<void> {
+/** What is too much would be taken for the next request, and for what is missing the server would wait. */
+async function* sized(
+  body: AsyncIterable<Uint8Array>,
+  headers: Record<string, string>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const length = headers['content-length'];
+  let left = Number(length ?? Infinity);
+  for await (const bytes of body) {
+    left -= bytes.byteLength;
+    if (left < 0) break;
+    yield bytes;
+  }
+  if (length !== undefined && left !== 0) throw new Error('the body is not as long as it was said to be');
+}
+
+/** Whether more may be written. */
+function drained(sending: ClientRequest): Promise<boolean> {
   return new Promise((resolve) => {
     const done = (): void => {
       sending.off('drain', done).off('close', done);
-      resolve();
+      resolve(!sending.destroyed);
     };
-    if (sending.destroyed) resolve();
+    if (sending.destroyed) resolve(false);
     else sending.on('drain', done).on('close', done);
   });
 }
@@ -118,11 +141,16 @@ interface Exchanged {
   readonly signal: AbortSignal;
 }
 
+/** RFC 9112 section 6.3. */
+export function hasBody(method: string, status: number): boolean {
+  return method !== 'HEAD' && status !== 204 && status !== 304;
+}
+
 function responseOf(message: IncomingMessage, exchanged: Exchanged): HttpResponse {
   const { url, sending } = exchanged;
   const status = message.statusCode ?? 0;
-  const isBare = sending.method === 'HEAD' || status === 204 || status === 304;
-  if (isBare) message.resume();
+  const isRead = hasBody(sending.method, status);
+  if (!isRead) message.resume();
   // Who has answered is not interested in the rest.
   message.once('end', () => {
     if (!sending.writableEnded) sending.destroy();
@@ -132,7 +160,7 @@ function responseOf(message: IncomingMessage, exchanged: Exchanged): HttpRespons
     ok: status >= 200 && status < 300,
     url,
     headers: { get: (name) => message.headersDistinct[name.toLowerCase()]?.join(', ') ?? null },
-    body: isBare ? null : bodyOf(message, exchanged),
+    body: isRead ? bodyOf(message, exchanged) : null,
   };
 }
 
@@ -142,6 +170,8 @@ function bodyOf(
 ): AsyncIterable<Uint8Array> & { cancel(): Promise<void> } {
   return {
     async *[Symbol.asyncIterator]() {
+      // A request that is destroyed drops what of its answer nobody has read, as if there were no more of it.
+      signal.throwIfAborted();
       try {
         yield* message as AsyncIterable<Uint8Array>;
       } catch (error) {
@@ -156,7 +186,9 @@ function bodyOf(
       const isShort = Number(message.headers['content-length'] ?? Infinity) <= worthReading;
       if (isShort && sending.writableEnded) message.resume();
       else sending.destroy();
+      const timer = setTimeout(() => sending.destroy(), worthWaiting);
       await closed;
+      clearTimeout(timer);
     },
   };
 }

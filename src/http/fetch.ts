@@ -1,3 +1,4 @@
+import { dispatch } from './dispatch.ts';
 import { exchange, type ExchangeOptions, type HttpResponse } from './exchange.ts';
 import { isLoopback } from './hosts.ts';
 
@@ -34,8 +35,7 @@ async function makeFetch(direct: boolean, tls: TlsSettings | undefined): Promise
   const dispatcher = direct
     ? new undici.Agent({ connect })
     : new undici.EnvHttpProxyAgent({ connect, requestTls: connect });
-  return async (url, options) =>
-    undici.fetch(url, { ...options, redirect: 'manual', duplex: 'half', dispatcher });
+  return async (url, options) => dispatch(url, options, { request: undici.request, dispatcher });
 }
 
 function connectOptions({ authorities, client, verify }: TlsSettings): object {

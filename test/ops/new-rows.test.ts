@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 
 import { NewRows } from '../../src/ops/copy/new-rows.ts';
+import { RowCache } from '../../src/ops/copy/row-cache.ts';
 
 const key = fc.string({ unit: fc.constantFrom('a', 'b', '.', ' ', '\xff'), maxLength: 12 });
 const value = fc.string({ unit: fc.constantFrom('x', 'y', '"', '\xe9'), minLength: 1, maxLength: 40 });
@@ -34,4 +35,15 @@ it('grows with what is added', () => {
   for (let n = 0; n < 5000; n++) rows.add(keyOf(n), `${n}`.padStart(64, '0'));
   for (let n = 0; n < 5000; n++) expect(rows.find(keyOf(n))).toBe(`${n}`.padStart(64, '0'));
   expect(rows.find(keyOf(5000))).toBeUndefined();
+});
+
+it('no more rows are kept than there is room for, those that were asked for first', () => {
+  const row = (n: number): string => `${n}\tvalue\n`;
+  const earlier = Array.from({ length: 150_000 }, (_, n) => row(n)).join('');
+  const cache = new RowCache(() => earlier);
+  for (let n = 0; n < 150_000; n++) cache.find(`${n}`);
+  for (let n = 200_000; n < 300_000; n++) cache.add(`${n}`, 'value');
+  const kept = cache.rows() ?? '';
+  expect(kept.split('\n').length - 1).toBe(200_000);
+  expect(kept.startsWith(earlier)).toBe(true);
 });

@@ -10,7 +10,7 @@ export class RowCache {
   #loaded: StatRows | undefined;
   /** What this build added; where earlier rows begin that were asked for. */
   readonly #now = new NewRows();
-  readonly #asked: number[] = [];
+  readonly #asked = new Set<number>();
   #passed = 0;
   #news = false;
 
@@ -27,14 +27,14 @@ export class RowCache {
     const earlier = this.#earlier();
     const at = earlier.find(key);
     if (at === undefined) return this.#now.find(key);
-    this.#asked.push(at);
+    this.#asked.add(at);
     return earlier.valueAt(at, key);
   }
 
   add(key: string, value: string): void {
     this.#news = true;
     // More are not kept.
-    if (this.#now.count < mostRows) this.#now.add(key, value);
+    if (this.#asked.size + this.#now.count < mostRows) this.#now.add(key, value);
   }
 
   /** So many rows are still of use, though they were not asked for. */
@@ -44,7 +44,7 @@ export class RowCache {
 
   clear(): void {
     this.#now.clear();
-    this.#asked.length = 0;
+    this.#asked.clear();
     this.#passed = 0;
     this.#loaded = new StatRows('');
     this.#news = true;
@@ -62,19 +62,22 @@ export class RowCache {
   rows(): string | undefined {
     if (!this.#news) return undefined;
     const earlier = this.#earlier();
-    const asked = new Set(this.#asked);
+    const asked = this.#asked;
     const most = Math.min(mostRows, 2 * (asked.size + this.#now.count + this.#passed) + spareRows);
-    const parts: string[] = [];
-    for (const at of asked) parts.push(earlier.rowAt(at));
-    parts.push(this.#now.text());
-    let left = most - asked.size - this.#now.count;
-    for (const at of earlier.all()) {
-      if (left <= 0) break;
-      if (asked.has(at)) continue;
-      parts.push(earlier.rowAt(at));
-      left -= 1;
-    }
-    return parts.join('');
+    let left = most - this.#now.count;
+    const taken = (rows: Iterable<number>, isTaken: (at: number) => boolean): string[] => {
+      const parts: string[] = [];
+      for (const at of rows) {
+        if (left <= 0) break;
+        if (!isTaken(at)) continue;
+        parts.push(earlier.rowAt(at));
+        left -= 1;
+      }
+      return parts;
+    };
+    const inUse = taken(asked, () => true);
+    const others = taken(earlier.all(), (at) => !asked.has(at));
+    return [...inUse, this.#now.text(), ...others].join('');
   }
 
   #earlier(): StatRows {
