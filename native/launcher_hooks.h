@@ -71,7 +71,7 @@ struct feed {
   size_t part, at;
 };
 
-/* False when all is written, or nobody reads it. All signals are blocked, SIGPIPE too. */
+/* False when all is written. */
 static bool feed_state(int to, struct feed *feed) {
   while (feed->part < 3) {
     const char *rest = feed->parts[feed->part] + feed->at;
@@ -93,7 +93,8 @@ static bool await_hook(int pidfd, int ends[2], struct feed *feed, uint32_t secon
     struct pollfd polls[3] = {{pidfd, POLLIN, 0}, {ends[0], POLLIN, 0}, {ends[1], POLLOUT, 0}};
     /* The kernel writes back what is left of the time. */
     long ready = SYS(ppoll, polls, 3, seconds != 0 && !timed_out ? &left : NULL, 0, 0);
-    if (ready < 0) continue;
+    if (ready == -EINTR) continue;
+    check(ready, "wait for it", "");
     if (ready == 0) {
       timed_out = true;
       SYS(pidfd_send_signal, pidfd, HOOK_SIGKILL, 0, 0);
@@ -110,13 +111,15 @@ static void run_hook(const struct hook *hook) {
   check(SYS(pipe2, out, O_CLOEXEC), "pipe", "");
   long pid = check(SYS(clone, CLONE_PIDFD | HOOK_SIGCHLD, 0, &pidfd, 0, 0), "clone", "");
   if (pid == 0) become_hook(hook, in[0], out[1]);
-  SYS(close, in[0]), SYS(close, out[1]);
+  SYS(close, out[1]);
   SYS(fcntl, in[1], F_SETFL, O_WRONLY | O_NONBLOCK), SYS(fcntl, out[0], F_SETFL, O_NONBLOCK);
   struct text own = {.length = 0}, output = {.length = 0};
   add_number(&own, (uint64_t)SYS(getpid));
   struct feed feed = {.parts = {hook->before, own.bytes, hook->after}};
   int ends[2] = {out[0], in[1]};
   bool timed_out = await_hook(pidfd, ends, &feed, hook->seconds, &output);
+  /* Not before: a write that nobody can read leaves a SIGPIPE, which would end the program that it is unblocked for. */
+  SYS(close, in[0]);
   int32_t info[32];
   memset(info, 0, sizeof info);
   while (SYS(waitid, P_PIDFD, pidfd, info, WEXITED, 0) == -EINTR) continue;

@@ -155,7 +155,7 @@ async function launch(
   using opened = new DisposableStack();
   const { stubs: folder } = machine.options;
   const rootPath = machine.facts.scratch.root;
-  const hooks = openHostHooks(spec, { folder: join(folder, 'hooks'), rootPath, signal });
+  const hooks = openHostHooks(spec, { rootPath, signal });
   opened.use(hooks);
   const stubs =
     spec.rootfs.kind === 'overlay' ? ensureStubs(join(folder, 'stubs'), stubTargets(spec)) : undefined;

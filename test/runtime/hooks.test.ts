@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { matchHooks, readHookFolders } from '../../src/runtime/index.ts';
@@ -81,7 +81,12 @@ describe('hooks on the way of a container', () => {
   it('R-03 run in the order of the spec, each where it belongs, with the state and its own environment', async () => {
     const host = busyboxHost();
     const log = join(host.folder, 'log');
-    const hooks = matchHooks(await readHookFolders([hookFolder(tellingHooks(log))]), someone);
+    const bundle = join(host.folder, 'bundle');
+    const folder = hookFolder({
+      ...tellingHooks(log),
+      'z.json': shellHook(`pwd > ${bundle}; cat config.json >> ${bundle}`, ['createRuntime']),
+    });
+    const hooks = matchHooks(await readHookFolders([folder]), someone);
     const annotations = { note: 'x.y' };
     const { stdout, warnings } = await runBusybox(host, 'cat /hook.log', { hooks, annotations });
     // Its own first process is 1 in the container.
@@ -94,7 +99,11 @@ describe('hooks on the way of a container', () => {
       'poststop stopped none 1 1',
     ]);
     expect(warnings).toEqual([]);
-    expect(readdirSync(join(host.folder, 'runtime/hooks'))).toEqual([]);
+    const [path = '', ...config] = readFileSync(bundle, 'utf8').split('\n');
+    expect(JSON.parse(config.join('\n'))).toMatchObject({ annotations });
+    // Its variables may be secrets: never on a disk.
+    expect(path).toMatch(/^\/dev\/shm\//);
+    expect(existsSync(path)).toBe(false);
   });
 
   it.each(['prestart', 'createRuntime', 'createContainer', 'startContainer'])(
@@ -146,5 +155,40 @@ describe('hooks on the way of a container', () => {
     const hooks = matchHooks(await readHookFolders([folder]), someone);
     const annotations = { large: 'x'.repeat(200_000) };
     expect((await runBusybox(busyboxHost(), 'echo ran', { hooks, annotations })).stdout).toBe('ran\n');
+  });
+
+  it('R-03 a state that nobody reads ends no program, in whatever pid namespace', async () => {
+    const folder = hookFolder({ 'a.json': shellHook('true', ['createContainer', 'startContainer']) });
+    const hooks = matchHooks(await readHookFolders([folder]), someone);
+    const annotations = { large: 'x'.repeat(200_000) };
+    const { code, stdout } = await runBusybox(busyboxHost(), 'echo ran', {
+      ...{ hooks, annotations, sharedNamespaces: ['pid'] },
+    });
+    expect([code, stdout]).toEqual([0, 'ran\n']);
+  });
+
+  it('R-03 what a hook leaves running holds nobody up, though it has its output', async () => {
+    const host = busyboxHost();
+    const left = join(host.folder, 'left');
+    const line = `sleep 1000 & echo $! > ${left}; echo told; exit 3`;
+    const hooks = matchHooks(
+      await readHookFolders([hookFolder({ 'a.json': shellHook(line, ['poststop']) })]),
+      someone,
+    );
+    const { warnings } = await runBusybox(host, 'true', { hooks });
+    process.kill(Number(readFileSync(left, 'utf8')), 'SIGKILL');
+    expect(warnings).toEqual(['the poststop hook /bin/sh ended with 3: told']);
+  });
+
+  it('R-03 a hook that cannot even be tried is told of like one that fails', async () => {
+    const hook = { path: '/etc/passwd/hook', args: ['hook'] };
+    const { code, warnings } = await runBusybox(busyboxHost(), 'exit 7', {
+      hooks: { poststart: [hook], poststop: [hook] },
+    });
+    expect(code).toBe(7);
+    expect(warnings).toEqual([
+      expect.stringContaining('the poststart hook /etc/passwd/hook failed: '),
+      expect.stringContaining('the poststop hook /etc/passwd/hook failed: '),
+    ]);
   });
 });

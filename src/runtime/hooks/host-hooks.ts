@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import type { TsbuildError } from '../../core/index.ts';
 import type { HookStage } from '../../oci/runtime-spec.ts';
-import { makeFolder, makeScratchFolder } from '../../sys/index.ts';
+import { makeScratchFolder } from '../../sys/index.ts';
 import { printConfig } from '../config.ts';
 import type { ContainerSpec } from '../types.ts';
 import { hookError } from './failure.ts';
@@ -22,16 +22,18 @@ export interface HostHooks extends Disposable {
   afterEnd(): Promise<readonly string[]>;
 }
 
+/** Variables may be secrets, which are for memory only: a tmpfs of the host, never a disk (S-62). */
+const memory = '/dev/shm';
+
 /** Undefined for a container without hooks. `rootPath`: where its root is mounted in its own mount namespace. */
 export function openHostHooks(
   spec: ContainerSpec,
-  options: { readonly folder: string; readonly rootPath: string; readonly signal?: AbortSignal | undefined },
+  options: { readonly rootPath: string; readonly signal?: AbortSignal | undefined },
 ): HostHooks | undefined {
   const { hooks } = spec.config;
   if (!hasHooks(hooks)) return undefined;
-  const { folder, rootPath, signal } = options;
-  makeFolder(folder, 0o700);
-  const bundle = makeScratchFolder(folder);
+  const { rootPath, signal } = options;
+  const bundle = makeScratchFolder(memory);
   // Hooks look into it for what their container is made of (runtime-spec bundle.md).
   const config = { ...spec.config, root: { ...spec.config.root, path: rootPath } };
   writeFileSync(join(bundle.path, 'config.json'), `${printConfig(config)}\n`, { mode: 0o600 });
