@@ -52,6 +52,11 @@ export function setupError(report: ErrorReport, plan: readonly SetupOp[]): Tsbui
       hint: 'idmap takes root, and a file system that has it: ext4, xfs and btrfs, tmpfs since Linux 6.3, never overlay',
     });
   }
+  if (op?.kind === 'id-map') {
+    return new TsbuildError('HOST_UNSUPPORTED', `the kernel refuses a map of owners: ${reason}`, {
+      hint: 'idmap takes root, and ranges that do not overlap',
+    });
+  }
   const step = op === undefined ? 'reading the request' : op.kind;
   return new TsbuildError(
     'RUNTIME_SETUP',

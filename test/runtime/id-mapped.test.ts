@@ -74,4 +74,18 @@ describe('mounts with other owners', () => {
       message: expect.stringContaining('the owners of /proc/sys cannot be mapped') as string,
     });
   });
+
+  it('R-73 a map that the kernel refuses is told of, and holds nobody up', async () => {
+    requires('root', 'overlay', 'tool:busybox');
+    const host = busyboxHost();
+    const one = { containerID: 0, hostID: 1, size: 2 };
+    const mount = {
+      ...{ destination: '/m', type: 'bind', source: host.folder, options: ['bind', 'idmap'] },
+      ...{ uidMappings: [one, { containerID: 1, hostID: 9, size: 1 }], gidMappings: [one] },
+    };
+    await expect(runBusybox(host, 'true', { mounts: [mount] })).rejects.toMatchObject({
+      code: 'HOST_UNSUPPORTED',
+      message: expect.stringContaining('refuses a map of owners') as string,
+    });
+  });
 });
