@@ -80,13 +80,14 @@ export class RunOp implements Op<State> {
 
   async #run(spec: Parameters<typeof runContainer>[1], output: MaskedOutput): Promise<Ended> {
     try {
-      const { runtime } = this.#services;
-      using _staged = await staged(runtime, spec);
+      const { runtime, store } = this.#services;
+      using _staged = await staged(runtime, spec, store.root);
       let gone: Promise<void> | undefined;
       const result = await runContainer(runtime, spec, {
         signal: output.signal,
         onStdout: (data) => output.log('stdout', data),
         onStderr: (data) => output.log('stderr', data),
+        warn: (message) => output.warn(message),
         aside: (ending) => {
           gone = ending;
           ending.catch(() => undefined); // heard by whoever awaits it later
@@ -113,10 +114,10 @@ export class RunOp implements Op<State> {
 }
 
 /** Without mounts of its own a container has in its tree what it would mount, and the step's changes are looked at after. */
-async function staged(runtime: Runtime, spec: ContainerSpec): Promise<Disposable | undefined> {
+async function staged(runtime: Runtime, spec: ContainerSpec, own: string): Promise<Disposable | undefined> {
   if (runtime.isolation === 'namespaces') return undefined;
   const { stageMounts } = await import('./run/staged/mounts.ts');
-  return stageMounts(spec);
+  return stageMounts(spec, own);
 }
 
 /** `gone`: when its launcher and cgroups are. */
@@ -126,12 +127,14 @@ interface MaskedOutput {
   readonly signal: AbortSignal;
   /** Passes on, without secrets, what has come of a stream; without a chunk, its rest. */
   log(stream: 'stdout' | 'stderr', chunk?: Uint8Array): void;
+  warn(message: string): void;
 }
 
 function masked(context: RunContext, secrets: readonly Uint8Array[]): MaskedOutput {
   const masks = { stdout: new SecretMask(secrets), stderr: new SecretMask(secrets) };
   return {
     signal: context.signal,
+    warn: (message) => context.warn(message),
     log(stream, chunk) {
       const shown = chunk === undefined ? masks[stream].end() : masks[stream].push(chunk);
       if (shown.length > 0) context.log(stream, shown);

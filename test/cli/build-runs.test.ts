@@ -120,7 +120,10 @@ describe('flags that hold for all RUN steps', () => {
         join(folder, 'Dockerfile'),
         `FROM busybox:1\nRUN (${script}) > /seen; cp /data/word /kept\n`,
       );
-      const hooks = hookFolder({ 'a.json': shellHook(`echo ran >> ${log}`, ['createRuntime']) });
+      const hooks = hookFolder({
+        'a.json': shellHook(`echo ran >> ${log}`, ['createRuntime']),
+        'b.json': shellHook('echo late; exit 4', ['poststop']),
+      });
       const flags = [
         ...['--cap-drop', 'ALL', '--cap-add', 'CHOWN', '--security-opt', 'no-new-privileges'],
         ...['-v', `${folder}:/data:ro`, '--dns', '9.9.9.9', '--dns-search', 'x.org', '--group-add', 'staff'],
@@ -150,6 +153,7 @@ describe('flags that hold for all RUN steps', () => {
         ...flags,
       ]);
       expect(other.stderr).toContain('CAP_KILL');
+      expect(other.stderr).toContain('the poststop hook /bin/sh ended with 4: late');
       expect(other.stderr).not.toMatch(/RUN .*\n#\d+ CACHED/);
     });
   });

@@ -1,8 +1,9 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import type { BuildOptions } from '../../src/build.ts';
+import { runStepOptionsOf } from '../../src/cli/build-runs.ts';
 import { built, type Built } from '../support/built-tree.ts';
 import { tsbuild, tsbuildWithBusybox } from '../support/cli.ts';
 import { makeContext } from '../support/context.ts';
@@ -162,6 +163,24 @@ describe('RUN in a chroot', () => {
       });
     },
   );
+
+  it('a folder of the user is never moved into the tree: it is only to be read', async () => {
+    const folder = tempFolder('volume').path;
+    writeFileSync(join(folder, 'word'), 'from outside');
+    const given = async (volume: string): Promise<Partial<BuildOptions>> => ({
+      ...(await runStepOptionsOf({ volume: [volume] })),
+      isolation: 'chroot',
+    });
+    const { output } = await run(['RUN cat /data/word'], await given(`${folder}:/data:ro`));
+    expect(output).toContain('from outside');
+    for (const more of ['', ':ro,idmap=uids=0-1-1']) {
+      await expect(run(['RUN mv /data /gone'], await given(`${folder}:/data${more}`))).rejects.toMatchObject({
+        code: 'HOST_UNSUPPORTED',
+        hint: expect.stringContaining('seccomp=unconfined') as string,
+      });
+    }
+    expect(readFileSync(join(folder, 'word'), 'utf8')).toBe('from outside');
+  });
 
   it('a cache is what it was for the next step, and for one in namespaces', async () => {
     const line = (word: string): string =>

@@ -14,8 +14,14 @@ import { StagedPoints } from './points.ts';
  * are copied. So is a folder that is only to be read: what the program writes there is lost, as elsewhere it would be
  * refused. A folder that is written to (a cache) is moved in, and back at the end. Of the kernel's file systems the empty
  * mount points are there. Throws HOST_UNSUPPORTED for what cannot be had like this.
+ *
+ * `own`: the host folder of the builder. What a user has elsewhere is never moved: a builder that is killed would leave it
+ * in a tree that is then removed.
  */
-export async function stageMounts({ config, rootfs, subpaths }: ContainerSpec): Promise<Disposable> {
+export async function stageMounts(
+  { config, rootfs, subpaths }: ContainerSpec,
+  own: string,
+): Promise<Disposable> {
   if (rootfs.kind !== 'bind') throw new TsbuildError('INTERNAL', 'only a whole tree can be staged');
   const points = new StagedPoints(rootfs.path);
   try {
@@ -24,7 +30,7 @@ export async function stageMounts({ config, rootfs, subpaths }: ContainerSpec): 
       if (posix.resolve('/', destination) === '/dev') {
         points.place('/dev', (root, path) => fillDevices(root, path, config.linux.devices ?? []));
       } else if (isBind(mount)) {
-        await stageBind(points, mount, subpaths?.[destination] ?? '/');
+        await stageBind(points, mount, { subpath: subpaths?.[destination] ?? '/', own });
       } else {
         points.place(destination, (root, path) => root.mkdir(path, modeOf(mount)));
       }
@@ -47,13 +53,18 @@ function modeOf({ type, options = [] }: MountConfig): number {
   return mode === undefined ? 0o1777 : Number.parseInt(mode, 8);
 }
 
-async function stageBind(points: StagedPoints, mount: MountConfig, subpath: string): Promise<void> {
+async function stageBind(
+  points: StagedPoints,
+  mount: MountConfig,
+  { subpath, own }: { readonly subpath: string; readonly own: string },
+): Promise<void> {
   const { destination, options = [] } = mount;
   const host = realpathSync(mount.type === 'overlay' ? onlyLower(mount) : (mount.source ?? ''));
   const isFolder = statSync(host).isDirectory();
   using origin = openRootDir(isFolder ? host : dirname(host));
   const inside = isFolder ? fromText(subpath) : fromText(basename(host));
   const { type, mode, uid, gid } = origin.stat(inside);
+  if (type === 'file' || type === 'directory') refuseUnlike(mount, host.startsWith(`${realpathSync(own)}/`));
   if (type === 'file') {
     const bytes = origin.read(inside, largestFile);
     points.place(destination, (root, path) => {
@@ -73,6 +84,22 @@ async function stageBind(points: StagedPoints, mount: MountConfig, subpath: stri
   } else {
     lendFolder(points, destination, hostPathOf(host, origin, inside));
   }
+}
+
+/** What a copy would not be like: changes that stay, and other owners. */
+function refuseUnlike({ destination, options = [], uidMappings }: MountConfig, isOwn: boolean): void {
+  const what =
+    uidMappings !== undefined
+      ? 'with other owners'
+      : isOwn || options.includes('ro')
+        ? undefined
+        : 'to write to';
+  if (what === undefined) return;
+  throw new TsbuildError(
+    'HOST_UNSUPPORTED',
+    `a mount ${what} on ${destination} needs namespaces, and isolation here is chroot alone`,
+    { hint: `mount it read-only (:ro), or ${namespaceHint}` },
+  );
 }
 
 /** Those that are bound are the builder's own and single ones of contexts; they are in memory for a moment. */
