@@ -1,5 +1,5 @@
-import { compatibilityVersion, type Json, type JsonObject } from '../core/index.ts';
-import type { BuildPlan } from '../graph/types.ts';
+import { compatibilityVersion, isJsonObject, type Json, type JsonObject } from '../core/index.ts';
+import type { BuildPlan, Step } from '../graph/types.ts';
 import type { Attestation } from '../image/index.ts';
 import { formatPlatform, hostPlatform } from '../oci/index.ts';
 import type { FetchedSource } from '../source/types.ts';
@@ -62,7 +62,8 @@ function tell({ mode }: ProvenanceRequest, facts: BuildFacts): Told {
   const dockerfile = config.material === undefined ? ['dockerfile'] : [];
   const request = parametersOf(parameters, { mode, locals: [...locals, ...dockerfile] });
   const networked = steps.some(({ op }) => op.kind === 'run' && op.network !== 'none');
-  const completeMaterials = locals.length === 0;
+  const given = givenToRuns(steps);
+  const completeMaterials = locals.length === 0 && !ofMachine.some((name) => given.has(name));
   const { steps: configSteps, source } =
     mode === 'max' ? buildConfigOf(steps, facts.dockerfile) : { steps: undefined, source: undefined };
   return {
@@ -73,12 +74,21 @@ function tell({ mode }: ProvenanceRequest, facts: BuildFacts): Told {
     id: moments.invocation,
     started: moments.started.toISOString(),
     finished: moments.finished.toISOString(),
-    completeRequest: request.complete,
+    // What flags give to RUN steps has paths of this machine, and BuildKit no names for it: it is not told.
+    completeRequest: request.complete && given.size === 0,
     completeMaterials,
     hermetic: completeMaterials && !networked,
     steps: configSteps,
     source,
   };
+}
+
+/** Of what flags give to RUN steps that which brings in files or programs of this machine. */
+const ofMachine = ['volumes', 'devices', 'cdiDevices', 'hooks', 'cdiHooks'] as const;
+
+function givenToRuns(steps: readonly Step[]): ReadonlySet<string> {
+  const given = steps.flatMap(({ op }) => (op.kind === 'run' ? [op.given] : []));
+  return new Set(given.flatMap((each) => (isJsonObject(each) ? Object.keys(each) : [])));
 }
 
 /** https://slsa.dev/spec/v1.1/provenance; members of our own begin with `tsbuild_`, as it demands. */

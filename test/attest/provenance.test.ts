@@ -165,6 +165,21 @@ describe('provenance', () => {
     expect(metadata.tsbuild_completeness.resolvedDependencies).toBe(complete);
   });
 
+  it.each([
+    [{ capabilities: ['CAP_KILL'] }, true],
+    [{ volumes: [{ source: '/home/grace/m2' }] }, false],
+    [{ hooks: ['sha256:1'] }, false],
+  ])('O-80 C-46 says that steps were given more, and nothing of the machine: %j', async (given, complete) => {
+    const told = await predicate('FROM alpine:3\nRUN --network=none true\n', {
+      given,
+      request: { mode: 'max' },
+    });
+    const { metadata } = slsa1.parse(told).runDetails;
+    expect(metadata.tsbuild_completeness).toEqual({ request: false, resolvedDependencies: complete });
+    expect(metadata.tsbuild_hermetic).toBe(complete);
+    expect(JSON.stringify(told)).not.toContain('grace');
+  });
+
   it('O-84 strips credentials from every URL, wherever it stands', async () => {
     const url = `https://grace:${secret}@git.example/app.git`;
     const text = `FROM alpine:3\nADD https://grace:${secret}@dl.example/a.tar /\nRUN git clone ${url}\n`;

@@ -30,6 +30,7 @@ export interface PlanCase {
   readonly contexts?: Readonly<Record<string, ContextReference>>;
   readonly allow?: readonly Entitlement[];
   readonly extraHosts?: readonly string[];
+  readonly given?: PlanOptions['given'];
   /** Base images by name, those of layouts by path; any other name is found too and has a plain config, but for those that begin with `missing`. */
   readonly bases?: Readonly<Record<string, BaseCase>>;
 }
@@ -61,6 +62,7 @@ export async function planCase(text: string, options: PlanCase = {}): Promise<Pl
     contexts: new Map(Object.entries(options.contexts ?? {})),
     allow: new Set(options.allow),
     extraHosts: options.extraHosts ?? [],
+    given: options.given,
     resolveLayout: async ({ path, reference }, platform) => {
       resolved.push(`layout ${path} ${reference ?? ''} for ${formatPlatform(platform)}`);
       return resolvedBase(path, platform, options.bases?.[path] ?? {});
