@@ -41,4 +41,23 @@ describe('run --hooks-dir', () => {
     );
     expect(await cli.ok(['ps', '-aq', '--filter', 'name=refused'])).toBe('');
   });
+
+  it('R-03 a container has ended for others when its last hook has', async () => {
+    const seen = join(tempFolder('hooks').path, 'seen');
+    const line = `cat ${cli.root}/containers/*/state.json > ${seen}`;
+    const looking = hookFolder({ 'a.json': shellHook(line, ['poststop']) });
+    await cli.ok([
+      'run',
+      '--name',
+      'ended',
+      '--network',
+      'none',
+      '--hooks-dir',
+      looking,
+      'busybox:1',
+      'true',
+    ]);
+    expect(JSON.parse(readFileSync(seen, 'utf8'))).toMatchObject({ status: 'running' });
+    await cli.ok(['rm', 'ended']);
+  });
 });

@@ -107,10 +107,11 @@ export async function liveContainer(
     told?: Told & { readonly gone?: Promise<void> | undefined },
   ): Promise<number> => {
     const { gone, ...words } = told ?? {};
-    if (record.autoRemove && !control.keep && state.status === 'exited')
-      await discardContainer(store, record, { cgroups: 'gone' });
-    else writeState(store, id, state);
+    const isRemoved = record.autoRemove && !control.keep && state.status === 'exited';
+    if (isRemoved) await discardContainer(store, record, { cgroups: 'gone' });
     await gone;
+    // Last: who reads it takes the container for one of which nothing is left.
+    if (!isRemoved) writeState(store, id, state);
     return tell(state.exitCode ?? 0, words);
   };
   try {
