@@ -5,25 +5,7 @@ const widestHelp = 96;
 
 /** A command as all are made; `about` is one line without a full stop. */
 export function makeCommand(name: string, about: string): Command {
-  return quiet(new IndexedCommand(name)).description(about);
-}
-
-/**
- * commander looks through all options for each that is added, which of a hundred takes it a millisecond. It finds them by
- * this method; by another name it would be as slow as without this.
- */
-class IndexedCommand extends Command {
-  readonly #byFlag = new Map<string | undefined, Option>();
-  #indexed = 0;
-
-  _findOption(flag: string): Option | undefined {
-    for (const option of this.options.slice(this.#indexed)) {
-      for (const own of [option.short, option.long])
-        if (!this.#byFlag.has(own)) this.#byFlag.set(own, option);
-    }
-    this.#indexed = this.options.length;
-    return this.#byFlag.get(flag);
-  }
+  return quiet(new Command(name)).description(about);
 }
 
 /** commander throws what it would print: errors all look the same, wherever they come from. */
