@@ -17,6 +17,8 @@ export function addCompatibilityOption(command: Command): Command {
 
 /** Throws USAGE for a version that cannot be kept to. There is one so far: nothing follows from the choice. */
 export function checkCompatibility({ compatibilityVersion }: CompatibilityFlags): void {
-  const wanted = compatibilityVersion ?? process.env[variable];
-  if (wanted !== undefined && wanted !== '') parseCompatibilityVersion(wanted);
+  const inherited = process.env[variable];
+  // An empty variable is none; an empty flag is a version that a script has lost.
+  const wanted = compatibilityVersion ?? (inherited === '' ? undefined : inherited);
+  if (wanted !== undefined) parseCompatibilityVersion(wanted);
 }

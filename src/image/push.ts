@@ -72,23 +72,26 @@ export async function pushImage(
   await lease.keep({ blob: target.digest });
   const { registry, repository, tag } = reference;
   const to = options.byDigest === true ? { registry, repository } : { registry, repository, tag };
+  const sentConfigs = new Set<Digest | undefined>();
+  const send = async (place: Reference, image: Descriptor): Promise<Sent> => {
+    const one = await sendImage(store, { reference: place, image }, options);
+    sentConfigs.add(one.config);
+    return one;
+  };
   const sent = isIndexType(target.mediaType)
     ? await pushIndex(
         store,
         { reference: to, index: target },
-        {
-          ...options,
-          pushImage: async (image) =>
-            sendImage(store, { reference: { registry, repository }, image }, options),
-        },
+        { ...options, pushImage: async (image) => send({ registry, repository }, image) },
       )
-    : await sendImage(store, { reference: to, image: target }, options);
+    : await send(to, target);
   const repoDigest = `${repositoryName(reference)}@${sent.manifest.digest}`;
   const images = await imagesOf(store, target);
   for (const { id, manifest } of images) {
     // What is pushed past the store is none of the store's images.
     const isKept = options.image === undefined || (await store.images.get(id)) !== undefined;
-    if (isKept) await recordRepoDigest(store, { id, manifest }, repoDigest);
+    // Under that digest others find an image of the config that went: with eStargz layers it is not this one.
+    if (isKept && sentConfigs.has(id)) await recordRepoDigest(store, { id, manifest }, repoDigest);
   }
   const own = selectPlatform(hostPlatform(), images) ?? images[0];
   if (own === undefined) throw new TsbuildError('IMAGE_INVALID', `${name} has no images`);

@@ -1,5 +1,5 @@
 import { digestOf, TsbuildError } from '../core/index.ts';
-import { discard, withRetries } from '../http/index.ts';
+import { discard, HttpStatusError, withRetries } from '../http/index.ts';
 import type { Descriptor, Reference } from '../oci/index.ts';
 import { withDeadline } from './conversation.ts';
 import { withRepository, type OpenRepository, type RegistryOptions } from './repository.ts';
@@ -47,10 +47,10 @@ export function tagsOf({ tag }: Reference, { moreTags = [] }: TaggedPushOptions)
   return tag === undefined ? [] : [...new Set([tag, ...moreTags])];
 }
 
-/**
- * Under its digest where there are no tags. Several go in one request where the registry knows how (end-7b), and else in one
- * each: by digest it takes the manifest in any case.
- */
+/** As many as every registry that knows several takes (end-7b); beyond, it may say 414. */
+const tagsAtOnce = 10;
+
+/** Under its digest where there are no tags. Several go in one request where the registry knows how (end-7b), else in one each. */
 export async function putUnderTags(
   repository: OpenRepository,
   tags: readonly string[],
@@ -59,11 +59,30 @@ export async function putUnderTags(
   const digest = digestOf(manifest.bytes);
   const [only = digest] = tags;
   if (tags.length < 2) return (await putManifest(repository, only, manifest)).descriptor;
-  const query = new URLSearchParams(tags.map((tag): [string, string] => ['tag', tag])).toString();
-  const { descriptor, tagged } = await putManifest(repository, `${digest}?${query}`, manifest);
-  for (const tag of tags) if (!tagged.includes(tag)) await putManifest(repository, tag, manifest);
-  return descriptor;
+  for (let at = 0; at < tags.length; at += tagsAtOnce) {
+    const some = tags.slice(at, at + tagsAtOnce);
+    const tagged = await putAtOnce(repository, some, manifest);
+    for (const tag of some) if (!tagged.includes(tag)) await putManifest(repository, tag, manifest);
+  }
+  return { mediaType: manifest.mediaType, digest, size: manifest.bytes.byteLength };
 }
+
+/** Which of the tags it has now. A refusal may be of the query, or of a digest there: by its tags it goes as it always did. */
+async function putAtOnce(
+  repository: OpenRepository,
+  tags: readonly string[],
+  manifest: OutgoingManifest,
+): Promise<readonly string[]> {
+  const query = new URLSearchParams(tags.map((tag): [string, string] => ['tag', tag])).toString();
+  try {
+    return (await putManifest(repository, `${digestOf(manifest.bytes)}?${query}`, manifest)).tagged;
+  } catch (error) {
+    if (error instanceof HttpStatusError && refusals.has(error.status)) return [];
+    throw error;
+  }
+}
+
+const refusals: ReadonlySet<number> = new Set([400, 403, 404, 405, 414, 422, 501]);
 
 /** end-7a. `place` is a tag or the digest. The registry's digest of it must be ours: it is the name by which others will ask. */
 export async function putManifest(

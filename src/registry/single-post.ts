@@ -3,7 +3,7 @@ import { HttpStatusError, type HttpResponse } from '../http/index.ts';
 import type { Conversation } from './conversation.ts';
 import { sendBytes } from './send-bytes.ts';
 import type { BlobSource, UploadWork } from './upload.ts';
-import { sessionOf, type Session } from './upload-session.ts';
+import { algorithmQuery, sessionOf, type Session } from './upload-session.ts';
 
 /** Bytes. More than this is not worth sending twice where the registry looks at none of it. */
 const smallest = 64 * 1024;
@@ -20,7 +20,7 @@ export async function sendWhole(source: BlobSource, work: UploadWork): Promise<S
   const { conversation, chunk } = work;
   const { digest, size } = source;
   if (size > Math.min(smallest, chunk) || refusing.has(conversation)) return undefined;
-  const query = new URLSearchParams({ digest });
+  const query = new URLSearchParams({ digest, ...algorithmQuery(digest) });
   const path = `blobs/uploads/?${query.toString()}`;
   const read = (): AsyncIterable<Uint8Array> => source.read(0, size);
   try {

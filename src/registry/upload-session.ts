@@ -1,3 +1,4 @@
+import { digestParts, type Digest } from '../core/index.ts';
 import { HttpStatusError, type HttpResponse } from '../http/index.ts';
 
 /** What an upload session of the registry has (distribution-spec, "Pushing blobs"). */
@@ -34,4 +35,10 @@ export function uploadLocation(response: HttpResponse): URL | undefined {
 export function offsetOf(response: HttpResponse): number | undefined {
   const last = /^(?:bytes=)?0-(\d{1,15})$/.exec(response.headers.get('range') ?? '')?.[1];
   return last === undefined ? undefined : Number(last) + 1;
+}
+
+/** What a registry does not reckon with by itself it is told when the upload begins (end-4c). */
+export function algorithmQuery(digest: Digest): Readonly<Record<string, string>> {
+  const { algorithm } = digestParts(digest);
+  return algorithm === 'sha256' ? {} : { 'digest-algorithm': algorithm };
 }

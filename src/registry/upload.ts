@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { digestParts, type Digest } from '../core/index.ts';
+import type { Digest } from '../core/index.ts';
 import {
   countTries,
   CutOffError,
@@ -13,7 +13,7 @@ import {
 import { withDeadline } from './conversation.ts';
 import { sendBytes, type SendingWork } from './send-bytes.ts';
 import { sendWhole } from './single-post.ts';
-import { offsetOf, sessionOf, type Session } from './upload-session.ts';
+import { algorithmQuery, offsetOf, sessionOf, type Session } from './upload-session.ts';
 
 /** A blob that can be read from anywhere, as often as it takes. */
 export interface BlobSource {
@@ -145,12 +145,6 @@ async function begin(source: BlobSource, work: UploadWork): Promise<Session | 'm
   if (answer !== undefined) return answer;
   const query = new URLSearchParams(algorithmQuery(source.digest)).toString();
   return sessionOf(await small(`blobs/uploads/${query && `?${query}`}`, 'POST', work), 0);
-}
-
-/** What a registry does not reckon with by itself it is told when the upload begins (end-4c). */
-function algorithmQuery(digest: Digest): Readonly<Record<string, string>> {
-  const { algorithm } = digestParts(digest);
-  return algorithm === 'sha256' ? {} : { 'digest-algorithm': algorithm };
 }
 
 /** A registry that cannot lend it answers with the session for sending it. */

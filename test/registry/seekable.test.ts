@@ -45,6 +45,10 @@ describe('seekable layers and a registry', () => {
         const form = { form: { compression } };
         const first = await pushImage(store, name, form);
         expect(first.transferred).toBeGreaterThan(0);
+        // What the repository has under the digest is this image only where it has the same id.
+        expect((await store.images.get(made.id))?.repoDigests ?? []).toEqual(
+          compression === 'estargz' ? [] : [first.repoDigest],
+        );
         // Nor is anything packed for it: the annotations and the config are those of the first time.
         expect(await pushImage(store, name, form)).toMatchObject({
           manifest: first.manifest,

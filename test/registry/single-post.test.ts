@@ -115,6 +115,25 @@ describe('digests of another algorithm', () => {
     });
   });
 
+  it('end-4b end-4c sha512: a session that comes in answer to a small blob was told the algorithm, too', async () => {
+    await using registry = await memoryRegistry({ wholePost: 'session' });
+    const bytes = Buffer.from('{}');
+    const digest = digestAs('sha512', bytes);
+    await pushContent(
+      parseReference(`${registry.host}/app:1`),
+      {
+        layers: [],
+        config: blobOf(digest, bytes),
+        manifest: () => ({ bytes, mediaType: mediaTypes.manifest }),
+        mountRepositories: [],
+      },
+      { retry },
+    );
+    expect([...registry.blobs.keys()]).toEqual([digest]);
+    const begun = registry.said().filter((line) => line.startsWith('POST'));
+    expect(begun).toEqual([expect.stringMatching(/[?&]digest=.*&digest-algorithm=sha512$/)]);
+  });
+
   it('end-4c sha512: a blob that was changed is refused', async () => {
     await using registry = await memoryRegistry();
     const { digest, layer } = sha512Image(registry);

@@ -15,8 +15,8 @@ export interface MemoryRegistry extends FaultProxy {
 export interface MemoryRegistryOptions {
   /** The answer to a blob in one POST: it takes it, or begins a session, or wants no body there. */
   readonly wholePost?: 'takes' | 'session' | 'refuses';
-  /** Whether a manifest is put under several tags at once. */
-  readonly manyTags?: boolean;
+  /** What it does where a manifest is put under several tags at once. */
+  readonly manyTags?: 'takes' | 'ignores' | 'refuses';
   /** Status for the deletion of blobs and of manifests. */
   readonly deletes?: number;
   /** The digest that it says of a blob that came in one POST. */
@@ -24,7 +24,7 @@ export interface MemoryRegistryOptions {
 }
 
 export async function memoryRegistry(options: MemoryRegistryOptions = {}): Promise<MemoryRegistry> {
-  const { wholePost = 'takes', manyTags = true, deletes = 202 } = options;
+  const { wholePost = 'takes', manyTags = 'takes', deletes = 202 } = options;
   const blobs: MemoryRegistry['blobs'] = new Map();
   const manifests: MemoryRegistry['manifests'] = new Map();
   const sessions = new Map<string, Buffer>();
@@ -77,7 +77,12 @@ export async function memoryRegistry(options: MemoryRegistryOptions = {}): Promi
     const keyOf = (one: string): string => repository + (one.includes(':') ? '@' : ':') + one;
     if (method === 'PUT') {
       const digest = `sha256:${createHash('sha256').update(body).digest('hex')}`;
-      const tags = manyTags ? url.searchParams.getAll('tag') : [];
+      const asked = url.searchParams.getAll('tag');
+      if (asked.length > 0 && manyTags === 'refuses') {
+        end(response, 414);
+        return;
+      }
+      const tags = manyTags === 'takes' ? asked : [];
       const own = name.startsWith('sha512:') ? name : digest;
       for (const one of [name, own, ...tags]) manifests.set(keyOf(one), { body, type });
       const said = tags.length > 0 ? { 'oci-tag': tags.join(', ') } : {};
