@@ -52,7 +52,8 @@ export interface PushedImage {
 
 /**
  * Pushes the image of this name to the registry that the name says, and records its repo digest; of an index all its images
- * and itself. An image that came from a registry goes byte for byte; its id is the same everywhere in any case. Throws IMAGE_NOT_FOUND, DIGEST_MISMATCH,
+ * and itself. An image that came from a registry goes byte for byte. Its id is the same everywhere, unless its layers become
+ * eStargz: what went is another image then, and no repo digest of this one. Throws IMAGE_NOT_FOUND, DIGEST_MISMATCH,
  * INTERRUPTED, REFERENCE_INVALID and the REGISTRY_ codes.
  */
 export async function pushImage(
