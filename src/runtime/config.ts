@@ -187,7 +187,7 @@ function insecureLinux(request: ContainerRequest, insecure: InsecureOptions): Li
     ...commonLinux(request),
     devices: withDevices(own, request.devices ?? []),
     resources: { ...request.limits },
-    maskedPaths: [],
+    maskedPaths: request.mask ?? [],
     readonlyPaths: [],
   };
 }

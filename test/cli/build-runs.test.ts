@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { runStepOptionsOf, type RunStepFlags } from '../../src/cli/build-runs.ts';
 import { keyOfGiven } from '../../src/ops/index.ts';
-import { containerConfig } from '../../src/runtime/index.ts';
+import { containerConfig, type ContainerRequest } from '../../src/runtime/index.ts';
 import { tsbuildWithBusybox, type Tsbuild } from '../support/cli.ts';
 import { hookFolder, shellHook } from '../support/hook-files.ts';
 import { requires } from '../support/requires.ts';
@@ -79,7 +79,11 @@ describe('flags that hold for all RUN steps', () => {
   });
 
   it('C-46 mask adds to what is masked, unmask takes away', () => {
-    const paths = (mask: readonly string[], unmask: readonly string[]) => {
+    const paths = (
+      mask: readonly string[],
+      unmask: readonly string[],
+      more: Partial<ContainerRequest> = {},
+    ) => {
       const user = { uid: 0, gid: 0, additionalGids: [], home: '/' };
       const common = {
         purpose: 'build',
@@ -88,8 +92,10 @@ describe('flags that hold for all RUN steps', () => {
         network: 'none',
         processors: 1,
       } as const;
-      return containerConfig({ ...common, user, mask, unmask }).linux;
+      return containerConfig({ ...common, user, mask, unmask, ...more }).linux;
     };
+    const insecure = { loopDevices: 0 };
+    expect(paths(['/x'], [], { insecure })).toMatchObject({ maskedPaths: ['/x'], readonlyPaths: [] });
     const plain = paths([], []);
     expect(paths(['/x'], []).maskedPaths).toEqual([...(plain.maskedPaths ?? []), '/x']);
     expect(paths(['/x'], ['ALL'])).toMatchObject({ maskedPaths: ['/x'], readonlyPaths: [] });

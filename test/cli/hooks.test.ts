@@ -1,8 +1,10 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { tsbuildWithBusybox, type Tsbuild } from '../support/cli.ts';
 import { hookFolder, shellHook, tellingHooks } from '../support/hook-files.ts';
+import { until } from '../support/holdings.ts';
 import { requires } from '../support/requires.ts';
 import { runCommand } from '../support/run-command.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -59,5 +61,21 @@ describe('run --hooks-dir', () => {
     ]);
     expect(JSON.parse(readFileSync(seen, 'utf8'))).toMatchObject({ status: 'running' });
     await cli.ok(['rm', 'ended']);
+  });
+
+  it('R-03 a hook that takes its time is ended with the command, and nothing is left', async () => {
+    const began = join(tempFolder('hooks').path, 'began');
+    const waiting = hookFolder({
+      'a.json': shellHook(`echo $$ > ${began}; exec sleep 1000`, ['createRuntime']),
+    });
+    const rest = ['--network', 'none', '--hooks-dir', waiting, 'busybox:1', 'true'];
+    const child = cli.start(['run', '--name', 'waiting', ...rest]);
+    const ended = once(child, 'exit');
+    await until(() => existsSync(began) && readFileSync(began, 'utf8').endsWith('\n'));
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([130, null]);
+    const hook = readFileSync(began, 'utf8').trim();
+    await until(() => !existsSync(`/proc/${hook}/cwd`));
+    expect(await cli.ok(['ps', '-aq', '--filter', 'name=waiting'])).toBe('');
   });
 });

@@ -17,6 +17,7 @@ export async function runForeground(
 ): Promise<number> {
   return liveContainer(store, record, {
     isNew: true,
+    interrupt: interrupt.signal,
     mayStart: async () => interrupt.signal.throwIfAborted(),
     attach: (container, warnings) => {
       for (const warning of warnings) process.stderr.write(`warning: ${printable(warning)}\n`);

@@ -37,6 +37,8 @@ export interface LifeHooks {
   readonly attachments?: Attachments | undefined;
   /** It is new and nobody has seen it: when it cannot be started, nothing of it stays. */
   readonly isNew: boolean;
+  /** Aborted before it is attached to, it is not started: a hook of its own may take as long as it likes. */
+  readonly interrupt?: AbortSignal | undefined;
   /**
    * It is set up, but does not run yet; `warnings` tells what it has to do without. What is returned is disposed of when
    * the program has ended.
@@ -198,13 +200,16 @@ function warnOfHook(message: string): void {
 }
 
 /** The socket opens while the launcher is at work: it takes half as long. */
-async function createServed({ store, joined, serve }: Run): Promise<Container> {
+async function createServed({ store, joined, serve, interrupt }: Run): Promise<Container> {
   const runtime = createRuntime({ stubs: join(store.root, 'runtime') });
   const [container, served] = await Promise.allSettled([
-    runtime.create(joined.spec, { warn: warnOfHook }),
+    runtime.create(joined.spec, { warn: warnOfHook, signal: interrupt }),
     serve(),
   ]);
-  if (container.status === 'rejected') throw container.reason;
+  if (container.status === 'rejected') {
+    interrupt?.throwIfAborted();
+    throw container.reason;
+  }
   if (served.status === 'fulfilled') return container.value;
   await container.value[Symbol.asyncDispose]();
   throw served.reason;
