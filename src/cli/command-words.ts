@@ -11,7 +11,9 @@ export function fullCommandLine(argv: readonly string[]): readonly string[] {
   if (word === undefined || programFlags.has(word)) return argv;
   const [before, after] = [argv.slice(0, position), argv.slice(position + 1)];
   if (word === 'help') return [...before, ...after.slice(0, 1), '--help'];
-  if (word === 'build') return [...before, word, ...after.map(withBareValue)];
+  if (word === 'build' || word === 'plan') return [...before, word, ...after.map(withBareValue)];
+  if (word === 'commit')
+    return argv.map((each) => (each === '-p' || each === '--pause' ? '--pause=true' : each));
   // What stands behind the words of these is the program's in the container.
   if (['run', 'create', 'exec', 'top'].includes(word)) return argv;
   const isContext = word === '.' || word === '..' || word.includes('/');
@@ -27,13 +29,14 @@ export function asksVersion(argv: readonly string[]): boolean {
 }
 
 /**
- * What flags mean without a value; most are those of `build`. Said to commander with one: else it takes the word behind for it, which is
- * the context.
+ * What flags mean without a value; most are those of `build`. Said to commander with one: else it takes the word behind
+ * for it, which is the context.
  */
 const bareValues: ReadonlyMap<string, string> = new Map([
   ['--squash', 'new'],
   ['--provenance', 'true'],
   ['--sbom', 'true'],
+  ['--http-proxy', 'true'],
   ['--tls-verify', 'true'],
 ]);
 

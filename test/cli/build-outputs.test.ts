@@ -124,7 +124,7 @@ describe('where build puts its result', () => {
     expect(forms.map((form) => [form?.compression, form?.level, form?.force])).toEqual([expected]);
   });
 
-  it('C-26 C-41 flags that stand without a value do not take the context for one', () => {
+  it('C-26 C-41 C-56 flags that stand without a value do not take the context for one', () => {
     expect(fullCommandLine(['build', '--squash', '.'])).toEqual(['build', '--squash=new', '.']);
     expect(fullCommandLine(['--squash=all', '--sbom', '.'])).toEqual([
       'build',
@@ -133,6 +133,10 @@ describe('where build puts its result', () => {
       '.',
     ]);
     expect(fullCommandLine(['build', '--provenance', '.'])).toEqual(['build', '--provenance=true', '.']);
+    for (const command of ['build', 'plan'])
+      expect(fullCommandLine([command, '--http-proxy', '.'])).toEqual([command, '--http-proxy=true', '.']);
+    for (const flag of ['-p', '--pause'])
+      expect(fullCommandLine(['commit', flag, 'web'])).toEqual(['commit', '--pause=true', 'web']);
   });
 
   it.each([
