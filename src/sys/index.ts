@@ -11,6 +11,7 @@ export { flock, isUnlocked, overwriteFile, tryFlock, type Flock, type FlockOptio
 export { removeDeadLocks, takeLock, tryTakeLock, type LinkedLock, type WaitOptions } from './linked-lock.ts';
 export { makeFolder } from './make-folder.ts';
 export { namesIn } from './names-in.ts';
+export { readBounded } from './read-bounded.ts';
 export { randomBelow, randomHex } from './random.ts';
 export { readAhead } from './read-ahead.ts';
 export { removeFile } from './remove-file.ts';

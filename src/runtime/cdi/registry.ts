@@ -1,7 +1,8 @@
-import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { isErrno } from '../../core/index.ts';
+import { readBounded } from '../../sys/index.ts';
 import type { CdiEdits, CdiSpec } from './schema.ts';
 
 /** Where specs are, as CDI has it; those of the later folder go before those of the earlier. */
@@ -70,7 +71,7 @@ function specFiles(folder: string): string[] {
 /** The schema is loaded when there is a spec to read: every start would pay for it. */
 async function readSpec(path: string): Promise<CdiSpec> {
   const { cdiSpec } = await import('./schema.ts');
-  const text = readBounded(path);
+  const text = readBounded(path, maxSpecSize);
   return cdiSpec.parse(path.endsWith('.json') ? JSON.parse(text) : await parseYaml(text));
 }
 
@@ -78,18 +79,6 @@ async function readSpec(path: string): Promise<CdiSpec> {
 async function parseYaml(text: string): Promise<unknown> {
   const { parse } = await import('yaml');
   return parse(text, { maxAliasCount: 100, logLevel: 'error' });
-}
-
-function readBounded(path: string): string {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    const stat = fstatSync(fd);
-    if (!stat.isFile()) throw new Error('not a regular file');
-    if (stat.size > maxSpecSize) throw new Error(`larger than ${maxSpecSize} bytes`);
-    return readFileSync(fd, 'utf8');
-  } finally {
-    closeSync(fd);
-  }
 }
 
 function devicesOf(spec: CdiSpec): CdiDevice[] {

@@ -1,7 +1,8 @@
-import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { TsbuildError } from '../../core/index.ts';
+import { readBounded } from '../../sys/index.ts';
 import type { HookFile } from './schema.ts';
 
 /** They are some hundred bytes. */
@@ -33,7 +34,7 @@ async function readHookFile(path: string): Promise<HookFile> {
   const { hookFile } = await import('./schema.ts');
   let document: unknown;
   try {
-    document = JSON.parse(readBounded(path));
+    document = JSON.parse(readBounded(path, maxFileSize));
   } catch (error) {
     throw refused(path, error instanceof Error ? error.message : String(error), error);
   }
@@ -46,18 +47,6 @@ async function readHookFile(path: string): Promise<HookFile> {
     );
   }
   return read.data;
-}
-
-function readBounded(path: string): string {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    const stat = fstatSync(fd);
-    if (!stat.isFile()) throw new Error('not a regular file');
-    if (stat.size > maxFileSize) throw new Error(`larger than ${maxFileSize} bytes`);
-    return readFileSync(fd, 'utf8');
-  } finally {
-    closeSync(fd);
-  }
 }
 
 function refused(path: string, why: string, cause?: unknown): TsbuildError {

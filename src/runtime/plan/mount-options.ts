@@ -11,6 +11,14 @@ export interface ParsedOptions {
   readonly data: readonly MountOption[];
 }
 
+export const noChanges: MountChanges = {
+  set: [],
+  clear: [],
+  recursiveSet: [],
+  recursiveClear: [],
+  propagation: undefined,
+};
+
 const attributeWords: Readonly<Record<string, readonly ['set' | 'clear', MountAttribute]>> = {
   ro: ['set', 'ro'],
   rw: ['clear', 'ro'],

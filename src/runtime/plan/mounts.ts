@@ -1,11 +1,11 @@
 import { TsbuildError } from '../../core/index.ts';
-import type { DeviceConfig, MountConfig } from '../../oci/runtime-spec.ts';
+import type { MountConfig } from '../../oci/runtime-spec.ts';
 import { isMapped } from '../mapped-ids.ts';
 import type { ContainerSpec } from '../types.ts';
 import { idsOf, inUserNamespace, type HostFacts } from './host.ts';
 import { mountContext } from './labels.ts';
-import { parseMountOptions, type ParsedOptions } from './mount-options.ts';
-import type { MountChanges, OverlayLayers, SetupOp } from './ops.ts';
+import { noChanges, parseMountOptions, type ParsedOptions } from './mount-options.ts';
+import type { OverlayLayers, SetupOp } from './ops.ts';
 
 /** Kernel file systems, which must not be mounted where a link of the image leads (CVE-2019-19921, CVE-2023-27561). */
 const kernelTypes: ReadonlySet<string> = new Set(['proc', 'sysfs', 'cgroup2', 'devpts', 'mqueue']);
@@ -13,14 +13,6 @@ const kernelTypes: ReadonlySet<string> = new Set(['proc', 'sysfs', 'cgroup2', 'd
 type MountOp = Extract<SetupOp, { kind: 'mount' }>;
 
 const labelledTypes: ReadonlySet<string> = new Set(['tmpfs', 'devpts', 'ramfs']);
-
-const noChanges: MountChanges = {
-  set: [],
-  clear: [],
-  recursiveSet: [],
-  recursiveClear: [],
-  propagation: undefined,
-};
 
 /** Where `/` comes from, and everything mounted into it, in the config's order. */
 export function planMounts(spec: ContainerSpec, host: HostFacts): SetupOp[] {
@@ -257,53 +249,4 @@ function planCgroupMount(destination: string, parsed: ParsedOptions, host: HostF
     case 'none':
       return [];
   }
-}
-
-/** The links that every `/dev` has (runtime-spec config-linux.md, "Dev symbolic links"). */
-const deviceLinks: readonly (readonly [path: string, target: string])[] = [
-  ['/dev/fd', '/proc/self/fd'],
-  ['/dev/stdin', '/proc/self/fd/0'],
-  ['/dev/stdout', '/proc/self/fd/1'],
-  ['/dev/stderr', '/proc/self/fd/2'],
-  ['/dev/core', '/proc/kcore'],
-  ['/dev/ptmx', 'pts/ptmx'],
-];
-
-/** Device nodes and links; a `/dev` that the caller binds is left as it is. */
-export function planDevices(spec: ContainerSpec, host: HostFacts): SetupOp[] {
-  const { linux, mounts } = spec.config;
-  const dev = mounts.find(({ destination }) => destination === '/dev');
-  if (dev !== undefined && dev.type !== 'tmpfs') return [];
-  const bound = inUserNamespace(spec, host);
-  return [
-    ...(linux.devices ?? []).map((device) =>
-      planDevice(device, bound ? (spec.deviceSources?.[device.path] ?? device.path) : undefined),
-    ),
-    ...deviceLinks.map(([path, target]): SetupOp => ({ kind: 'symlink', target, path })),
-  ];
-}
-
-/** A user namespace may not make device nodes: the host's are bound; read-only, so that a chmod is not one of the host's. */
-function planDevice(device: DeviceConfig, source: string | undefined): SetupOp {
-  const { path } = device;
-  if (source !== undefined && device.type !== 'p') {
-    return {
-      kind: 'bind',
-      source,
-      subpath: '',
-      destination: path,
-      recursive: false,
-      changes: { ...noChanges, set: ['ro'] },
-    };
-  }
-  return {
-    kind: 'device',
-    path,
-    type: device.type === 'u' ? 'c' : device.type,
-    mode: device.fileMode ?? 0o666,
-    major: device.major,
-    minor: device.minor,
-    uid: device.uid ?? 0,
-    gid: device.gid ?? 0,
-  };
 }
